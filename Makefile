@@ -1,0 +1,29 @@
+# Each command makes its own virtual environment in .venv on first use. PYTHON chooses the interpreter, VENV the place.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: mnist test lint clean
+
+mnist: $(VENV)/installed            ## train a CNN on real digits and explain it with all methods
+	$(BIN)/python examples/mnist.py
+
+test: $(VENV)/installed             ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/linters               ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+$(VENV)/installed: setup.cfg
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[examples,test]"
+	touch $@
+
+$(VENV)/linters: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[lint]"
+	touch $@
+
+clean:
+	rm -rf $(VENV)

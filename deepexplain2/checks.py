@@ -1,0 +1,274 @@
+"""What the user gives, checked once at the door; the messages live here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from .errors import ContextError, FeedError, ParameterError, ShapeError, TensorError, ValueRangeError
+
+
+def open_session(session: Any, graph: tf.Graph | None) -> tuple[Any, tf.Graph]:
+    """The session to use and its graph; ContextError when there is none, or when it is not the graph asked for."""
+    session = tf.compat.v1.get_default_session() if session is None else session
+    if session is None:
+        raise ContextError('no session given and no default session is open. Use DeepExplain(session), or enter '
+                           '"with tf.compat.v1.Session(graph=graph):" first')
+    if not callable(getattr(session, 'run', None)) or not isinstance(getattr(session, 'graph', None), tf.Graph):
+        raise ContextError(f'session must be a tf.compat.v1.Session, not {type(session).__name__}')
+    if graph is not None and graph is not session.graph:
+        raise ContextError('the session runs another graph than the one given as graph=. Give only the session, or '
+                           'tf.compat.v1.Session(graph=graph)')
+    check_open(session)
+    return session, session.graph
+
+
+def check_open(session: Any) -> None:
+    if getattr(session, '_closed', False):
+        raise ContextError('the session is closed. Explain while it is open')
+
+
+def tensor(value: Any, graph: tf.Graph, what: str) -> tf.Tensor:
+    """`value` as a tensor of `graph`; TensorError names `what` it was meant for."""
+    if not isinstance(value, tf.Tensor) or not hasattr(value, 'op'):
+        raise TensorError(f'{what} must be a tensor of the session\'s graph, not {type(value).__name__}')
+    try:
+        owner = value.graph
+    except AttributeError:                      # eager tensors have the attribute, but no graph behind it
+        raise TensorError(f'{what} is an eager tensor: build the model in a tf.Graph and give a tensor of it') from None
+    if owner is not graph:
+        raise TensorError(f'{what} "{value.name}" belongs to another graph than the session')
+    return value
+
+
+def target(value: Any, graph: tf.Graph) -> tf.Tensor:
+    if isinstance(value, (list, tuple)):
+        raise TensorError('T is a list. Give one tensor; to weigh several of its units use ys')
+    t = tensor(value, graph, 'T')
+    if not t.dtype.is_floating:
+        raise TensorError(f'T "{t.name}" has dtype {t.dtype.name}, and an output to explain must be floating. '
+                          'Take the scores before they become classes, e.g. the logits')
+    return t
+
+
+def inputs(value: Any, graph: tf.Graph) -> tuple[list[tf.Tensor], bool]:
+    """X as a list of tensors, and whether it was one."""
+    many = isinstance(value, (list, tuple))
+    xs = [tensor(x, graph, 'X') for x in (value if many else [value])]
+    if not xs:
+        raise TensorError('X is an empty list. Give at least one tensor')
+    if len({x.name for x in xs}) < len(xs):
+        raise TensorError('X holds the same tensor twice: ' + ', '.join(x.name for x in xs))
+    for x in xs:
+        if x.shape.rank == 0:
+            raise TensorError(f'X "{x.name}" is a scalar: it has no batch axis')
+        if not graph.is_feedable(x):
+            raise TensorError(f'X "{x.name}" cannot be fed. Choose a tensor just before or behind it')
+        if not (x.dtype.is_floating or x.dtype.is_integer):
+            raise TensorError(f'X "{x.name}" has dtype {x.dtype.name}; attributions need a numeric input')
+    return xs, many
+
+
+def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
+    """xs as one array per tensor of X, in its dtype, all with the same number of rows."""
+    if many and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
+        raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
+                         + (f', not {len(xs)}' if isinstance(xs, (list, tuple)) else f', not {type(xs).__name__}'))
+    arrays = [array(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if many else [xs], tensors)]
+    for a, x in zip(arrays, tensors):
+        if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):
+            hint = ''
+            if x.shape.rank is not None and a.ndim == x.shape.rank - 1:
+                hint = '. Add the batch axis: xs[None] for a single sample'
+            raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {_text(x.shape)}{hint}')
+        if a.shape[0] == 0:
+            raise ShapeError(f'xs for X "{x.name}" is an empty batch, shape {a.shape}')
+    if len({len(a) for a in arrays}) > 1:
+        raise ShapeError('the arrays in xs differ in their number of rows: '
+                         + ', '.join(f'{len(a)} for "{x.name}"' for a, x in zip(arrays, tensors)))
+    return arrays
+
+
+def array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
+    """`value` as a finite array of `dtype`; `what` names it in errors. Not copied when nothing changes."""
+    if isinstance(value, tf.Tensor) and not hasattr(value, 'numpy'):
+        raise ShapeError(f'{what} is the graph tensor "{value.name}"; give its values: a NumPy array')
+    try:
+        given = np.asarray(value)
+        if given.dtype == object or given.dtype.kind in 'USMmc' or (dtype.is_integer and given.dtype.kind == 'f'
+                                                                    and not np.array_equal(given, np.round(given))):
+            raise TypeError
+        with np.errstate(over='ignore', invalid='ignore'):
+            result = given.astype(dtype.as_numpy_dtype, copy=False)
+    except (TypeError, ValueError):
+        raise ShapeError(f'{what} is not an array of {dtype.name}: got {type(value).__name__}'
+                         + (f' of dtype {given.dtype}' if 'given' in locals() else ' of uneven shape')) from None
+    if given.dtype.kind in 'iu' and dtype.is_integer and not np.array_equal(given, result):
+        raise ValueRangeError(f'{what} holds values out of the range of {dtype.name}')
+    if result.dtype.kind not in 'iub':
+        bad = ~np.isfinite(result)
+        if bad.any():
+            where = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise ValueRangeError(f'{what} holds {np.count_nonzero(bad)} values that are NaN or infinite (in {dtype.name}), '
+                                  f'the first at {where}')
+    return result
+
+
+class Feed(NamedTuple):
+    """What feed_dict gives for one tensor; per_row: one entry for each row of xs."""
+    tensor: tf.Tensor
+    value: np.ndarray
+    per_row: bool
+
+
+class Weights:
+    """Weights of the units of T, row by row: the floating ys, or one-hot rows of class indices, times those written into T.
+
+    array: (n or 1,) + units, or None for 1; classes: (n,) or None, with the number of classes.
+    """
+
+    def __init__(self, ys: Any, written: np.ndarray | None, target: tf.Tensor, n: int, per_row: bool):
+        self.dtype = target.dtype.as_numpy_dtype
+        self._per_row = per_row
+        self.classes: np.ndarray | None = None
+        self.array: np.ndarray | None = None
+        rank = target.shape.rank
+        if written is not None:
+            self.array = _with_rows(written, target, n, rank, 'the weights that T is multiplied by', per_row)
+        if ys is None:
+            return
+        given = np.asarray(ys)
+        if given.dtype.kind in 'iu' and per_row and given.shape == (n,) and rank != 1:
+            self.classes = given
+            self.units = self._units(target, rank)
+            wrong = given[(given < 0) | (given >= self.units)]
+            if wrong.size:
+                raise ValueRangeError(f'ys holds class {wrong[0]}, but T "{target.name}" has {self.units} units: 0 to {self.units - 1}')
+            return
+        if given.dtype.kind in 'iu' and given.ndim == 2 and given.shape[1] == 1 and rank == 2 and target.shape[1] != 1:
+            raise ShapeError(f'ys has shape {given.shape} and integers: for class indices give shape ({n},), e.g. ys.ravel()')
+        if given.dtype.kind in 'iu' and given.ndim <= 1 and rank not in (0, 1):
+            raise ShapeError(f'ys has shape {given.shape} and integers: class indices need one per row, shape ({n},); '
+                             f'weights of the units of T "{target.name}" {_text(target.shape)} need floats')
+        if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) == tuple(target.shape[-1:].as_list()):
+            raise ShapeError(f'ys has shape {given.shape}: as many rows as T has units, and floats. Give integers if these are '
+                             'class indices, or shape (1, units) if they are weights for all rows')
+        ys_array = _with_rows(array(ys, target.dtype, 'ys'), target, n, rank, 'ys', per_row)
+        self.array = ys_array if self.array is None else self.array * ys_array
+
+    def rows(self, rows: np.ndarray) -> np.ndarray | None:
+        """The weights of these rows, to be broadcast to T; None for 1."""
+        weights = self.array
+        if weights is not None and self._per_row and len(weights) > 1:
+            weights = weights[rows]
+        if self.classes is None:
+            return weights
+        one_hot = (self.classes[rows][:, None] == np.arange(self.units)).astype(self.dtype)
+        return one_hot if weights is None else one_hot * weights
+
+    @staticmethod
+    def _units(target: tf.Tensor, rank: int | None) -> int:
+        if rank != 2 or target.shape[1] is None:
+            raise ShapeError(f'ys holds class indices, but T "{target.name}" has shape {_text(target.shape)}: indices choose units of a T '
+                             'of shape (batch, classes). Give weights shaped like T')
+        return int(target.shape[1])
+
+
+def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
+    """One checked baseline per tensor of X: a scalar, or features, or rows of features; copied, to follow no later change."""
+    if many and isinstance(given, (list, tuple)):
+        if len(given) != len(tensors):
+            raise ShapeError(f'baseline is a list of {len(given)}, but X has {len(tensors)} tensors. Give one baseline per input')
+        values = list(given)
+    else:
+        values = [given] * len(tensors)
+        if many and np.ndim(given):
+            raise ShapeError(f'X is a list of {len(tensors)} tensors: give a list of as many baselines, or a scalar')
+    checked = [np.array(array(v, x.dtype, f'baseline for X "{x.name}"')) for v, x in zip(values, tensors)]
+    for b, x in zip(checked, tensors):
+        if b.ndim and x.shape.rank is not None:
+            features = x.shape[1:]
+            if not (features.is_compatible_with(b.shape) or (b.ndim == x.shape.rank and features.is_compatible_with(b.shape[1:]))):
+                raise ShapeError(f'baseline has shape {b.shape}, but X "{x.name}" takes {_text(features)} per row. Give a scalar, one '
+                                 'baseline of that shape, or one per row with the batch axis in front')
+    return checked
+
+
+def baseline_rows(baseline: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
+    """A checked baseline with a batch axis, of 1 row or as many as x."""
+    if baseline.ndim == 0:
+        return np.full((1,) + x.shape[1:], baseline)
+    if baseline.shape == x.shape[1:]:
+        return baseline[None]
+    if baseline.ndim == x.ndim and baseline.shape[1:] == x.shape[1:] and len(baseline) in (1, len(x)):
+        return baseline
+    raise ShapeError(f'baseline has shape {baseline.shape}, but xs for X "{name}" has shape {x.shape}. Give one baseline of shape '
+                     f'{x.shape[1:]}, or one per row')
+
+
+def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf.Tensor], n: int) -> dict[str, Feed]:
+    """feed_dict by tensor name. A value with one entry per row of xs, for a tensor that leaves its first axis open (or fixes it as X
+    does), goes with its rows; any other value is the same in every run."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise FeedError(f'feed_dict must be a dict of tensors to values, not {type(given).__name__}')
+    fixed = {x.shape[0] for x in tensors if x.shape.rank}
+    result = {}
+    for key, value in given.items():
+        t = tensor(key, graph, 'a key of feed_dict')
+        if t.name in {x.name for x in tensors}:
+            raise FeedError(f'feed_dict feeds X "{t.name}", which xs already does')
+        v = np.asarray(value)
+        rows = t.shape[0] if t.shape.rank else None
+        per_row = v.ndim > 0 and len(v) == n and t.shape.rank != 0 and (rows is None or rows in fixed)
+        if not t.shape.is_compatible_with((None,) + v.shape[1:] if per_row else v.shape):
+            raise FeedError(f'feed_dict gives shape {v.shape} for "{t.name}", which takes {_text(t.shape)}')
+        result[t.name] = Feed(t, v, per_row)
+    return result
+
+
+def integer(value: Any, name: str, least: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ParameterError(f'{name} must be an integer >= {least}, not {value!r}')
+    return int(value)
+
+
+def positive(value: Any, name: str) -> float:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < np.inf:
+        raise ParameterError(f'{name} must be a number > 0, not {value!r}')
+    return float(value)
+
+
+def choice(value: Any, name: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ParameterError(f'{name} must be one of {", ".join(map(repr, known))}, not {value!r}')
+    return value
+
+
+def _with_rows(value: np.ndarray, target: tf.Tensor, n: int, rank: int | None, what: str, per_row: bool) -> np.ndarray:
+    """Weights with the rank of T; the first axis has n rows or 1 when T has one row per sample."""
+    if rank is None:
+        rank = value.ndim
+    if value.ndim > rank:
+        raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {_text(target.shape)}: too many axes')
+    full = value.reshape((1,) * (rank - value.ndim) + value.shape)
+    if per_row and rank and len(full) not in (1, n):
+        raise ShapeError(f'{what} has {len(full)} rows, shape {value.shape}, but xs has {n}')
+    free = 1 if per_row else 0          # the axis of T that grows with xs
+    units: list[Any] = target.shape.as_list()[free:] if target.shape.rank is not None else []
+    if not all(w in (1, u) or u is None for w, u in zip(full.shape[free:], units)):
+        raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {_text(target.shape)}. '
+                         'Give weights shaped like T, or class indices of shape (n,)')
+    return full
+
+
+def _text(shape: tf.TensorShape) -> str:
+    """A shape as NumPy prints it, '?' for an open axis."""
+    if shape.rank is None:
+        return 'any shape'
+    sizes = ['?' if d is None else str(d) for d in shape.as_list()]
+    return '(' + ', '.join(sizes) + (',)' if len(sizes) == 1 else ')')

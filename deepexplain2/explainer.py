@@ -1,0 +1,137 @@
+"""A method compiled for a target and inputs: Explainer."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from . import checks
+from .errors import NonlinearOpWarning, ParameterError, ShapeError, TensorError
+from .methods.base import Method
+from .model import Model
+from .sweep import Sweep
+
+
+class Explainer:
+    """One method, one target, compiled: `run` explains any number of batches and adds nothing to the graph.
+
+    Made by DeepExplain.get_explainer. It can be used after the context was left, from several threads, and follows changes of the
+    weights in the session.
+    """
+
+    def __init__(self, method: Method, model: Model, many: bool):
+        self._method, self._model, self._many = method, model, many
+        self._written: np.ndarray | None = None         # weights that T was multiplied by
+        if method.perturbs and len(model.inputs) > 1:
+            raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
+                                 'at a time, the others given in feed_dict, or use a gradient method')
+        self._baselines = checks.baselines(method.baseline, model.inputs, many)
+        known = [x.shape for x in model.inputs if x.shape.rank and None not in x.shape.as_list()[1:]]
+        if len(known) == len(model.inputs):
+            method.check_shapes([(1, *s.as_list()[1:]) for s in known])
+        self._question = method.question(model)
+        self._warn_of_plain_gradients()
+
+    def __repr__(self) -> str:
+        names = ', '.join(x.name for x in self._model.inputs)
+        return f'<Explainer {self._method.name}: {self._model.target.name} by {names}>'
+
+    def weighted(self, written: np.ndarray | None) -> Explainer:
+        """This explainer for T times constant weights."""
+        if written is None:
+            return self
+        other = copy.copy(self)
+        other._written = written
+        return other
+
+    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None) -> Any:
+        """Attributions of T to X for the samples xs.
+
+        xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows.
+        ys: what of T to explain: weights shaped like T (rows may broadcast), or integer class indices of shape (n,). Without it all
+            units of T are summed.
+        batch_size: at most that many rows in one session.run; chosen from the size of a row where not given. The answer does not
+            depend on it.
+        feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its rows.
+
+        Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T. For integer X the dtype is
+        that of T. shapley_sampling returns (n,) + the sampled axes.
+
+        Where T has no batch axis (a scalar, say) every row is explained in a run of its own.
+
+        Raises ShapeError, ValueRangeError, FeedError, ParameterError, TensorError or ContextError (all DeepExplainError) before
+        anything is run; TensorError as soon as the first axis of T turns out not to be the batch.
+        """
+        checks.check_open(self._model.session)
+        arrays = checks.samples(xs, self._model.inputs, self._many)
+        n = len(arrays[0])
+        if batch_size is not None:
+            checks.integer(batch_size, 'batch_size', 1)
+        self._method.check_shapes([a.shape for a in arrays])
+        baselines = [checks.baseline_rows(b, a, x.name) for b, a, x in zip(self._baselines, arrays, self._model.inputs)]
+        feeds = checks.feeds(feed_dict, self._model.target.graph, self._model.inputs, n)
+        size, aligned, per_row = self._layout(arrays, batch_size, feeds)
+        weights = checks.Weights(ys, self._written, self._model.target, n, per_row)
+
+        def ask(points, rows):
+            return self._question.ask(points, rows, weights, feeds, per_row, not aligned)
+
+        results = self._method.attribute(Sweep(ask, n, size, aligned), arrays, baselines)
+        dtypes = [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype for x in self._model.inputs]
+        results = [r.astype(d, copy=False) for r, d in zip(results, dtypes)]
+        return results if self._many else results[0]
+
+    def _layout(self, arrays: list[np.ndarray], batch_size: int | None, feeds: Mapping[str, checks.Feed]) -> tuple[int, bool, bool]:
+        """(rows per run, whether the graph fixes them, whether T has one entry per row)."""
+        target, n = self._model.target, len(arrays[0])
+        rows_of_t = target.shape[0] if target.shape.rank else None
+        fixed = {x.shape[0] for x in self._model.inputs if x.shape.rank and x.shape[0] is not None}
+        if len(fixed) > 1:
+            raise ShapeError('the tensors of X fix different batch sizes: '
+                             + ', '.join(f'{x.shape[0]} for "{x.name}"' for x in self._model.inputs))
+        if fixed:
+            size = fixed.pop()
+            per_row = target.shape.rank != 0 and rows_of_t in (None, size)
+            if batch_size is not None and batch_size < size:
+                raise ParameterError(f'batch_size is {batch_size}, but X "{self._model.inputs[0].name}" fixes the batch at {size} rows')
+            if not per_row and self._method.perturbs and size > 1:
+                raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
+                                  f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
+            return size, True, per_row
+        if target.shape.rank == 0 or rows_of_t is not None:
+            # T does not grow with X: a T with no batch axis, or one into which an array of n rows was written.
+            if rows_of_t != n or n == 1 or not self._rows_apart(arrays, feeds):
+                return 1, False, rows_of_t == 1
+            if batch_size is not None and batch_size < n:
+                raise ParameterError(f'batch_size is {batch_size}, but T "{target.name}" contains an array of {n} rows, so all rows must '
+                                     'run together. Leave that array out of T and pass it as ys')
+            return n, True, True
+        return (batch_size or self._model.default_rows()), False, True
+
+    def _rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed]) -> bool:
+        """Whether the entries of T belong to the rows of xs: changing one row must leave the other entries as they are."""
+        n = len(arrays[0])
+        other = next((k for k in range(1, n) if any(not np.array_equal(a[k], a[0]) for a in arrays)), None)
+        if other is None:
+            return True
+        rows = np.arange(n)
+        swapped = [a[np.where(rows == 0, other, rows)] for a in arrays]
+        ones = checks.Weights(None, None, self._model.target, n, True)
+        value = self._model.value()
+        (before,), (after,) = (value.ask(a, rows, ones, feeds, True, False) for a in (arrays, swapped))
+        return bool(np.allclose(before[1:], after[1:], rtol=1e-5, atol=1e-6 * np.abs(before).max()))
+
+    def _warn_of_plain_gradients(self) -> None:
+        if not self._method.rules:
+            return
+        ops = self._model.without_rule(self._method.rules)
+        if ops:
+            named = ', '.join(f'"{op.name}" ({op.type})' for op in ops[:10]) + (f' and {len(ops) - 10} more' if len(ops) > 10 else '')
+            warnings.warn(f'{self._method.name} has no rule for {len(ops)} nonlinear op(s) between X and T and uses their plain gradient: '
+                          f'{named}. Attributions may not be complete. Choose T before them if you can, or use intgrad',
+                          NonlinearOpWarning, stacklevel=4)

@@ -1,0 +1,1 @@
+"""The inputs that methods try, in plain NumPy."""

@@ -1,0 +1,61 @@
+"""Points x rows packed into session runs. The only loop over the data that the library has."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+# make(rows, ks) -> the arrays to feed: the k-th point of each row. rows and ks have the same length.
+Make = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
+
+
+def packs(n: int, points: int, size: int, aligned: bool) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Split n rows x points into runs: (rows, ks, real), the first `real` of which count.
+
+    Open batch: row after row, all points of one before the next, at most `size` together. `aligned`: every run holds exactly `size`
+    rows at one point, in their order, the last one filled up by repeating a row; for graphs that fix the batch.
+    """
+    if not aligned:
+        for start in range(0, n * points, size):
+            item = np.arange(start, min(start + size, n * points))
+            yield item // points, item % points, len(item)
+        return
+    for start in range(0, n, size):
+        rows = np.minimum(np.arange(start, start + size), n - 1)
+        for k in range(points):
+            yield rows, np.full(size, k), min(size, n - start)
+
+
+class Sweep:
+    """Asks a question at many points; what a method sees of a run.
+
+    n: rows of xs. Calling it with `make` and the number of points per row yields (rows, ks, answers) until all are done; every answer
+    is an array with one entry per (row, k).
+    """
+
+    def __init__(self, ask: Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]], n: int, size: int, aligned: bool):
+        self._ask, self.n, self._size, self._aligned = ask, n, size, aligned
+
+    def __call__(self, make: Make, points: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
+        for rows, ks, real in packs(self.n, points, self._size, self._aligned):
+            answers = self._ask(make(rows, ks), rows)
+            yield rows[:real], ks[:real], [a[:real] for a in answers]
+
+    def once(self, make: Callable[[np.ndarray], Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """The answers at a single point per row, whole."""
+        parts = [answers for _, _, answers in self(lambda rows, ks: make(rows))]
+        return [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts)]
+
+
+def add_rows(total: np.ndarray, rows: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:
+    """total[rows] += weights * values, in the precision of total; equal rows stand together."""
+    bounds = np.flatnonzero(np.diff(rows, prepend=-1, append=-1))
+    for start, stop in itertools.pairwise(bounds):
+        total[rows[start]] += np.tensordot(weights[start:stop], values[start:stop].astype(total.dtype), 1)
+
+
+def take(a: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows of an array that has one per sample, or a single one for all."""
+    return a if len(a) == 1 else a[rows]

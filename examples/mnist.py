@@ -1,0 +1,116 @@
+"""Train a small CNN on real handwritten digits in graph mode and explain test digits with all seven methods.
+
+Prints the time and the completeness gap of each method and writes the attribution maps to examples/output/mnist.png.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+from deepexplain2 import DeepExplain, methods
+
+HERE = Path(__file__).parent
+v1 = tf.compat.v1
+
+
+def load(train, test):
+    """Real MNIST digits, (n, 28, 28, 1) in 0..1, and their classes."""
+    data = np.load(HERE / 'data' / 'mnist_4k.npz')
+    x, y = data['x'][..., None].astype(np.float32) / 255, data['y'].astype(np.int64)
+    return (x[:train], y[:train]), (x[-test:], y[-test:])
+
+
+def cnn(x, seed=1):
+    """Two convolutions with max pooling and two dense layers; returns the logits, (batch, 10)."""
+    def weights(*shape):
+        std = np.sqrt(2 / np.prod(shape[:-1]))
+        return v1.get_variable(f'w{len(v1.global_variables())}', shape, initializer=v1.truncated_normal_initializer(0, std, seed=seed))
+
+    def bias(n):
+        return v1.get_variable(f'b{len(v1.global_variables())}', [n], initializer=v1.zeros_initializer())
+
+    for channels, filters in (1, 16), (16, 32):
+        x = tf.nn.relu(tf.nn.conv2d(x, weights(3, 3, channels, filters), 1, 'SAME') + bias(filters))
+        x = tf.nn.max_pool2d(x, 2, 2, 'VALID')
+    x = tf.reshape(x, [-1, 7 * 7 * 32])
+    x = tf.nn.relu(x @ weights(7 * 7 * 32, 64) + bias(64))
+    return x @ weights(64, 10) + bias(10)
+
+
+def train(session, X, logits, x, y, epochs):
+    labels = v1.placeholder(tf.int64, [None])
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+    step = v1.train.AdamOptimizer(2e-3).minimize(loss)
+    session.run(v1.global_variables_initializer())
+    rng = np.random.default_rng(0)
+    for _ in range(epochs):
+        order = rng.permutation(len(x))
+        for start in range(0, len(x), 64):
+            batch = order[start:start + 64]
+            session.run(step, {X: x[batch], labels: y[batch]})
+
+
+def draw(digits, titles, maps, path):
+    """One row per digit: the digit, then a map per method, red for and blue against the class."""
+    figure, axes = plt.subplots(len(digits), 1 + len(maps), figsize=(1.5 * (1 + len(maps)), 1.55 * len(digits)), squeeze=False)
+    for row, digit in enumerate(digits):
+        axes[row, 0].imshow(digit[..., 0], cmap='gray_r')
+        axes[row, 0].set_ylabel(titles[row], fontsize=9)
+        for column, (name, attributions) in enumerate(maps.items(), 1):
+            a = attributions[row].reshape(28, 28)
+            top = np.nanpercentile(np.abs(a), 99.5)
+            axes[row, column].imshow(a, cmap='bwr', vmin=-top, vmax=top)
+            axes[row, column].contour(digit[..., 0], levels=[.5], colors='black', linewidths=.4)
+            if row == 0:
+                axes[row, column].set_title(name, fontsize=9)
+    axes[0, 0].set_title('digit', fontsize=9)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    figure.tight_layout(pad=.3)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def main(short=False, output=HERE / 'output'):
+    output.mkdir(exist_ok=True)
+    (x, y), (x_test, y_test) = load(*((600, 100) if short else (3500, 500)))
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        v1.set_random_seed(1)
+        X = v1.placeholder(tf.float32, [None, 28, 28, 1])
+        logits = cnn(X)
+        train(session, X, logits, x, y, epochs=1 if short else 5)
+        scores = session.run(logits, {X: x_test})
+        print(f'accuracy on {len(x_test)} test digits: {np.mean(scores.argmax(1) == y_test):.1%}\n')
+
+        chosen = [np.flatnonzero(y_test == c)[0] for c in range(2 if short else 6)]
+        digits, classes = x_test[chosen], y_test[chosen]
+        f = scores[chosen, classes]
+        f0 = session.run(logits, {X: np.zeros_like(digits[:1])})[0, classes]
+
+        parameters = {'intgrad': {'steps': 50}, 'occlusion': {'window_shape': 5},
+                      'shapley_sampling': {'sampling_dims': [1, 2], 'samples': 2}}
+        maps = {}
+        print(f'{len(digits)} digits, target: the logit of the true class\n')
+        print(f'{"method":18}{"seconds":>8}   completeness gap |f(x) - f(0) - sum| / |f(x) - f(0)|, mean')
+        with DeepExplain(session) as de:
+            for method in methods():
+                start = time.perf_counter()
+                maps[method] = de.explain(method, logits, X, digits, ys=classes, **parameters.get(method, {}))
+                seconds = time.perf_counter() - start
+                gap = np.abs(f - f0 - maps[method].reshape(len(digits), -1).sum(1)) / np.abs(f - f0)
+                print(f'{method:18}{seconds:8.2f}   {gap.mean():8.2%}')
+        draw(digits, [f'logit {s:.1f}' for s in f], maps, output / 'mnist.png')
+    print(f'\nattribution maps: {output / "mnist.png"}')
+    return maps
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--short', action='store_true', help='few digits and one epoch')
+    main(parser.parse_args().short)
