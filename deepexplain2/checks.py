@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from .errors import ContextError, FeedError, ParameterError, ShapeError, TensorError, ValueRangeError
+
+_HERE = str(Path(__file__).parent)
 
 
 def open_session(session: Any, graph: tf.Graph | None) -> tuple[Any, tf.Graph]:
@@ -33,13 +38,11 @@ def check_open(session: Any) -> None:
 
 def tensor(value: Any, graph: tf.Graph, what: str) -> tf.Tensor:
     """`value` as a tensor of `graph`; TensorError names `what` it was meant for."""
-    if not isinstance(value, tf.Tensor) or not hasattr(value, 'op'):
+    if not isinstance(value, tf.Tensor):
         raise TensorError(f'{what} must be a tensor of the session\'s graph, not {type(value).__name__}')
-    try:
-        owner = value.graph
-    except AttributeError:                      # eager tensors have the attribute, but no graph behind it
-        raise TensorError(f'{what} is an eager tensor: build the model in a tf.Graph and give a tensor of it') from None
-    if owner is not graph:
+    if not tf.is_symbolic_tensor(value):
+        raise TensorError(f'{what} is an eager tensor: build the model in a tf.Graph and give a tensor of it')
+    if value.graph is not graph:
         raise TensorError(f'{what} "{value.name}" belongs to another graph than the session')
     return value
 
@@ -94,7 +97,7 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
 
 def array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
     """`value` as a finite array of `dtype`; `what` names it in errors. Not copied when nothing changes."""
-    if isinstance(value, tf.Tensor) and not hasattr(value, 'numpy'):
+    if isinstance(value, tf.Tensor) and tf.is_symbolic_tensor(value):
         raise ShapeError(f'{what} is the graph tensor "{value.name}"; give its values: a NumPy array')
     try:
         given = np.asarray(value)
@@ -148,12 +151,12 @@ class Weights:
             if wrong.size:
                 raise ValueRangeError(f'ys holds class {wrong[0]}, but T "{target.name}" has {self.units} units: 0 to {self.units - 1}')
             return
-        if given.dtype.kind in 'iu' and given.ndim == 2 and given.shape[1] == 1 and rank == 2 and target.shape[1] != 1:
+        if given.dtype.kind in 'iu' and given.ndim == 2 and given.shape[1] == 1 and rank == 2 and sizes(target)[1] != 1:
             raise ShapeError(f'ys has shape {given.shape} and integers: for class indices give shape ({n},), e.g. ys.ravel()')
         if given.dtype.kind in 'iu' and given.ndim <= 1 and rank not in (0, 1):
             raise ShapeError(f'ys has shape {given.shape} and integers: class indices need one per row, shape ({n},); '
                              f'weights of the units of T "{target.name}" {_text(target.shape)} need floats')
-        if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) == tuple(target.shape[-1:].as_list()):
+        if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) == sizes(target)[-1:]:
             raise ShapeError(f'ys has shape {given.shape}: as many rows as T has units, and floats. Give integers if these are '
                              'class indices, or shape (1, units) if they are weights for all rows')
         ys_array = _with_rows(array(ys, target.dtype, 'ys'), target, n, rank, 'ys', per_row)
@@ -171,10 +174,11 @@ class Weights:
 
     @staticmethod
     def _units(target: tf.Tensor, rank: int | None) -> int:
-        if rank != 2 or target.shape[1] is None:
+        units = sizes(target)[1] if rank == 2 else None
+        if units is None:
             raise ShapeError(f'ys holds class indices, but T "{target.name}" has shape {_text(target.shape)}: indices choose units of a T '
                              'of shape (batch, classes). Give weights shaped like T')
-        return int(target.shape[1])
+        return units
 
 
 def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
@@ -216,14 +220,14 @@ def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf
         return {}
     if not isinstance(given, Mapping):
         raise FeedError(f'feed_dict must be a dict of tensors to values, not {type(given).__name__}')
-    fixed = {x.shape[0] for x in tensors if x.shape.rank}
+    fixed = {batch_of(x) for x in tensors}
     result = {}
     for key, value in given.items():
         t = tensor(key, graph, 'a key of feed_dict')
         if t.name in {x.name for x in tensors}:
             raise FeedError(f'feed_dict feeds X "{t.name}", which xs already does')
         v = np.asarray(value)
-        rows = t.shape[0] if t.shape.rank else None
+        rows = batch_of(t)
         per_row = v.ndim > 0 and len(v) == n and t.shape.rank != 0 and (rows is None or rows in fixed)
         if not t.shape.is_compatible_with((None,) + v.shape[1:] if per_row else v.shape):
             raise FeedError(f'feed_dict gives shape {v.shape} for "{t.name}", which takes {_text(t.shape)}')
@@ -249,6 +253,24 @@ def choice(value: Any, name: str, known: Sequence[str]) -> str:
     return value
 
 
+def warn(message: str, category: type[Warning]) -> None:
+    """A warning that points at the first line outside the library."""
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back and frame.f_code.co_filename.startswith(_HERE):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, category, stacklevel=depth)
+
+
+def sizes(tensor: tf.Tensor) -> tuple[int | None, ...]:
+    """The sizes of the axes, None for an open one; () for an unknown rank. The same with and without TensorFlow's v2 behaviour."""
+    return tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else ()
+
+
+def batch_of(tensor: tf.Tensor) -> int | None:
+    """The number of rows that a tensor fixes, if it does."""
+    return sizes(tensor)[0] if tensor.shape.rank else None
+
+
 def _with_rows(value: np.ndarray, target: tf.Tensor, n: int, rank: int | None, what: str, per_row: bool) -> np.ndarray:
     """Weights with the rank of T; the first axis has n rows or 1 when T has one row per sample."""
     if rank is None:
@@ -259,8 +281,7 @@ def _with_rows(value: np.ndarray, target: tf.Tensor, n: int, rank: int | None, w
     if per_row and rank and len(full) not in (1, n):
         raise ShapeError(f'{what} has {len(full)} rows, shape {value.shape}, but xs has {n}')
     free = 1 if per_row else 0          # the axis of T that grows with xs
-    units: list[Any] = target.shape.as_list()[free:] if target.shape.rank is not None else []
-    if not all(w in (1, u) or u is None for w, u in zip(full.shape[free:], units)):
+    if not all(unit is None or int(full.shape[axis]) in (1, unit) for axis, unit in enumerate(sizes(target)) if axis >= free):
         raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {_text(target.shape)}. '
                          'Give weights shaped like T, or class indices of shape (n,)')
     return full

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,9 +30,8 @@ class Explainer:
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
                                  'at a time, the others given in feed_dict, or use a gradient method')
         self._baselines = checks.baselines(method.baseline, model.inputs, many)
-        known = [x.shape for x in model.inputs if x.shape.rank and None not in x.shape.as_list()[1:]]
-        if len(known) == len(model.inputs):
-            method.check_shapes([(1, *s.as_list()[1:]) for s in known])
+        if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
+            method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._question = method.question(model)
         self._warn_of_plain_gradients()
 
@@ -89,13 +87,14 @@ class Explainer:
     def _layout(self, arrays: list[np.ndarray], batch_size: int | None, feeds: Mapping[str, checks.Feed]) -> tuple[int, bool, bool]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row)."""
         target, n = self._model.target, len(arrays[0])
-        rows_of_t = target.shape[0] if target.shape.rank else None
-        fixed = {x.shape[0] for x in self._model.inputs if x.shape.rank and x.shape[0] is not None}
+        rows_of_t = checks.batch_of(target)
+        fixed = {checks.batch_of(x) for x in self._model.inputs} - {None}
         if len(fixed) > 1:
             raise ShapeError('the tensors of X fix different batch sizes: '
-                             + ', '.join(f'{x.shape[0]} for "{x.name}"' for x in self._model.inputs))
+                             + ', '.join(f'{checks.batch_of(x)} for "{x.name}"' for x in self._model.inputs))
         if fixed:
-            size = fixed.pop()
+            (size,) = fixed
+            assert size
             per_row = target.shape.rank != 0 and rows_of_t in (None, size)
             if batch_size is not None and batch_size < size:
                 raise ParameterError(f'batch_size is {batch_size}, but X "{self._model.inputs[0].name}" fixes the batch at {size} rows')
@@ -132,6 +131,6 @@ class Explainer:
         ops = self._model.without_rule(self._method.rules)
         if ops:
             named = ', '.join(f'"{op.name}" ({op.type})' for op in ops[:10]) + (f' and {len(ops) - 10} more' if len(ops) > 10 else '')
-            warnings.warn(f'{self._method.name} has no rule for {len(ops)} nonlinear op(s) between X and T and uses their plain gradient: '
+            checks.warn(f'{self._method.name} has no rule for {len(ops)} nonlinear op(s) between X and T and uses their plain gradient: '
                           f'{named}. Attributions may not be complete. Choose T before them if you can, or use intgrad',
-                          NonlinearOpWarning, stacklevel=4)
+                          NonlinearOpWarning)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .path import Path
+from .path import SHAPE_ONLY, Path
 
 # Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices, conditions) must not depend on X.
 JOINTLY_LINEAR = frozenset('''
@@ -30,29 +30,16 @@ WINNER_TAKES_ALL = frozenset('MaxPool MaxPoolV2 MaxPool3D'.split())
 
 def is_linear(op: tf.Operation, path: Path) -> bool:
     """Whether `op` is linear (or affine) in everything that it takes from X."""
-    dependent = path.dependent_inputs(op)
-    if not any(o.dtype.is_floating or o.dtype.is_complex for o in op.outputs):
-        return True                         # shapes, indices: what they select counts where it is used
-    if op.type in ('ZerosLike', 'OnesLike', 'Fill', 'RandomUniform', 'RandomStandardNormal', 'TruncatedNormal'):
-        return True                         # only the shape of what they take matters
-    if op.type in JOINTLY_LINEAR:
-        return all(op.inputs[k].dtype.is_floating or _is_shape_like(op.inputs[k], path) for k in dependent)
+    varying = path.varying_inputs(op)
+    if not varying or not any(o.dtype.is_floating or o.dtype.is_complex for o in op.outputs):
+        return True                         # constants; shapes, indices, conditions: what they select counts where it is used
+    if op.type in SHAPE_ONLY:
+        return True
+    floating = [k for k in varying if op.inputs[k].dtype.is_floating or op.inputs[k].dtype.is_complex]
+    if len(floating) < len(varying):
+        return False                        # an index or a condition that X decides on
     if op.type in MULTILINEAR:
-        return len([k for k in dependent if op.inputs[k].dtype.is_floating]) <= 1
+        return len(varying) == 1
     if op.type in LINEAR_IN_FIRST:
-        return dependent == [0] and not (op.type.startswith('FusedBatchNorm') and op.get_attr('is_training'))
-    return False
-
-
-def _is_shape_like(tensor: tf.Tensor, path: Path) -> bool:
-    """Whether an integer tensor that depends on X does so only through shapes, which no value of X can change."""
-    stack, seen = [tensor], set()
-    while stack:
-        t = stack.pop()
-        if t.name in seen or not path.depends(t) or t.op.type in ('Shape', 'ShapeN', 'Size', 'Rank'):
-            continue
-        seen.add(t.name)
-        if t.dtype.is_floating or not t.op.inputs or t.name in {x.name for x in path.inputs}:
-            return False
-        stack += list(t.op.inputs)
-    return True
+        return varying == [0] and not (op.type.startswith('FusedBatchNorm') and op.get_attr('is_training'))
+    return op.type in JOINTLY_LINEAR

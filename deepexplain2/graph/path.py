@@ -11,6 +11,8 @@ from tensorflow.python.framework.ops import get_gradient_function
 from ..errors import PathError
 
 FUNCTION_CALLS = {'PartitionedCall', 'StatefulPartitionedCall'}     # differentiated by TensorFlow without a registered gradient
+NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}    # registered, but the function returns None
+SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike'}           # no value of the input reaches the output
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
 
@@ -26,18 +28,8 @@ class Path:
         self.target, self.inputs = target, list(inputs)
         cut = {x.name for x in inputs}
         ancestors = _ancestors([target], cut)
-        dependent = set(cut)
-        changed = True
-        while changed:                      # one pass, but for the back edges of TF1 loops
-            changed = False
-            for op in ancestors:
-                outputs = [o.name for o in op.outputs if o.name not in dependent]
-                if outputs and any(i.name in dependent for i in op.inputs):
-                    dependent.update(outputs)
-                    changed = True
-            if not any(op.type in V1_CONTROL_FLOW for op in ancestors):
-                break
-        self._dependent = dependent
+        dependent = _reached(ancestors, cut, set())
+        self._varying = _reached(ancestors, cut, SHAPE_ONLY)
         # An output of X's own op that is not X stays outside, unless the op hangs on another X.
         self.ops = [op for op in ancestors if any(i.name in dependent for i in op.inputs)]
         names = {op.name for op in self.ops}
@@ -46,13 +38,9 @@ class Path:
         for x in inputs:
             self._check_reaches(x)
 
-    def depends(self, tensor: tf.Tensor) -> bool:
-        """Whether `tensor` changes with X."""
-        return tensor.name in self._dependent
-
-    def dependent_inputs(self, op: tf.Operation) -> list[int]:
-        """Positions of the inputs of `op` that change with X."""
-        return [k for k, i in enumerate(op.inputs) if self.depends(i)]
+    def varying_inputs(self, op: tf.Operation) -> list[int]:
+        """Positions of the inputs of `op` that change with the values of X, not only with its shape."""
+        return [k for k, i in enumerate(op.inputs) if i.name in self._varying]
 
     def row_bytes(self) -> int:
         """Bytes of the widest tensor on the path, per row; open axes other than the first count 1."""
@@ -71,7 +59,7 @@ class Path:
                     continue
                 if any(o.dtype.is_floating for o in op.outputs) and _has_gradient(op):
                     carries.update(o.name for o in op.outputs if o.dtype.is_floating)
-                elif op.type not in ('Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike'):
+                elif op.type not in SHAPE_ONLY:
                     breaks.append(f'"{op.name}" ({op.type})')
             if self.target.name not in carries and x is not self.target:
                 raise PathError(f'T "{self.target.name}" depends on X "{x.name}" only through ops without a gradient: '
@@ -138,10 +126,21 @@ def _ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = Fals
     return order
 
 
+def _reached(ops: Sequence[tf.Operation], start: set[str], barriers: set[str]) -> set[str]:
+    """Names of the tensors that are computed from those in `start`, not through ops of a type in `barriers`; ops inputs first."""
+    reached, size = set(start), -1
+    while size < len(reached):              # twice, but for the back edges of TF1 loops
+        size = len(reached)
+        for op in ops:
+            if op.type not in barriers and any(i.name in reached for i in op.inputs):
+                reached.update(o.name for o in op.outputs)
+    return reached
+
+
 def _has_gradient(op: tf.Operation) -> bool:
     # No public call tells before `tf.gradients` has added half of its ops to the graph.
-    if op.type in FUNCTION_CALLS:
-        return True
+    if op.type in FUNCTION_CALLS or op.type in NEVER_A_GRADIENT:
+        return op.type in FUNCTION_CALLS
     try:
         return get_gradient_function(op) is not None
     except LookupError:

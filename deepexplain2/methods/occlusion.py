@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
+from ..checks import warn
 from ..errors import CoverageWarning
 from ..points.windows import Windows
 from ..registry import register
 from ..sweep import take
-from .base import Method, integer
+from .base import Method, at_input, integer
 
 
 @register('occlusion')
@@ -42,14 +41,14 @@ class Occlusion(Method):
         windows = Windows(x.shape[1:], self._window, self._step)
         uncovered = np.count_nonzero(windows.count == 0)
         if uncovered:
-            warnings.warn(f'occlusion with window_shape {windows.window} and step {windows.step} leaves {uncovered} of '
-                          f'{windows.count.size} features of shape {x.shape[1:]} uncovered: their attribution is NaN. '
-                          'Choose a smaller step or another window', CoverageWarning, stacklevel=4)
-        # Point 0 is x itself, point k + 1 has window k replaced.
-        values = np.empty((len(x), len(windows) + 1))
-        for rows, ks, (v,) in sweep(lambda rows, ks: [windows.replace(x[rows], take(b, rows), ks - 1)], len(windows) + 1):
+            warn(f'occlusion with window_shape {windows.window} and step {windows.step} leaves {uncovered} of '
+                 f'{windows.count.size} features of shape {x.shape[1:]} uncovered: their attribution is NaN. '
+                 'Choose a smaller step or another window', CoverageWarning)
+        (whole,) = sweep.once(at_input(xs))
+        values = np.empty((len(x), len(windows)))
+        for rows, ks, (v,) in sweep(lambda rows, ks: [windows.replace(x[rows], take(b, rows), ks)], len(windows)):
             values[rows, ks] = v
-        return [np.stack([windows.mean_drop(v[0] - v[1:]) for v in values])]
+        return [np.stack([windows.mean_drop(f - v) for f, v in zip(whole, values)])]
 
 
 def _sizes(value, name):

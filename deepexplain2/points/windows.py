@@ -34,12 +34,11 @@ class Windows:
         return int(np.prod(self._grid))
 
     def replace(self, x: np.ndarray, baseline: np.ndarray, ks: np.ndarray) -> np.ndarray:
-        """x (m, features) with window ks[i] of row i taken from the baseline (m or 1, features); nothing replaced where ks[i] < 0."""
+        """x (m, features) with window ks[i] of row i taken from the baseline (m or 1, features)."""
         result = x.reshape(len(x), -1).copy()
-        at = np.flatnonzero(ks >= 0)
-        indices = self.covers[np.unravel_index(ks[at], self._grid)].reshape(len(at), -1)
+        indices = self.covers[np.unravel_index(ks, self._grid)].reshape(len(x), -1)
         source = np.broadcast_to(baseline.reshape(len(baseline), -1), result.shape)
-        result[at[:, None], indices] = source[at[:, None], indices]
+        np.put_along_axis(result, indices, np.take_along_axis(source, indices, 1), 1)
         return result.reshape(x.shape)
 
     def spread(self, values: np.ndarray) -> np.ndarray:

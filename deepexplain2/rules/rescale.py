@@ -34,8 +34,10 @@ def leaky_relu(op, a, b):
 
 
 def relu6(op, a, b):
-    """relu6(z) = relu(z) - relu(z - 6)."""
-    return relu(op, a, b) - relu(op, a - 6, b - 6)
+    """1 or 0 where both lie on one of the three pieces; clipped values are exact, and so are their differences."""
+    d = a - b
+    both = tf.cast((a > 0) & (a < 6) & (b < 6), d.dtype)
+    return tf.where(((a > 0) ^ (b > 0)) | ((a < 6) ^ (b < 6)), (tf.nn.relu6(a) - tf.nn.relu6(b)) / _nonzero(d), both)
 
 
 def elu(op, a, b):

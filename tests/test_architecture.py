@@ -1,0 +1,45 @@
+"""The arrows of ARCHITECTURE.md: each room imports only what lies below it."""
+
+import ast
+from pathlib import Path
+
+import deepexplain2
+
+ROOT = Path(deepexplain2.__file__).parent
+LAYERS = [{'__init__', 'tensorflow'}, {'context'}, {'explainer'}, {'methods'}, {'model', 'rules', 'points', 'sweep'}, {'graph'},
+          {'checks'}, {'registry'}, {'errors'}]
+
+
+def room(path):
+    return path.relative_to(ROOT).parts[0].removesuffix('.py')
+
+
+def imported(path):
+    """Rooms that a file imports, with the file inside the room where it is named."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.relative_to(ROOT).parts[:-node.level] if node.level <= len(path.relative_to(ROOT).parts) else ()
+            parts = base + tuple((node.module or '').split('.') if node.module else ())
+            for alias in node.names:
+                yield (*parts, alias.name)
+        assert not (isinstance(node, ast.ImportFrom) and not node.level and node.module.startswith('deepexplain2')), path
+
+
+def test_imports_point_one_way():
+    level = {r: k for k, rooms in enumerate(LAYERS) for r in rooms}
+    for path in ROOT.rglob('*.py'):
+        for target in imported(path):
+            if target[0] != room(path):
+                assert level[room(path)] < level[target[0]], f'{path.relative_to(ROOT)} imports {".".join(target)}'
+
+
+def test_methods_do_not_import_one_another_or_see_a_session():
+    for path in (ROOT / 'methods').glob('*.py'):
+        if path.stem not in ('__init__', 'base'):
+            assert all(t[:2] == ('methods', 'base') for t in imported(path) if t[0] == 'methods'), path
+        assert 'session.run' not in path.read_text() and 'import tensorflow' not in path.read_text(), path
+
+
+def test_points_are_plain_numpy():
+    for path in (ROOT / 'points').glob('*.py'):
+        assert 'tensorflow' not in path.read_text(), path

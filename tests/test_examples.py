@@ -1,0 +1,65 @@
+"""Every example runs in its short form and shows what it says."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / 'examples'
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f'example_{name}', EXAMPLES / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_all_are_tested():
+    assert {p.stem for p in EXAMPLES.glob('*.py')} == {'mnist', 'multiple_inputs', 'streaming', 'text_embeddings'}
+
+
+def test_mnist(tmp_path, capsys):
+    maps = load('mnist').main(short=True, output=tmp_path)
+    assert len(maps) == 7 and (tmp_path / 'mnist.png').stat().st_size > 10_000
+    out = capsys.readouterr().out
+    assert all(name in out for name in maps)
+
+
+def test_multiple_inputs():
+    for shares in load('multiple_inputs').main(short=True).values():
+        assert sum(shares[:2]) == pytest.approx(1)
+        assert shares[3] > .4                               # one of five columns is the cause
+
+
+def test_streaming():
+    assert load('streaming').main(short=True) == {'saliency': 0, 'elrp': 0, 'deeplift': 0}
+
+
+def test_text(tmp_path, capsys):
+    words = load('text_embeddings').main(short=True, output=tmp_path)
+    html = (tmp_path / 'text_embeddings.html').read_text()
+    assert html.count('<span') > 50 and '<script' not in html
+    assert all(np.isfinite(a).all() for a in words.values())
+    assert '\x1b[' in capsys.readouterr().out
+
+
+def test_intgrad_on_the_trained_digits_net_is_complete_to_a_percent():
+    """At 50 steps, on every one of 100 test digits, in the small form of the net's training."""
+    import tensorflow as tf
+
+    from deepexplain2 import DeepExplain
+    mnist, v1 = load('mnist'), tf.compat.v1
+    (x, y), (x_test, y_test) = mnist.load(2000, 100)
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
+        X = v1.placeholder(tf.float32, [None, 28, 28, 1])
+        logits = mnist.cnn(X)
+        mnist.train(session, X, logits, x, y, epochs=2)
+        a = de.explain('intgrad', logits, X, x_test, ys=y_test, steps=50)
+        f = session.run(logits, {X: x_test})[np.arange(100), y_test]
+        f0 = session.run(logits, {X: x_test[:1] * 0})[0, y_test]
+        gap = np.abs(a.sum((1, 2, 3)) - (f - f0)) / np.abs(f - f0)
+        assert np.median(gap) < .001 and np.sort(gap)[-3] < .01      # f - f0 itself may be near zero

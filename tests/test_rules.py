@@ -1,0 +1,63 @@
+"""Each rule against its formula, where bugs hide: both signs, exactly zero, equal and nearly equal values, saturation."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from networks import ACTIVATIONS, v1
+
+from deepexplain2 import DeepExplain
+
+Z = np.array([-40., -7., -2., -.1, -1e-3, 0., 1e-3, .1, 3., 5.9, 6.1, 40.])
+
+
+@pytest.mark.parametrize('name', ACTIVATIONS)
+@pytest.mark.parametrize('eps', [1e-4, .5])
+def test_epsilon(session, name, eps):
+    function, f, _ = ACTIVATIONS[name]
+    x = v1.placeholder(tf.float64, (None, Z.size))
+    r = np.linspace(-2, 3, Z.size)
+    with DeepExplain() as de:
+        got = de.explain('elrp', function(2 * x), x, Z[None] / 2, ys=r[None], epsilon=eps)[0]
+    expected = r * f(Z) / (Z + eps * np.where(Z >= 0, 1, -1)) * Z           # d(2x)/dx * x = z
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-300)
+
+
+def secant(name, a, b):
+    """The slope in long double, by the definition; the derivative where it is not defined."""
+    _, f, derivative = ACTIVATIONS[name]
+    a, b = np.longdouble(a), np.longdouble(b)
+    return np.where(a == b, derivative(a), (f(a) - f(b)) / np.where(a == b, 1, a - b)).astype(float)
+
+
+# Relative to the steepest slope of the function. float64: long double has 3 digits more than float64, of which a difference of 1e-3
+# costs 3. float32: the slope is computed to a few roundings, whatever the distance.
+@pytest.mark.parametrize('dtype, tolerance', [('float64', 1e-13), ('float32', 1e-6), ('float16', 2e-3)])
+@pytest.mark.parametrize('name', ACTIVATIONS)
+def test_rescale(session, name, dtype, tolerance):
+    a, b = (v.ravel().astype(dtype) for v in np.meshgrid(Z, Z))
+    x = v1.placeholder(dtype, (None, a.size))
+    with DeepExplain() as de:
+        got = de.explain('deeplift', ACTIVATIONS[name][0](x), x, a[None], baseline=b)[0].astype(float)
+    np.testing.assert_allclose(got, secant(name, a, b) * (a.astype(float) - b), rtol=10 * tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize('name', ACTIVATIONS)
+def test_rescale_of_neighbours_in_float32(session, name):
+    """Differences of 1e-6 and 1e-5: a plain difference quotient in float32 is off by up to 5 % there."""
+    a = np.repeat(Z.astype('f'), 4)
+    b = a + np.tile(np.array([1e-6, -1e-6, 1e-5, -1e-5], 'f') * np.maximum(1, np.abs(a).reshape(-1, 4)[:, 0].max()), Z.size)
+    x = v1.placeholder(tf.float32, (None, a.size))
+    with DeepExplain() as de:
+        got = de.explain('deeplift', ACTIVATIONS[name][0](x), x, a[None], baseline=b)[0] / (a - b).astype(float)
+    np.testing.assert_allclose(got, secant(name, a, b), rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize('name', ACTIVATIONS)
+@pytest.mark.parametrize('method', ['elrp', 'deeplift'])
+def test_where_reference_and_actual_agree_or_input_is_zero(session, name, method):
+    """No NaN at z = 0 and at x = baseline, and the multiplier of deeplift is the derivative there."""
+    x = v1.placeholder(tf.float64, (None, 3))
+    h = ACTIVATIONS[name][0](x * 0.) @ np.ones((3, 1)) + x[:, :1]
+    with DeepExplain() as de:
+        got = de.explain(method, h, x, np.array([[2., -1., 0.]]))
+    np.testing.assert_allclose(got, [[2., 0., 0.]], atol=1e-15)
