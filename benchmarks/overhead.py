@@ -25,7 +25,8 @@ def mlp(x):
 def cnn(x):
     rng = np.random.default_rng(0)
     for channels, filters in (1, 32), (32, 32):
-        x = tf.nn.relu(tf.nn.conv2d(x, tf.constant(rng.normal(size=(3, 3, channels, filters)) / np.sqrt(9 * channels), tf.float32), 1, 'VALID'))
+        kernel = tf.constant(rng.normal(size=(3, 3, channels, filters)) / np.sqrt(9 * channels), tf.float32)
+        x = tf.nn.relu(tf.nn.conv2d(x, kernel, 1, 'VALID'))
     x = tf.reshape(tf.nn.max_pool2d(x, 2, 2, 'VALID'), [-1, 12 * 12 * 32])
     x = tf.nn.relu(x @ tf.constant(rng.normal(size=(x.shape[1], 128)) / 48, tf.float32))
     return x @ tf.constant(rng.normal(size=(128, 10)) / 8, tf.float32)
