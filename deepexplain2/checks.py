@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,7 +87,7 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
             if x.shape.rank is not None and a.ndim == x.shape.rank - 1:
                 hint = '. Add the batch axis: xs[None] for a single sample'
             raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {_text(x.shape)}{hint}')
-        if a.shape[0] == 0:
+        if a.size == 0:
             raise ShapeError(f'xs for X "{x.name}" is an empty batch, shape {a.shape}')
     if len({len(a) for a in arrays}) > 1:
         raise ShapeError('the arrays in xs differ in their number of rows: '
@@ -101,22 +101,20 @@ def array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
         raise ShapeError(f'{what} is the graph tensor "{value.name}"; give its values: a NumPy array')
     try:
         given = np.asarray(value)
-        if given.dtype == object or given.dtype.kind in 'USMmc' or (dtype.is_integer and given.dtype.kind == 'f'
-                                                                    and not np.array_equal(given, np.round(given))):
+        if given.dtype.kind in 'OUSMmc' and not (given.dtype.kind == 'c' and dtype.is_complex):
             raise TypeError
         with np.errstate(over='ignore', invalid='ignore'):
             result = given.astype(dtype.as_numpy_dtype, copy=False)
     except (TypeError, ValueError):
         raise ShapeError(f'{what} is not an array of {dtype.name}: got {type(value).__name__}'
                          + (f' of dtype {given.dtype}' if 'given' in locals() else ' of uneven shape')) from None
-    if given.dtype.kind in 'iu' and dtype.is_integer and not np.array_equal(given, result):
-        raise ValueRangeError(f'{what} holds values out of the range of {dtype.name}')
-    if result.dtype.kind not in 'iub':
-        bad = ~np.isfinite(result)
-        if bad.any():
-            where = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise ValueRangeError(f'{what} holds {np.count_nonzero(bad)} values that are NaN or infinite (in {dtype.name}), '
+    for a in (given, result):
+        if a.dtype.kind not in 'iub' and not np.isfinite(a).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
+            raise ValueRangeError(f'{what} holds {np.count_nonzero(~np.isfinite(a))} values that are NaN or infinite (in {a.dtype.name}), '
                                   f'the first at {where}')
+    if dtype.is_integer and given.dtype != result.dtype and not np.array_equal(given, result):
+        raise ValueRangeError(f'{what} holds values that {dtype.name} cannot hold: fractions, or out of range')
     return result
 
 
@@ -143,7 +141,7 @@ class Weights:
             self.array = _with_rows(written, target, n, rank, 'the weights that T is multiplied by', per_row)
         if ys is None:
             return
-        given = np.asarray(ys)
+        given = array(ys, target.dtype, 'ys') if not _is_integer(ys) else np.asarray(ys)
         if given.dtype.kind in 'iu' and per_row and given.shape == (n,) and rank != 1:
             self.classes = given
             self.units = self._units(target, rank)
@@ -159,7 +157,7 @@ class Weights:
         if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) == sizes(target)[-1:]:
             raise ShapeError(f'ys has shape {given.shape}: as many rows as T has units, and floats. Give integers if these are '
                              'class indices, or shape (1, units) if they are weights for all rows')
-        ys_array = _with_rows(array(ys, target.dtype, 'ys'), target, n, rank, 'ys', per_row)
+        ys_array = _with_rows(array(given, target.dtype, 'ys'), target, n, rank, 'ys', per_row)
         self.array = ys_array if self.array is None else self.array * ys_array
 
     def rows(self, rows: np.ndarray) -> np.ndarray | None:
@@ -213,25 +211,33 @@ def baseline_rows(baseline: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
                      f'{x.shape[1:]}, or one per row')
 
 
-def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf.Tensor], n: int) -> dict[str, Feed]:
-    """feed_dict by tensor name. A value with one entry per row of xs, for a tensor that leaves its first axis open (or fixes it as X
-    does), goes with its rows; any other value is the same in every run."""
+def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf.Tensor], varies: Callable[[tf.Tensor], bool],
+          n: int) -> dict[str, Feed]:
+    """feed_dict by tensor name. A value for a tensor that leaves its first axis open, or fixes it as X does, has one entry per row of xs
+    and goes with its rows (or a single one, for all); the value of any other tensor is the same in every run."""
     if given is None:
         return {}
     if not isinstance(given, Mapping):
         raise FeedError(f'feed_dict must be a dict of tensors to values, not {type(given).__name__}')
-    fixed = {batch_of(x) for x in tensors}
+    fixed = {batch_of(x) for x in tensors} - {None}
     result = {}
     for key, value in given.items():
         t = tensor(key, graph, 'a key of feed_dict')
         if t.name in {x.name for x in tensors}:
             raise FeedError(f'feed_dict feeds X "{t.name}", which xs already does')
-        v = np.asarray(value)
+        if varies(t):
+            raise FeedError(f'feed_dict feeds "{t.name}", which lies between X and T: T would no longer depend on X through it')
+        if t.op.type == 'Const' or not graph.is_feedable(t):
+            raise FeedError(f'feed_dict feeds "{t.name}" ({t.op.type}), which cannot be fed. Feed a placeholder')
+        v = array(value, t.dtype, f'feed_dict for "{t.name}"') if t.dtype != tf.string else np.asarray(value)
         rows = batch_of(t)
-        per_row = v.ndim > 0 and len(v) == n and t.shape.rank != 0 and (rows is None or rows in fixed)
+        per_row = t.shape.rank != 0 and (v.ndim > 0 if rows is None else rows in fixed and len(v) == n)
         if not t.shape.is_compatible_with((None,) + v.shape[1:] if per_row else v.shape):
             raise FeedError(f'feed_dict gives shape {v.shape} for "{t.name}", which takes {_text(t.shape)}')
-        result[t.name] = Feed(t, v, per_row)
+        if per_row and len(v) not in (1, n):
+            raise FeedError(f'feed_dict gives {len(v)} rows for "{t.name}" {_text(t.shape)}, but xs has {n}. Give one entry per row; for a value '
+                            'that is the same for all rows, give the placeholder a shape without an open first axis')
+        result[t.name] = Feed(t, v, per_row and len(v) == n)
     return result
 
 
@@ -248,9 +254,16 @@ def positive(value: Any, name: str) -> float:
 
 
 def choice(value: Any, name: str, known: Sequence[str]) -> str:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ParameterError(f'{name} must be one of {", ".join(map(repr, known))}, not {value!r}')
     return value
+
+
+def _is_integer(value: Any) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in 'iu'
+    except (TypeError, ValueError, NotImplementedError):
+        return False
 
 
 def warn(message: str, category: type[Warning]) -> None:

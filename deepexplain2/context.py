@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+import weakref
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,6 @@ class DeepExplain:
     def __init__(self, session: Any = None, graph: tf.Graph | None = None):
         self.session, self.graph = checks.open_session(session, graph)
         self._entered: list[ExitStack] = []
-        self._models: dict[tuple, Model] = {}
-        self._explainers: dict[tuple, Explainer] = {}
-        self._lock = threading.RLock()
 
     def __enter__(self) -> DeepExplain:
         checks.check_open(self.session)
@@ -57,50 +55,68 @@ class DeepExplain:
         T: any floating tensor. `T * ys` with an array ys is taken as T with weights ys.
         X: any tensor on the way to T, a placeholder or not, or a list of them (gradient methods).
 
-        Cost: gradient and rule methods add their ops to the graph, once; nothing is run. Raises a DeepExplainError, before anything
+        Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a DeepExplainError, before anything
         is added, where T, X or a parameter does not fit.
         """
         if not self._entered:
             raise ContextError('get_explainer and explain can be called only inside "with DeepExplain(session) as de:". '
                                'Explainers made there work outside')
-        explainer, written = self._compiled(method, T, X, parameters, keep=False)
+        explainer, written = self._compiled(method, T, X, parameters)
         return explainer.weighted(written)
 
     def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
                 feed_dict: Any = None, **parameters: Any) -> Any:
-        """get_explainer and Explainer.run in one call; see both.
-
-        The explainer is kept: the same method, T, X and parameters again add nothing to the graph.
-        """
-        explainer, written = self._compiled(method, T, X, parameters, keep=True)
+        """get_explainer and Explainer.run in one call; see both. The same method, T, X and parameters again add nothing to the graph."""
+        explainer, written = self._compiled(method, T, X, parameters)
         return explainer.weighted(written).run(xs, ys, batch_size, feed_dict)
 
-    def _compiled(self, method: str, T: Any, X: Any, parameters: dict[str, Any], keep: bool) -> tuple[Explainer, np.ndarray | None]:
+    def _compiled(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> tuple[Explainer, np.ndarray | None]:
         """The explainer of T without the weights written into it, and these weights."""
         if not self._entered:
             raise ContextError('get_explainer and explain can be called only inside "with DeepExplain(session) as de:". '
                                'Explainers made there work outside')
         checks.check_open(self.session)
         inputs, many = checks.inputs(X, self.graph)
-        target, written = split_weights(checks.target(T, self.graph))
-        question = target.name, *(x.name for x in inputs)
-        key: tuple = _frozen(method), many, *question, *((k, _frozen(v)) for k, v in sorted(parameters.items()))
-        with self._lock:
-            if keep and key in self._explainers:
-                return self._explainers[key], written
+        with _lock(self.graph):
+            target, written = split_weights(checks.target(T, self.graph), inputs)
+            compiled = _compiled_for(self.session)
+            question = target.name, *(x.name for x in inputs)
+            key: tuple = _frozen(method), many, *question, *((k, _frozen(v)) for k, v in sorted(parameters.items()))
+            if key in compiled.explainers:
+                return compiled.explainers[key], written
             method_object = create(method, parameters)
-            if question not in self._models:
-                self._models[question] = Model(self.session, target, inputs)
-            explainer = Explainer(method_object, self._models[question], many)
-            if keep:
-                self._explainers[key] = explainer
-            return explainer, written
+            if question not in compiled.models:
+                compiled.models[question] = Model(self.session, target, inputs)
+            compiled.explainers[key] = Explainer(method_object, compiled.models[question], many)
+            return compiled.explainers[key], written
+
+
+@dataclass
+class _Compiled:
+    """What was compiled for a session, so that a second context finds it."""
+    models: dict[tuple, Model] = field(default_factory=dict)
+    explainers: dict[tuple, Explainer] = field(default_factory=dict)
+
+
+def _compiled_for(session: Any) -> _Compiled:
+    """Kept on the session itself: it goes when the session goes, which a table with the session as key would prevent."""
+    return vars(session).setdefault('_deepexplain2_compiled', _Compiled())
+
+
+_locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
+
+
+def _lock(graph: tf.Graph) -> threading.RLock:
+    """One for each graph: TensorFlow's graphs are not made for building in several threads."""
+    return _locks.setdefault(graph, threading.RLock())
 
 
 def _frozen(value: Any) -> Any:
-    """A hashable stand-in for a parameter, equal for equal values."""
+    """A hashable stand-in for a parameter, equal for equal values; for what is not an array of numbers, equal to nothing."""
+    if value is None or isinstance(value, (str, bool, int, float, np.generic)):
+        return type(value).__name__, value
     if isinstance(value, (list, tuple)):
-        return tuple(_frozen(v) for v in value)
-    if isinstance(value, np.ndarray):
+        return type(value).__name__, *(_frozen(v) for v in value)
+    if isinstance(value, np.ndarray) and value.dtype != object:
         return value.shape, value.dtype.str, value.tobytes()
-    return type(value).__name__, value if isinstance(value, Hashable) else repr(value)
+    return object()

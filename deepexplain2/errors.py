@@ -41,6 +41,10 @@ class RuleError(DeepExplainError, ValueError):
     """A rule-based method cannot reach an op between X and T."""
 
 
+class RunError(DeepExplainError, RuntimeError):
+    """TensorFlow failed while running the graph."""
+
+
 class NonlinearOpWarning(UserWarning):
     """Ops between X and T that have no rule: the method uses their plain gradient."""
 

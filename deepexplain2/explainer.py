@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks
-from .errors import NonlinearOpWarning, ParameterError, ShapeError, TensorError
+from .errors import ParameterError, ShapeError, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model
 from .sweep import Sweep
@@ -33,7 +33,6 @@ class Explainer:
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._question = method.question(model)
-        self._warn_of_plain_gradients()
 
     def __repr__(self) -> str:
         names = ', '.join(x.name for x in self._model.inputs)
@@ -63,7 +62,8 @@ class Explainer:
         Where T has no batch axis (a scalar, say) every row is explained in a run of its own.
 
         Raises ShapeError, ValueRangeError, FeedError, ParameterError, TensorError or ContextError (all DeepExplainError) before
-        anything is run; TensorError as soon as the first axis of T turns out not to be the batch.
+        anything is run; TensorError as soon as the first axis of T turns out not to be the batch; ValueRangeError where T or its
+        gradient is NaN or infinite; RunError where TensorFlow fails.
         """
         checks.check_open(self._model.session)
         arrays = checks.samples(xs, self._model.inputs, self._many)
@@ -72,8 +72,9 @@ class Explainer:
             checks.integer(batch_size, 'batch_size', 1)
         self._method.check_shapes([a.shape for a in arrays])
         baselines = [checks.baseline_rows(b, a, x.name) for b, a, x in zip(self._baselines, arrays, self._model.inputs)]
-        feeds = checks.feeds(feed_dict, self._model.target.graph, self._model.inputs, n)
-        size, aligned, per_row = self._layout(arrays, batch_size, feeds)
+        feeds = checks.feeds(feed_dict, self._model.target.graph, self._model.inputs, self._model.path.varies, n)
+        self._question.prepare(feeds)
+        size, aligned, per_row = self._layout(n, batch_size)
         weights = checks.Weights(ys, self._written, self._model.target, n, per_row)
 
         def ask(points, rows):
@@ -81,12 +82,16 @@ class Explainer:
 
         results = self._method.attribute(Sweep(ask, n, size, aligned), arrays, baselines)
         dtypes = [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype for x in self._model.inputs]
-        results = [r.astype(d, copy=False) for r, d in zip(results, dtypes)]
+        with np.errstate(over='ignore'):        # said below
+            results = [r.astype(d, copy=False) for r, d in zip(results, dtypes)]
+        if any(np.isinf(r).any() or (not self._method.perturbs and np.isnan(r).any()) for r in results):
+            raise ValueRangeError(f'attributions of "{self._method.name}" leave the range of {np.dtype(dtypes[0]).name}. Build the model in a '
+                                  'wider dtype, or scale its input')
         return results if self._many else results[0]
 
-    def _layout(self, arrays: list[np.ndarray], batch_size: int | None, feeds: Mapping[str, checks.Feed]) -> tuple[int, bool, bool]:
+    def _layout(self, n: int, batch_size: int | None) -> tuple[int, bool, bool]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row)."""
-        target, n = self._model.target, len(arrays[0])
+        target = self._model.target
         rows_of_t = checks.batch_of(target)
         fixed = {checks.batch_of(x) for x in self._model.inputs} - {None}
         if len(fixed) > 1:
@@ -102,35 +107,19 @@ class Explainer:
                 raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
                                   f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
             return size, True, per_row
-        if target.shape.rank == 0 or rows_of_t is not None:
-            # T does not grow with X: a T with no batch axis, or one into which an array of n rows was written.
-            if rows_of_t != n or n == 1 or not self._rows_apart(arrays, feeds):
-                return 1, False, rows_of_t == 1
+        written = self._model.path.written_rows()
+        if written:
+            rows, op = written
+            if rows != n:
+                raise ShapeError(f'an array of {rows} rows was written into T "{target.name}" at {self._model.path.name(op)}, but xs has {n} rows. '
+                                 'Leave that array out of T and pass it as ys')
             if batch_size is not None and batch_size < n:
                 raise ParameterError(f'batch_size is {batch_size}, but T "{target.name}" contains an array of {n} rows, so all rows must '
                                      'run together. Leave that array out of T and pass it as ys')
-            return n, True, True
+            if self._method.perturbs and rows_of_t != n:
+                raise TensorError(f'T "{target.name}" has no batch axis and contains an array of {n} rows: method "{self._method.name}" needs '
+                                  'one value per row. Leave that array out of T and pass it as ys')
+            return n, True, rows_of_t == n
+        if target.shape.rank == 0 or rows_of_t is not None:
+            return 1, False, rows_of_t == 1     # T does not grow with X
         return (batch_size or self._model.default_rows()), False, True
-
-    def _rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed]) -> bool:
-        """Whether the entries of T belong to the rows of xs: changing one row must leave the other entries as they are."""
-        n = len(arrays[0])
-        other = next((k for k in range(1, n) if any(not np.array_equal(a[k], a[0]) for a in arrays)), None)
-        if other is None:
-            return True
-        rows = np.arange(n)
-        swapped = [a[np.where(rows == 0, other, rows)] for a in arrays]
-        ones = checks.Weights(None, None, self._model.target, n, True)
-        value = self._model.value()
-        (before,), (after,) = (value.ask(a, rows, ones, feeds, True, False) for a in (arrays, swapped))
-        return bool(np.allclose(before[1:], after[1:], rtol=1e-5, atol=1e-6 * np.abs(before).max()))
-
-    def _warn_of_plain_gradients(self) -> None:
-        if not self._method.rules:
-            return
-        ops = self._model.without_rule(self._method.rules)
-        if ops:
-            named = ', '.join(f'"{op.name}" ({op.type})' for op in ops[:10]) + (f' and {len(ops) - 10} more' if len(ops) > 10 else '')
-            checks.warn(f'{self._method.name} has no rule for {len(ops)} nonlinear op(s) between X and T and uses their plain gradient: '
-                          f'{named}. Attributions may not be complete. Choose T before them if you can, or use intgrad',
-                          NonlinearOpWarning)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from .checks import Feed, Weights, check_open
-from .errors import ContextError, FeedError, TensorError, ValueRangeError
+from .checks import Feed, Weights, check_open, warn
+from .errors import (
+    ContextError,
+    FeedError,
+    NonlinearOpWarning,
+    PathError,
+    RunError,
+    ShapeError,
+    TensorError,
+    ValueRangeError,
+)
 from .graph import clone
 from .graph.clone import Rule
 from .graph.linear import WINNER_TAKES_ALL, is_linear
-from .graph.path import Path, learning_phases, placeholders
+from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
 
+PLAIN: dict[str, Rule] = {}     # no rules: the plain gradient
 ROW_BUDGET = 4 << 20        # bytes of the widest tensor in one run: 256 rows of a small CNN cost 1.6 times more per row than 32
 
 
@@ -23,74 +32,73 @@ class Question:
     """Something to ask the graph: arrays for `feeds` in, one array per answer out.
 
     With `weights` the answers are gradients, and weights for the units of T are fed; without, the answer is T itself, and comes back
-    as one number per row, summed over its units in float64.
+    as one number per row, summed over its units in float64. one_row: whether baselines of one row may stand for all rows.
     """
 
-    def __init__(self, model: Model, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor], weights: tf.Tensor | None):
-        self._model, self._feeds, self._fetches, self._weights = model, list(feeds), list(fetches), weights
+    def __init__(self, model: Model, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor], weights: tf.Tensor | None,
+                 one_row: bool = False):
+        self._model, self._feeds, self._fetches, self._weights, self._one_row = model, list(feeds), list(fetches), weights, one_row
         self._callables: dict[tuple[str, ...], tuple[list[tf.Tensor], Callable]] = {}
-        self._one_row_baseline = True
 
     def ask(self, arrays: Sequence[np.ndarray], rows: np.ndarray, weights: Weights, feeds: Mapping[str, Feed], per_row: bool,
             open_batch: bool) -> list[np.ndarray]:
         """The answers for one run. An array of one row among more stands for all rows."""
         check_open(self._model.session)
-        extra, run = self._callable(feeds)
+        extra, run = self.prepare(feeds)
         w = weights.rows(rows)
         tail = [] if self._weights is None else [np.ones([], weights.dtype) if w is None else w]
         tail += [feeds[t.name].value[rows] if feeds[t.name].per_row else feeds[t.name].value for t in extra if t.name in feeds]
         tail += [np.zeros([], t.dtype.as_numpy_dtype) for t in extra if t.name not in feeds]
         full = [a if len(a) == len(rows) else np.broadcast_to(a, (len(rows), *a.shape[1:])) for a in arrays]
-        if open_batch and self._one_row_baseline and not any(f.per_row for f in feeds.values()):
-            try:
-                answers = run(*arrays, *tail)
-            except tf.errors.InvalidArgumentError:
-                if all(len(a) == len(f) for a, f in zip(arrays, full)):
-                    raise
-                self._one_row_baseline = False      # a reshape that joins the batch with another axis: a row per sample fits
-                answers = run(*full, *tail)
-        else:
-            answers = run(*full, *tail)
-        return self._reduced(answers, w, len(rows), per_row)
+        k = len(self._model.inputs)
+        one_row = self._one_row and open_batch and not feeds and all(len(b) == 1 for b in arrays[k:])
+        try:
+            if one_row:
+                try:
+                    return self._reduced(run(*arrays, *tail), w, full, per_row)
+                except tf.errors.InvalidArgumentError:      # a reshape that joins the batch with another axis: a row per sample fits
+                    answers = self._reduced(run(*full, *tail), w, full, per_row)
+                    self._one_row = False
+                    return answers
+            return self._reduced(run(*full, *tail), w, full, per_row)
+        except tf.errors.OpError as e:
+            raise RunError(f'TensorFlow could not compute T "{self._model.target.name}" or its gradient for {len(rows)} rows: '
+                           f'{e.message.splitlines()[0][:500]}') from e
 
-    def _reduced(self, answers: list[np.ndarray], w: np.ndarray | None, n: int, per_row: bool) -> list[np.ndarray]:
-        shape = answers[0].shape if self._weights is None else tuple(answers[-1])
+    def _reduced(self, answers: list[np.ndarray], w: np.ndarray | None, fed: list[np.ndarray], per_row: bool) -> list[np.ndarray]:
+        model, n = self._model, len(fed[0])
+        shape = answers[0].shape if self._weights is None else tuple(int(d) for d in answers[-1])
         if per_row and (not shape or shape[0] != n):
-            raise TensorError(f'T "{self._model.target.name}" has shape {tuple(map(int, shape))} for {n} rows of xs: its first axis is not '
-                              'the batch. Reshape T to (batch, ...), or reduce it to one value per row')
+            raise TensorError(f'T "{model.target.name}" has shape {shape} for {n} rows of xs: its first axis is not the batch. Reshape T to '
+                              '(batch, ...), or reduce it to one value per row')
+        if w is not None and (w.ndim > len(shape) or (per_row and w.ndim != len(shape)) or np.broadcast_shapes(w.shape, shape) != shape):
+            raise ShapeError(f'the weights of T have shape {w.shape}, but T "{model.target.name}" has shape {shape}')
         if self._weights is not None:
-            for g, x in zip(answers, self._model.inputs):
-                self._check_finite(g, f'the gradient of T "{self._model.target.name}" by X "{x.name}"')
+            for g, x, a in zip(answers, model.inputs, fed):
+                if g.shape != a.shape:
+                    raise TensorError(f'the gradient of T "{model.target.name}" by X "{x.name}" has shape {g.shape} where {a.shape} was fed: '
+                                      'the graph takes another number of rows, or mixes rows')
+                check_finite(g, f'the gradient of T "{model.target.name}" by X "{x.name}"')
             return answers[:-1]
         t = answers[0].astype(np.float64)
         t = t if w is None else t * w
-        self._check_finite(t, f'T "{self._model.target.name}"')
+        check_finite(t, f'T "{model.target.name}"')
         return [t.reshape(n, -1).sum(1) if per_row else t.reshape(1, -1).sum(1)]
 
-    @staticmethod
-    def _check_finite(answer: np.ndarray, what: str) -> None:
-        finite = np.isfinite(answer)
-        if not finite.all():
-            where = tuple(int(i) for i in np.argwhere(~finite)[0])
-            raise ValueRangeError(f'{what} is NaN or infinite, first at {where} of one run of {len(answer) if answer.ndim else 1} rows. '
-                                  'Look for overflow, log(0) or division by zero in the model at this input')
-
-    def _callable(self, feeds: Mapping[str, Feed]) -> tuple[list[tf.Tensor], Callable]:
-        """The tensors to feed beside the question's own, and the run; prepared once per set of names."""
+    def prepare(self, feeds: Mapping[str, Feed]) -> tuple[list[tf.Tensor], Callable]:
+        """The tensors to feed beside the question's own, and the run; made once per set of names. FeedError where one is missing."""
         key = tuple(feeds)
         if key not in self._callables:
             given = [f.tensor for f in feeds.values()]
             own = self._feeds + ([] if self._weights is None else [self._weights])
-            cut = own + given
-            phases = learning_phases(self._fetches, cut)
-            missing = [t for t in placeholders(self._fetches, cut + phases)]
+            phases = learning_phases(self._fetches, own + given)
+            missing = placeholders(self._fetches, own + given + phases)
             if missing:
                 raise FeedError(f'T "{self._model.target.name}" needs ' + ', '.join(f'"{t.name}" {t.dtype.name}' for t in missing)
                                 + ', which nothing feeds. Give it in feed_dict={tensor: value}')
-            needed = given + phases
-            session = self._model.session
+            session, needed = self._model.session, given + phases
             if isinstance(session, tf.compat.v1.Session | tf.compat.v1.InteractiveSession):
-                run = session.make_callable(self._fetches, [t for t in own + needed])
+                run = session.make_callable(self._fetches, own + needed)
             else:                                   # monitored sessions and the like
                 def run(*values):
                     return session.run(self._fetches, dict(zip(own + needed, values)))
@@ -98,19 +106,28 @@ class Question:
         return self._callables[key]
 
 
+def check_finite(answer: np.ndarray, what: str) -> None:
+    """Raise ValueRangeError where an answer of the graph is NaN or infinite."""
+    finite = np.isfinite(answer)
+    if not finite.all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueRangeError(f'{what} is NaN or infinite, first at {where} of a run of {len(answer) if answer.ndim else 1} rows. '
+                              'Look for overflow, log(0) or division by zero in the model at this input')
+
+
 class Model:
     """A target T, inputs X, and the session that holds the weights.
 
-    value: T. gradient: of T by X. relevance: the gradient under rules, in a copy of the graph; with a reference, fed after X.
+    value: T. gradient: of T by X. relevance: the gradient under rules; with a reference, fed after X. The last two are computed in a
+    copy of the graph between X and T, made the first time.
     """
 
     def __init__(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor]):
         self.session, self.target, self.inputs = session, target, list(inputs)
         self.path = Path(target, inputs)
-        self._gradient: Question | None = None
-        self._relevances: dict[int, tuple[Question, Mapping[str, Rule]]] = {}     # with the rules, so that their id stays theirs
+        self.path.check_rows_independent()
         self._value = Question(self, self.inputs, [target], None)
-        self._lock = threading.Lock()
+        self._gradients: dict[int, tuple[Question, Mapping[str, Rule], list[str]]] = {}    # with the rules, so that their id stays theirs
 
     def default_rows(self) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024."""
@@ -121,37 +138,65 @@ class Model:
         return self._value
 
     def gradient(self) -> Question:
-        """The gradient of T by X; adds its ops the first time."""
-        with self._lock:
-            if self._gradient is None:
-                self._may_add_ops()
-                self.path.check_differentiable()
-                graph = self.target.graph
-                with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope('deepexplain2/gradient'):
-                    weights = tf.compat.v1.placeholder_with_default(tf.ones([], self.target.dtype), None, 'weights')
-                    grads = tf.gradients(self.target, self.inputs, clone.weigh(self.target, weights), stop_gradients=self.inputs)
-                    fetches = [tf.convert_to_tensor(g) for g in grads] + [tf.shape(self.target, tf.int64)]
-                self._gradient = Question(self, self.inputs, fetches, weights)
-            return self._gradient
+        """The gradient of T by X."""
+        return self._gradient(PLAIN, False, 'gradient')
 
     def relevance(self, rules: Mapping[str, Rule], reference: bool, name: str) -> Question:
-        """The gradient of T by X where ops with a rule (type -> rule) follow it; adds its ops the first time for these rules."""
-        with self._lock:
-            if id(rules) not in self._relevances:
-                self._may_add_ops()
-                self.path.check_differentiable()
-                c = clone.build(self.path, rules, reference, f'deepexplain2/{name}')
-                question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights)
-                self._relevances[id(rules)] = question, rules
-            return self._relevances[id(rules)][0]
+        """The gradient of T by X where ops with a rule (type -> rule) follow it. Warns of nonlinear ops without a rule."""
+        return self._gradient(rules, reference, name)
 
-    def without_rule(self, rules: Mapping[str, Rule]) -> list[tf.Operation]:
-        """The nonlinear ops between X and T that `rules` leaves to their plain gradient."""
-        return [op for op in self.path.ops
-                if op.type not in rules and op.type not in WINNER_TAKES_ALL and not is_linear(op, self.path)]
-
-    def _may_add_ops(self) -> None:
+    def _gradient(self, rules: Mapping[str, Rule], reference: bool, name: str) -> Question:
+        if id(rules) in self._gradients:
+            question, _, plain = self._gradients[id(rules)]
+            self._warn(plain, name)
+            return question
         check_open(self.session)
         if self.target.graph.finalized:
             raise ContextError('the graph is finalized, and this method adds ops to it once. Call get_explainer before '
                                'graph.finalize(); explainer.run adds none')
+        plain = []
+        if rules is PLAIN and self._must_stay():
+            self.path.check_differentiable()
+            question = self._in_place()
+        else:
+            copy = clone.Copy(self.path, rules, reference)
+            copy.path.check_differentiable()
+            if rules is not PLAIN:
+                plain = [copy.path.name(op) for op in copy.path.ops
+                         if op.type not in rules and op.type not in WINNER_TAKES_ALL and not is_linear(op, copy.path)]
+            self._warn(plain, name)
+            c = copy.install(name)
+            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, reference and copy.one_row_fits)
+        self._gradients[id(rules)] = question, rules, plain
+        return question
+
+    def _must_stay(self) -> bool:
+        """Whether the gradient holds tensors of the user's graph, or loops of TF1, that a copy would lose."""
+        return any(is_custom_gradient(op) or op.type in V1_CONTROL_FLOW for op in self.path.ops)
+
+    def _in_place(self) -> Question:
+        """The gradient built in the user's graph."""
+        for op in self.path.ops:
+            if op.type in FUNCTION_CALLS or op.type in ('While', 'StatelessWhile', 'If', 'StatelessIf', 'Case', 'StatelessCase'):
+                raise PathError(f'between X and T there are both "{op.name}" ({op.type}) and a tf.custom_gradient function: TensorFlow '
+                                'cannot differentiate them here without changing the graph. Use a perturbation method')
+        for x in self.inputs:
+            if any(s.op is x.op and s is not x for s in [*self.path.sources, *self.inputs]):
+                raise PathError(f'X "{x.name}" is one of several outputs of its op that T depends on. Put tf.identity behind it when '
+                                'building the model, and explain that')
+        graph = self.target.graph
+        with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope('deepexplain2/gradient'):
+            weights = tf.compat.v1.placeholder_with_default(tf.ones([], self.target.dtype), None, 'weights')
+            grads = tf.gradients(self.target, self.inputs, clone.weigh(self.target, weights), stop_gradients=self.inputs)
+            if any(g is None for g in grads):
+                raise PathError(f'TensorFlow finds no gradient of T "{self.target.name}" by X')
+            fetches = [tf.convert_to_tensor(g) for g in grads] + [tf.shape(self.target, tf.int64)]
+        return Question(self, self.inputs, fetches, weights)
+
+    @staticmethod
+    def _warn(plain: list[str], name: str) -> None:
+        if plain:
+            more = f' and {len(plain) - 10} more' if len(plain) > 10 else ''
+            warn(f'{name} has no rule for {len(plain)} nonlinear op(s) between X and T and uses their plain gradient: '
+                 f'{", ".join(plain[:10])}{more}. Attributions may not be complete. Choose T before them if you can, or use intgrad',
+                 NonlinearOpWarning)

@@ -27,7 +27,7 @@ def methods() -> dict[str, str]:
 
 def create(name: str, parameters: dict[str, Any]):
     """The method `name` with its parameters; errors that list what exists when either is unknown."""
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         close = difflib.get_close_matches(str(name).lower(), METHODS, n=1, cutoff=.5)
         raise UnknownMethod(f'no method {name!r}.{_hint(close)} Known: ' + ', '.join(sorted(METHODS)))
     cls = METHODS[name]

@@ -1,4 +1,4 @@
-"""A copy of the path from X to T in which chosen ops have rules instead of gradients.
+"""A copy of the path from X to T, differentiated, in which chosen ops have rules instead of gradients.
 
 The copy is built and differentiated in a graph of its own and then imported into the user's graph in one step: the user's ops are
 never touched, whatever fails before the import leaves no trace, and the weights stay live because the copy reads the user's tensors.
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from ..errors import RuleError
-from .path import V1_CONTROL_FLOW, Path
+from ..errors import PathError, RuleError
+from .flat import flatten, own_functions
+from .path import V1_CONTROL_FLOW, Path, constant_value, static_value
 
 Rule = Callable[..., tf.Tensor]         # (op, r) or (op, r, partner) -> relevance or multiplier of the input of op
 
@@ -40,56 +41,91 @@ class Clone:
     target_shape: tf.Tensor             # of T as computed
 
 
-def build(path: Path, rules: Mapping[str, Rule], reference: bool, name: str) -> Clone:
-    """Differentiate T by X under `rules` (op type -> rule) in a copy of the path; see Clone."""
-    for op in path.ops:
-        if op.type in V1_CONTROL_FLOW:
-            raise RuleError(f'op "{op.name}" ({op.type}) between X and T is TF1 control flow, which the rules of "{name}" do not reach. '
-                            'Build the loop with tf.compat.v1.enable_control_flow_v2(), or use intgrad')
-    scratch = tf.Graph()
-    with scratch.as_default():
-        outside = {t.name: _stand_in(t, f'source_{k}') for k, t in enumerate(path.sources)}
-        xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
-        nodes = _nodes(path, rules)
-        actual = _import(nodes, {**outside, **xs}, path, 'actual')
-        for op in path.ops:
-            for k, output in enumerate(op.outputs):             # what the user's set_shape added to the inferred shapes
-                actual(op).outputs[k].set_shape(output.shape)
-        bs: dict[str, tf.Tensor] = {}
-        if reference:
-            bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}') for k, x in enumerate(path.inputs)}
-            partner = _import(nodes, {**outside, **bs}, path, 'reference')
-        target = xs.get(path.target.name)
-        if target is None:
-            target = actual(path.target.op).outputs[path.target.value_index]
-        weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
+class Copy:
+    """The path from X to T in a graph of its own, function calls opened, ops with a rule marked.
 
-        def apply(op, r):
-            rule = rules[op.type]
-            return rule(op, r, partner_of(op)) if reference else rule(op, r)
+    rules: op type -> rule; none for the plain gradient. reference: whether the rules compare with the path of the baseline.
+    path: the copied path, to be examined; nothing is added to the user's graph before `install`.
+    """
 
-        def partner_of(op):
-            return partner(op.name.removeprefix('actual/'))
+    def __init__(self, path: Path, rules: Mapping[str, Rule], reference: bool):
+        self._original, self._rules = path, rules
+        self.one_row_fits = False       # whether a baseline of one row surely stands for all rows
+        nodes, target = flatten(path)
+        for node in nodes.node:
+            if node.op in rules:
+                node.attr['_gradient_op_type'].s = _RULED.encode()
+            elif node.attr['_gradient_op_type'].s.startswith(b'CustomGradient-') or not node.attr['_gradient_op_type'].s:
+                # A Python function that holds tensors of another graph. Without it the gradient is that of the ops inside, where the
+                # rules are wanted: tf.nn.silu hides a Sigmoid and a Mul behind such a function.
+                del node.attr['_gradient_op_type']
+        self._graph = tf.Graph()
+        with self._graph.as_default():
+            self._outside = {t.name: _stand_in(t, f'source_{k}') for k, t in enumerate(path.sources)}
+            self._xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
+            find = _import(nodes, {**self._outside, **self._xs}, 'actual')
+            for op in path.ops:
+                for output in op.outputs:           # what the user's set_shape added to the inferred shapes
+                    copied = find(output.name)
+                    if copied is not None:
+                        copied.set_shape(output.shape)
+            known = {x.name: name for name, x in self._xs.items()}
+            self.path = Path(find(target) if target not in self._xs else self._xs[target], list(self._xs.values()),
+                             lambda name: known.get(name, name.removeprefix('actual/')))
+            self._bs: dict[str, tf.Tensor] = {}
+            self._partner: Callable[[str], tf.Tensor | None] = lambda name: None
+            if reference:
+                self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}') for k, x in enumerate(path.inputs)}
+                # Random numbers on the way (an active dropout) must be the same for x and the baseline.
+                shared = {o.name.removeprefix('actual/'): o for op in self.path.ops if _is_random(op) for o in op.outputs}
+                kept = [n for n in nodes.node if f'{n.name}:0' not in shared]
+                del nodes.node[:]
+                nodes.node.extend(kept)
+                self._partner = _import(nodes, {**self._outside, **self._bs, **shared}, 'reference')
+                self.one_row_fits = not shared and all(self._broadcasts(op) for op in self.path.ops if op.type in rules)
 
-        token = _rulebook.set(apply)
-        try:
-            rs = tf.gradients(target, list(xs.values()), grad_ys=weigh(target, weights), stop_gradients=list(xs.values()))
-        finally:
-            _rulebook.reset(token)
-        outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
-        outputs.append(tf.shape(target, tf.int64, name='target_shape'))
-        mapped = {s.name: t for s, t in zip(outside.values(), path.sources) if s.op.type != 'Const'}
-        mapped |= {xs[x.name].name: x for x in path.inputs}
-        wanted = [*bs.values(), weights, *outputs]
-        graph_def = _prune(scratch.as_graph_def(), wanted, {n.split(':')[0] for n in mapped})
-    used = {i.split(':')[0] for n in graph_def.node for i in n.input}
-    graph = path.target.graph
-    with graph.as_default(), graph.control_dependencies(None), graph.device(None):
-        found = tf.graph_util.import_graph_def(
-            graph_def, name=name, input_map={n: t for n, t in mapped.items() if n.split(':')[0] in used},
-            return_elements=[t.name for t in wanted])
-    k = len(bs)
-    return Clone(found[:k], found[k], found[k + 1:-1], found[-1])
+    def install(self, name: str) -> Clone:
+        """Differentiate, and import forward and backward pass into the user's graph in one step."""
+        for op in self.path.ops:
+            if op.type in V1_CONTROL_FLOW:
+                raise RuleError(f'op {self.path.name(op)} between X and T is TF1 control flow, which a copy of the '
+                                f'graph for "{name}" cannot hold. Build the loop with tf.compat.v1.enable_control_flow_v2(), or use intgrad')
+        with self._graph.as_default():
+            target, xs = self.path.target, self.path.inputs
+            weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
+            token = _rulebook.set(self._apply)
+            try:
+                rs = tf.gradients(target, xs, grad_ys=weigh(target, weights), stop_gradients=xs)
+            finally:
+                _rulebook.reset(token)
+            if any(r is None for r in rs):
+                raise PathError(f'TensorFlow finds no gradient of T "{self._original.target.name}" by X '
+                                + ', '.join(f'"{x.name}"' for x, r in zip(self._original.inputs, rs) if r is None))
+            outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
+            outputs.append(tf.shape(target, tf.int64, name='target_shape'))
+            wanted = [*self._bs.values(), weights, *outputs]
+            mapped = {s.name: t for s, t in zip(self._outside.values(), self._original.sources) if s.op.type != 'Const'}
+            mapped |= {self._xs[x.name].name: x for x in self._original.inputs}
+            graph_def = _prune(self._graph.as_graph_def(), wanted, {n.split(':')[0] for n in mapped})
+        used = {i.split(':')[0] for n in graph_def.node for i in n.input}
+        graph = self._original.target.graph
+        with graph.as_default(), graph.control_dependencies(None), graph.device(None):
+            found = tf.graph_util.import_graph_def(
+                graph_def, name=f'deepexplain2/{name}', input_map={n: t for n, t in mapped.items() if n.split(':')[0] in used},
+                return_elements=[t.name for t in wanted])
+        k = len(self._bs)
+        return Clone(found[:k], found[k], found[k + 1:-1], found[-1])
+
+    def _apply(self, op, r):
+        rule = self._rules[op.type]
+        return rule(op, r, self._graph.get_operation_by_name('reference/' + op.name.removeprefix('actual/'))) if self._bs else rule(op, r)
+
+    def _broadcasts(self, op: tf.Operation) -> bool:
+        """Whether the reference of `op`, fed with one row, surely stands for every row: same sizes, the open batch axis aside."""
+        z = op.inputs[0]
+        z_ref = self._partner(z.name.removeprefix('actual/')) if z.name.startswith('actual/') else z
+        return (z_ref is not None and z.shape.rank is not None and z.shape.rank > 0 and z.shape[1:].is_fully_defined()
+                and z.shape.as_list() == z_ref.shape.as_list() and z.shape.as_list()[0] is None)
 
 
 def weigh(target: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -97,36 +133,18 @@ def weigh(target: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.broadcast_to(weights, tf.shape(target)), target.shape)
 
 
-def _nodes(path: Path, rules: Mapping[str, Rule]) -> tf.compat.v1.GraphDef:
-    """The path as a GraphDef: rules marked, no colocation or control dependency on ops that stay outside."""
-    graph_def = tf.compat.v1.GraphDef()
-    calls = False
-    for op in path.ops:
-        node = graph_def.node.add()
-        node.CopyFrom(op.node_def)
-        del node.input[:]
-        node.input.extend(i.name for i in op.inputs)
-        node.attr.pop('_class', None)
-        override = node.attr['_gradient_op_type'].s.decode() if '_gradient_op_type' in node.attr else ''
-        if op.type in rules:
-            node.attr['_gradient_op_type'].s = _RULED.encode()
-        elif override.startswith(('CustomGradient-', 'PartitionedCall-', 'StatefulPartitionedCall-')):
-            # The gradient is a Python function that holds tensors of the user's graph. Without it the gradient is the one of the
-            # ops inside, where the rules are wanted: tf.nn.silu hides a Sigmoid and a Mul behind such a function.
-            del node.attr['_gradient_op_type']
-        calls = calls or any(a.HasField('func') or a.list.func for a in node.attr.values())
-    if calls:
-        graph_def.library.CopyFrom(path.target.graph.as_graph_def().library)
-    graph_def.versions.CopyFrom(tf.Graph().as_graph_def().versions)
-    return graph_def
-
-
-def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], path: Path, name: str):
-    """Import the path under `name`; returns a lookup of its ops by the user's op or op name."""
+def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], name: str) -> Callable[[str], tf.Tensor | None]:
+    """Import nodes under `name`; returns a lookup of tensors by the name that they had."""
     graph = tf.compat.v1.get_default_graph()
-    used = {i.name for op in path.ops for i in op.inputs}
+    used = {i for n in nodes.node for i in n.input}
     tf.graph_util.import_graph_def(nodes, name=name, input_map={n: t for n, t in given.items() if n in used})
-    return lambda op: graph.get_operation_by_name(f'{name}/{op if isinstance(op, str) else op.name}')
+
+    def find(tensor: str) -> tf.Tensor | None:
+        try:
+            return graph.get_tensor_by_name(f'{name}/{tensor}')
+        except KeyError:
+            return None                     # an output of a function call
+    return find
 
 
 def _stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
@@ -134,9 +152,12 @@ def _stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
 
     Constants matter to the gradient functions: axes and shapes decide which ops they build.
     """
-    small = tensor.shape.is_fully_defined() and tensor.shape.num_elements() <= 64
-    if small and (tensor.op.type == 'Const' or tensor.dtype.is_integer or tensor.dtype.is_bool):
-        value = tf.get_static_value(tensor)
+    if tensor.shape.is_fully_defined() and tensor.shape.num_elements() <= 64:
+        value = None
+        if tensor.op.type == 'Const':
+            value = constant_value(tensor)
+        elif tensor.dtype.is_integer or tensor.dtype.is_bool:
+            value = static_value(tensor)
         if value is not None:
             return tf.constant(value, tensor.dtype, tensor.shape, name)
     if tensor.dtype == tf.resource and tensor.op.type == 'VarHandleOp':     # with its handle: the type and shape of the variable
@@ -147,6 +168,10 @@ def _stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
     return tf.compat.v1.placeholder(tensor.dtype.base_dtype, tensor.shape, name)
 
 
+def _is_random(op: tf.Operation) -> bool:
+    return op.op_def.is_stateful and op.type.startswith(('Random', 'Truncated', 'Parameterized', 'Multinomial', 'Stateful'))
+
+
 def _prune(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[tf.Tensor], outside: Iterable[str]) -> tf.compat.v1.GraphDef:
     """The nodes that `wanted` need, without the ones that stand for tensors of the user's graph and without the rule marks."""
     nodes = {n.name: n for n in graph_def.node}
@@ -154,13 +179,13 @@ def _prune(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[tf.Tensor], outsid
     result = tf.compat.v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
     while stack:
         name = stack.pop()
-        if name in kept:
-            continue
-        kept.add(name)
-        node = result.node.add()
-        node.CopyFrom(nodes[name])
+        if name not in kept:
+            kept.add(name)
+            result.node.add().CopyFrom(nodes[name])
+            stack += [i.lstrip('^').split(':')[0] for i in nodes[name].input]
+    own_functions(result)
+    for node in [*result.node, *(n for f in result.library.function for n in f.node_def)]:
         node.attr.pop('_class', None)
-        if node.attr['_gradient_op_type'].s == _RULED.encode() or not node.attr['_gradient_op_type'].s:
+        if not node.attr['_gradient_op_type'].s or node.attr['_gradient_op_type'].s == _RULED.encode():
             del node.attr['_gradient_op_type']
-        stack += [i.lstrip('^').split(':')[0] for i in node.input]
     return result

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .path import SHAPE_ONLY, Path
+from .path import SHAPE_ONLY, Path, has_override
 
 # Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices, conditions) must not depend on X.
 JOINTLY_LINEAR = frozenset('''
-    Identity IdentityN Snapshot EnsureShape PreventGradient CheckNumerics Reshape Squeeze ExpandDims Transpose ConjugateTranspose
+    Identity IdentityN PlaceholderWithDefault Snapshot EnsureShape PreventGradient CheckNumerics Reshape Squeeze ExpandDims Transpose ConjugateTranspose
     Concat ConcatV2 Pack Unpack Split SplitV Slice StridedSlice Gather GatherV2 GatherNd Pad PadV2 MirrorPad Tile BroadcastTo
     Add AddV2 AddN Sub Neg BiasAdd BiasAddV1 Sum Mean AvgPool AvgPool3D Cumsum Reverse ReverseV2 ReverseSequence Roll Cast
     SpaceToBatch SpaceToBatchND BatchToSpace BatchToSpaceND SpaceToDepth DepthToSpace ResizeBilinear ResizeNearestNeighbor
     ResizeBicubic Diag MatrixDiag MatrixDiagV2 MatrixDiagV3 DiagPart MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3
     MatrixBandPart SegmentSum SegmentMean UnsortedSegmentSum Select SelectV2 DynamicStitch ParallelDynamicStitch ScatterNd
-    TensorScatterAdd TensorScatterUpdate Real Imag Complex
+    TensorScatterAdd TensorScatterUpdate Real Imag Complex Print ExtractImagePatches ExtractVolumePatches ScaleAndTranslate
+    MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D
     '''.split())
 # Linear in one factor when the other ones do not depend on X.
 MULTILINEAR = frozenset('''
     Mul MulNoNan MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum SparseMatMul Conv2D Conv3D DepthwiseConv2dNative
     Conv2DBackpropInput Conv3DBackpropInputV2 SparseTensorDenseMatMul Cross
     '''.split())
-# Linear in the first input when nothing else depends on X.
-LINEAR_IN_FIRST = frozenset('Div RealDiv DivNoNan FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3'.split())
+# Linear in one input when nothing else depends on X: op type -> its position.
+LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm': 0, 'FusedBatchNormV2': 0, 'FusedBatchNormV3': 0,
+             'MatrixSolve': 1, 'MatrixTriangularSolve': 1}
 # Not linear, and left to the plain gradient on purpose: the winner takes all. Exact for LRP; for DeepLIFT complete only where x and
 # the baseline have the same winner, as in DeepExplain.
 WINNER_TAKES_ALL = frozenset('MaxPool MaxPoolV2 MaxPool3D'.split())
@@ -35,11 +37,13 @@ def is_linear(op: tf.Operation, path: Path) -> bool:
         return True                         # constants; shapes, indices, conditions: what they select counts where it is used
     if op.type in SHAPE_ONLY:
         return True
+    if has_override(op):
+        return False                        # somebody's own gradient
     floating = [k for k in varying if op.inputs[k].dtype.is_floating or op.inputs[k].dtype.is_complex]
     if len(floating) < len(varying):
         return False                        # an index or a condition that X decides on
     if op.type in MULTILINEAR:
         return len(varying) == 1
-    if op.type in LINEAR_IN_FIRST:
-        return varying == [0] and not (op.type.startswith('FusedBatchNorm') and op.get_attr('is_training'))
+    if op.type in LINEAR_IN:
+        return varying == [LINEAR_IN[op.type]]
     return op.type in JOINTLY_LINEAR

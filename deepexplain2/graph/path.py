@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.ops import get_gradient_function
 
-from ..errors import PathError
+from ..errors import PathError, TensorError
 
 FUNCTION_CALLS = {'PartitionedCall', 'StatefulPartitionedCall'}     # differentiated by TensorFlow without a registered gradient
 NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}    # registered, but the function returns None
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike'}           # no value of the input reaches the output
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
+ELEMENTWISE = {'Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'MulNoNan', 'Maximum', 'Minimum', 'SquaredDifference',
+               'Pow', 'Select', 'SelectV2', 'Xdivy', 'Xlogy'}
 
 
 class Path:
@@ -22,10 +24,14 @@ class Path:
 
     ops: the ops that depend on X and that T depends on, inputs before users.
     sources: the tensors that enter the path without depending on X (weights, constants, other inputs), without X.
+
+    label: from names in this graph to the names that the user knows.
+
+    Raises PathError when T does not depend on the values of one of X.
     """
 
-    def __init__(self, target: tf.Tensor, inputs: Sequence[tf.Tensor]):
-        self.target, self.inputs = target, list(inputs)
+    def __init__(self, target: tf.Tensor, inputs: Sequence[tf.Tensor], label: Callable[[str], str] = str):
+        self.target, self.inputs, self._label = target, list(inputs), label
         cut = {x.name for x in inputs}
         ancestors = _ancestors([target], cut)
         dependent = _reached(ancestors, cut, set())
@@ -35,39 +41,92 @@ class Path:
         names = {op.name for op in self.ops}
         self.sources = list({i.name: i for op in self.ops for i in op.inputs
                              if i.op.name not in names and i.name not in cut}.values())
+        used = {i.name for op in self.ops for i in op.inputs} | {target.name}
         for x in inputs:
-            self._check_reaches(x)
+            if x.name not in used or target.name not in self._varying:
+                raise PathError(f'T {self.name(target)} does not depend on X {self.name(x)}. Choose an X on the way to T')
+
+    def name(self, thing: tf.Tensor | tf.Operation) -> str:
+        """What a message calls a tensor, or an op with its type."""
+        label = self._label(thing.name)
+        return f'"{label}" ({thing.type})' if isinstance(thing, tf.Operation) else f'"{label}"'
+
+    def varies(self, tensor: tf.Tensor) -> bool:
+        """Whether `tensor` changes with the values of X, not only with its shape."""
+        return tensor.name in self._varying
 
     def varying_inputs(self, op: tf.Operation) -> list[int]:
-        """Positions of the inputs of `op` that change with the values of X, not only with its shape."""
-        return [k for k, i in enumerate(op.inputs) if i.name in self._varying]
+        """Positions of the inputs of `op` that vary."""
+        return [k for k, i in enumerate(op.inputs) if self.varies(i)]
 
     def row_bytes(self) -> int:
         """Bytes of the widest tensor on the path, per row; open axes other than the first count 1."""
         tensors = self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating]
         return max(_row_size(t) * t.dtype.size for t in tensors)
 
+    def written_rows(self) -> tuple[int, tf.Operation] | None:
+        """(rows, op) where an array with rows of its own is joined to a tensor whose batch is open: T * ys and the like."""
+        for op in self.ops:
+            if op.type in ELEMENTWISE and _rows(op.outputs[0]) not in (None, 1):
+                if any(self.varies(i) and i.shape.rank == op.outputs[0].shape.rank and _rows(i) is None for i in op.inputs):
+                    return int(_rows(op.outputs[0]) or 0), op
+        return None
+
+    def check_rows_independent(self) -> None:
+        """Raise TensorError at batch normalization by the statistics of the batch: no attribution of a row has a meaning there."""
+        for op in self.ops:
+            if op.type.startswith('FusedBatchNorm') and op.get_attr('is_training'):
+                raise TensorError(f'op {self.name(op)} between X and T normalizes by the statistics of the batch, so the rows of xs '
+                                  'are not independent. Build the model for inference (training=False)')
+
     def check_differentiable(self) -> None:
         """Raise PathError, before any op is added, where a gradient of T by X would fail or be missing."""
         for x in self.inputs:
             if not x.dtype.is_floating:
-                raise PathError(f'X "{x.name}" has dtype {x.dtype.name}: it cannot carry a gradient. For token ids, explain the '
+                raise PathError(f'X {self.name(x)} has dtype {x.dtype.name}: it cannot carry a gradient. For token ids, explain the '
                                 'output of the embedding lookup: pass that tensor as X and its values as xs')
             carries, breaks = {x.name}, []
             for op in self.ops:
-                if not any(i.name in carries for i in op.inputs):
-                    continue
-                if any(o.dtype.is_floating for o in op.outputs) and _has_gradient(op):
-                    carries.update(o.name for o in op.outputs if o.dtype.is_floating)
-                elif op.type not in SHAPE_ONLY:
-                    breaks.append(f'"{op.name}" ({op.type})')
-            if self.target.name not in carries and x is not self.target:
-                raise PathError(f'T "{self.target.name}" depends on X "{x.name}" only through ops without a gradient: '
+                taken = [k for k, i in enumerate(op.inputs) if i.name in carries]
+                outputs = [o for o in op.outputs if _can_carry(o)]
+                if op.type == 'IdentityN' and not _override(op):
+                    outputs = [op.outputs[k] for k in taken]
+                if taken and outputs and gradient_of(op) != 'none':
+                    carries.update(o.name for o in outputs)
+                elif taken and op.type not in SHAPE_ONLY:
+                    breaks.append(self.name(op))
+            if self.target.name not in carries:
+                raise PathError(f'T {self.name(self.target)} depends on X {self.name(x)} only through ops without a gradient: '
                                 f'{", ".join(breaks[:5])}. Choose a T before them or an X behind them')
+            wanted = {self.target.name}
+            for op in reversed(self.ops):
+                if any(o.name in wanted for o in op.outputs):
+                    if gradient_of(op) == 'unknown':
+                        raise PathError(f'op {self.name(op)} between X and T has no gradient in TensorFlow. Choose a T before it or '
+                                        'an X behind it, or use a perturbation method (occlusion, shapley_sampling)')
+                    wanted.update(i.name for i in op.inputs if i.name in carries)
 
-    def _check_reaches(self, x: tf.Tensor) -> None:
-        if x is not self.target and not any(i.name == x.name for op in self.ops for i in op.inputs):
-            raise PathError(f'T "{self.target.name}" does not depend on X "{x.name}". Choose an X on the way to T')
+
+def gradient_of(op: tf.Operation) -> str:
+    """'known', 'none' (declared not differentiable), or 'unknown' to TensorFlow, which would fail."""
+    if op.type in FUNCTION_CALLS:
+        return 'known'
+    if op.type in NEVER_A_GRADIENT:
+        return 'none'
+    try:
+        return 'none' if get_gradient_function(op) is None else 'known'
+    except LookupError:
+        return 'unknown'
+
+
+def is_custom_gradient(op: tf.Operation) -> bool:
+    """Whether `op` wraps a function of tf.custom_gradient."""
+    return op.type == 'IdentityN' and _override(op).startswith('CustomGradient-')
+
+
+def has_override(op: tf.Operation) -> bool:
+    """Whether somebody gave `op` a gradient other than that of its type."""
+    return bool(_override(op)) and op.type not in FUNCTION_CALLS
 
 
 def placeholders(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
@@ -82,22 +141,41 @@ def learning_phases(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> l
             if op.type in ('Placeholder', 'PlaceholderWithDefault') and 'keras_learning_phase' in op.name]
 
 
-def split_weights(target: tf.Tensor) -> tuple[tf.Tensor, np.ndarray | None]:
+def split_weights(target: tf.Tensor, inputs: Sequence[tf.Tensor]) -> tuple[tf.Tensor, np.ndarray | None]:
     """(T, ys) for a target written `T * ys` with a constant ys, else (target, None).
 
     The constant keeps the number of rows that it was written with: T itself takes any number of rows, and is the same
     tensor, already compiled, the next time it is multiplied.
     """
     weights: np.ndarray | None = None
-    while target.op.type == 'Mul':
+    names = {x.name for x in inputs}
+    while target.op.type == 'Mul' and target.name not in names and not has_override(target.op):
         a, b = target.op.inputs
         factor, constant = (b, a) if a.op.type == 'Const' else (a, b)
         if constant.op.type != 'Const' or factor.op.type == 'Const' or not _only_weighs(factor.shape, constant.shape):
             break
-        value = np.asarray(tf.get_static_value(constant))
+        value = constant_value(constant)
         weights = value if weights is None else weights * value
         target = factor
     return target, weights
+
+
+def constant_value(tensor: tf.Tensor) -> np.ndarray:
+    """The value of a Const. (tf.get_static_value would forbid to feed the tensor, for ever.)"""
+    return tf.make_ndarray(tensor.op.get_attr('value'))
+
+
+def static_value(tensor: tf.Tensor) -> np.ndarray | None:
+    """The value of a small integer or boolean tensor that is computed from constants alone, or None."""
+    ops = _ancestors([tensor], set())
+    if len(ops) > 64 or any(op.type.startswith('Placeholder') or op.op_def.is_stateful for op in ops):
+        return None
+    graph_def = tf.compat.v1.GraphDef(node=[op.node_def for op in ops])
+    for node in graph_def.node:
+        node.attr.pop('_class', None)
+    with tf.Graph().as_default():
+        copy, = tf.graph_util.import_graph_def(graph_def, name='', return_elements=[tensor.name])
+        return tf.get_static_value(copy)
 
 
 def _only_weighs(factor: tf.TensorShape, constant: tf.TensorShape) -> bool:
@@ -137,15 +215,19 @@ def _reached(ops: Sequence[tf.Operation], start: set[str], barriers: set[str]) -
     return reached
 
 
-def _has_gradient(op: tf.Operation) -> bool:
-    # No public call tells before `tf.gradients` has added half of its ops to the graph.
-    if op.type in FUNCTION_CALLS or op.type in NEVER_A_GRADIENT:
-        return op.type in FUNCTION_CALLS
+def _can_carry(tensor: tf.Tensor) -> bool:
+    return tensor.dtype.is_floating or tensor.dtype.is_complex or tensor.dtype == tf.variant
+
+
+def _override(op: tf.Operation) -> str:
     try:
-        return get_gradient_function(op) is not None
-    except LookupError:
-        raise PathError(f'op "{op.name}" ({op.type}) between X and T has no gradient in TensorFlow. Choose a T before it or '
-                        'an X behind it, or use a perturbation method (occlusion, shapley_sampling)') from None
+        return op.get_attr('_gradient_op_type').decode()
+    except ValueError:
+        return ''
+
+
+def _rows(tensor: tf.Tensor) -> int | None:
+    return tensor.shape.as_list()[0] if tensor.shape.rank else None
 
 
 def _row_size(tensor: tf.Tensor) -> int:

@@ -52,6 +52,6 @@ class Occlusion(Method):
 
 
 def _sizes(value, name):
-    if np.ndim(value) == 0:
+    if not isinstance(value, (list, tuple, np.ndarray)):
         return integer(value, name, 1)
     return tuple(integer(v, f'each entry of {name}', 1) for v in value)

@@ -32,7 +32,7 @@ class ShapleySampling(Method):
         self.baseline = baseline
         self._samples, self._seed = integer(samples, 'samples', 1), integer(seed, 'seed', 0)
         if sampling_dims is not None:
-            if np.ndim(sampling_dims) != 1 or len(sampling_dims) == 0:
+            if not isinstance(sampling_dims, (list, tuple, np.ndarray)) or len(sampling_dims) == 0:
                 raise ParameterError(f'sampling_dims must be a list of axes of X, e.g. [1, 2], not {sampling_dims!r}')
             sampling_dims = sorted(integer(d, 'each entry of sampling_dims', 1) for d in sampling_dims)
             if len(set(sampling_dims)) < len(sampling_dims):

@@ -1,0 +1,92 @@
+"""The path as a list of nodes, function calls replaced by the ops inside."""
+
+from __future__ import annotations
+
+import uuid
+
+import tensorflow as tf
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
+
+from .path import FUNCTION_CALLS, Path
+
+
+def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str]:
+    """(nodes, T): the path as a GraphDef without calls of functions, and the name of T in it.
+
+    Inputs are names of tensors, those of the path's sources and of X included. Loops and conditionals keep their functions, in the
+    library. Colocation and control dependencies, which may point outside the path, are left out.
+    """
+    graph_def = tf.compat.v1.GraphDef()
+    functions = {}
+    if any(_calls(op.node_def) for op in path.ops):
+        graph_def.library.CopyFrom(path.target.graph.as_graph_def().library)
+        functions = {f.signature.name: f for f in graph_def.library.function}
+    graph_def.versions.CopyFrom(tf.Graph().as_graph_def().versions)
+    renamed: dict[str, str] = {}                # tensors that come out of a call -> the tensors inside
+
+    def add(node, inputs, prefix):
+        if node.op in FUNCTION_CALLS and node.attr['f'].func.name in functions:
+            call(node.name, functions[node.attr['f'].func.name], inputs, prefix)
+            return
+        new = graph_def.node.add()
+        new.CopyFrom(node)
+        new.name = prefix + node.name
+        new.attr.pop('_class', None)
+        del new.input[:]
+        new.input.extend(renamed.get(i, i) for i in inputs)
+        if new.attr['_gradient_op_type'].s.startswith(b'PartitionedCall-') or not new.attr['_gradient_op_type'].s:
+            del new.attr['_gradient_op_type']
+
+    def call(name, function, inputs, prefix):
+        body, flat = function_def_to_graph_def(function)
+        inside = f'{prefix}{name}/'
+        arguments = {f'{a.name}:0': renamed.get(i, i) for a, i in zip(function.signature.input_arg, inputs)}
+        for node in body.node:
+            if f'{node.name}:0' not in arguments:
+                add(node, [arguments.get(i, inside + i) for i in map(_output, node.input) if not i.startswith('^')], inside)
+        for k, output in enumerate(function.signature.output_arg):
+            source = flat[function.ret[output.name]]
+            source = arguments.get(source, inside + source)
+            renamed[f'{prefix}{name}:{k}'] = renamed.get(source, source)
+
+    for op in path.ops:
+        add(op.node_def, [i.name for i in op.inputs], '')
+    own_functions(graph_def)
+    return graph_def, renamed.get(path.target.name, path.target.name)
+
+
+def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
+    """Give the functions of a GraphDef names that no other function has, and drop those that nothing calls.
+
+    TensorFlow keeps functions by name, in the graph and in the process: a second one of a name is an error if it differs, and
+    differentiating a loop defines functions named after those of the loop.
+    """
+    functions = {f.signature.name: f for f in graph_def.library.function}
+    suffix = f'__deepexplain2_{uuid.uuid4().hex}'
+    called: dict[str, tf.compat.v1.NodeDef] = {}
+
+    def rename(nodes):
+        for node in nodes:
+            for attr in node.attr.values():
+                for f in [attr.func] if attr.HasField('func') else attr.list.func:
+                    if f.name in functions:
+                        if f.name not in called:
+                            called[f.name] = functions[f.name]
+                            rename(functions[f.name].node_def)
+                        f.name += suffix
+
+    rename(graph_def.node)
+    for function in called.values():
+        function.signature.name += suffix
+    kept = list(called.values())
+    library = type(graph_def.library)(function=kept)
+    graph_def.library.CopyFrom(library)
+
+
+def _output(name: str) -> str:
+    """A tensor's name with its output's number, ':0' where it is left out."""
+    return name if ':' in name or name.startswith('^') else f'{name}:0'
+
+
+def _calls(node: tf.compat.v1.NodeDef) -> bool:
+    return any(a.HasField('func') or a.list.func for a in node.attr.values())
