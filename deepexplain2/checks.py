@@ -32,7 +32,10 @@ def open_session(session: Any, graph: tf.Graph | None) -> tuple[Any, tf.Graph]:
 
 
 def check_open(session: Any) -> None:
-    if getattr(session, '_closed', False):
+    closed = getattr(session, '_closed', None)
+    if closed is None and hasattr(session, 'should_stop'):      # monitored sessions
+        closed = session.should_stop()
+    if closed:
         raise ContextError('the session is closed. Explain while it is open')
 
 

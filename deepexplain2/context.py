@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +13,7 @@ from . import checks
 from .errors import ContextError
 from .explainer import Explainer
 from .graph.path import split_weights
-from .model import Model
+from .model import Model, graph_lock
 from .registry import create
 
 
@@ -62,11 +60,15 @@ class DeepExplain:
             raise ContextError('get_explainer and explain can be called only inside "with DeepExplain(session) as de:". '
                                'Explainers made there work outside')
         explainer, written = self._compiled(method, T, X, parameters)
+        explainer.compile()
         return explainer.weighted(written)
 
     def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
                 feed_dict: Any = None, **parameters: Any) -> Any:
-        """get_explainer and Explainer.run in one call; see both. The same method, T, X and parameters again add nothing to the graph."""
+        """get_explainer and Explainer.run in one call; see both.
+
+        The same method, T, X and parameters again add nothing to the graph, and neither does a call that ends in an error.
+        """
         explainer, written = self._compiled(method, T, X, parameters)
         return explainer.weighted(written).run(xs, ys, batch_size, feed_dict)
 
@@ -77,7 +79,7 @@ class DeepExplain:
                                'Explainers made there work outside')
         checks.check_open(self.session)
         inputs, many = checks.inputs(X, self.graph)
-        with _lock(self.graph):
+        with graph_lock(self.graph):
             target, written = split_weights(checks.target(T, self.graph), inputs)
             compiled = _compiled_for(self.session)
             question = target.name, *(x.name for x in inputs)
@@ -101,14 +103,6 @@ class _Compiled:
 def _compiled_for(session: Any) -> _Compiled:
     """Kept on the session itself: it goes when the session goes, which a table with the session as key would prevent."""
     return vars(session).setdefault('_deepexplain2_compiled', _Compiled())
-
-
-_locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
-
-
-def _lock(graph: tf.Graph) -> threading.RLock:
-    """One for each graph: TensorFlow's graphs are not made for building in several threads."""
-    return _locks.setdefault(graph, threading.RLock())
 
 
 def _frozen(value: Any) -> Any:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from . import checks
 from .errors import ParameterError, ShapeError, TensorError, ValueRangeError
 from .methods.base import Method
-from .model import Model
+from .model import Model, Question, graph_lock
 from .sweep import Sweep
 
 
@@ -32,7 +32,14 @@ class Explainer:
         self._baselines = checks.baselines(method.baseline, model.inputs, many)
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
-        self._question = method.question(model)
+        self._compiled: list[Question] = []             # shared with the copies that `weighted` makes
+
+    def compile(self) -> Question:
+        """The question of the method; adds its ops to the graph the first time."""
+        with graph_lock(self._model.target.graph):
+            if not self._compiled:
+                self._compiled.append(self._method.question(self._model))
+        return self._compiled[0]
 
     def __repr__(self) -> str:
         names = ', '.join(x.name for x in self._model.inputs)
@@ -73,12 +80,14 @@ class Explainer:
         self._method.check_shapes([a.shape for a in arrays])
         baselines = [checks.baseline_rows(b, a, x.name) for b, a, x in zip(self._baselines, arrays, self._model.inputs)]
         feeds = checks.feeds(feed_dict, self._model.target.graph, self._model.inputs, self._model.path.varies, n)
-        self._question.prepare(feeds)
+        self._model.check_fed(feeds)
         size, aligned, per_row = self._layout(n, batch_size)
         weights = checks.Weights(ys, self._written, self._model.target, n, per_row)
 
+        question = self.compile()
+
         def ask(points, rows):
-            return self._question.ask(points, rows, weights, feeds, per_row, not aligned)
+            return question.ask(points, rows, weights, feeds, per_row, not aligned)
 
         results = self._method.attribute(Sweep(ask, n, size, aligned), arrays, baselines)
         dtypes = [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype for x in self._model.inputs]

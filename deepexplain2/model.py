@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +26,14 @@ from .graph.clone import Rule
 from .graph.linear import WINNER_TAKES_ALL, is_linear
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
 
+_locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
+
+
+def graph_lock(graph: tf.Graph) -> threading.RLock:
+    """One for each graph: TensorFlow's graphs are not made for building in several threads."""
+    return _locks.setdefault(graph, threading.RLock())
+
+
 PLAIN: dict[str, Rule] = {}     # no rules: the plain gradient
 ROW_BUDGET = 4 << 20        # bytes of the widest tensor in one run: 256 rows of a small CNN cost 1.6 times more per row than 32
 
@@ -44,7 +54,7 @@ class Question:
             open_batch: bool) -> list[np.ndarray]:
         """The answers for one run. An array of one row among more stands for all rows."""
         check_open(self._model.session)
-        extra, run = self.prepare(feeds)
+        extra, run = self._callable(feeds)
         w = weights.rows(rows)
         tail = [] if self._weights is None else [np.ones([], weights.dtype) if w is None else w]
         tail += [feeds[t.name].value[rows] if feeds[t.name].per_row else feeds[t.name].value for t in extra if t.name in feeds]
@@ -85,18 +95,14 @@ class Question:
         check_finite(t, f'T "{model.target.name}"')
         return [t.reshape(n, -1).sum(1) if per_row else t.reshape(1, -1).sum(1)]
 
-    def prepare(self, feeds: Mapping[str, Feed]) -> tuple[list[tf.Tensor], Callable]:
-        """The tensors to feed beside the question's own, and the run; made once per set of names. FeedError where one is missing."""
+    def _callable(self, feeds: Mapping[str, Feed]) -> tuple[list[tf.Tensor], Callable]:
+        """The tensors to feed beside the question's own, and the run; made once per set of names."""
         key = tuple(feeds)
         if key not in self._callables:
-            given = [f.tensor for f in feeds.values()]
             own = self._feeds + ([] if self._weights is None else [self._weights])
-            phases = learning_phases(self._fetches, own + given)
-            missing = placeholders(self._fetches, own + given + phases)
-            if missing:
-                raise FeedError(f'T "{self._model.target.name}" needs ' + ', '.join(f'"{t.name}" {t.dtype.name}' for t in missing)
-                                + ', which nothing feeds. Give it in feed_dict={tensor: value}')
-            session, needed = self._model.session, given + phases
+            needed = [f.tensor for f in feeds.values()]
+            needed += learning_phases(self._fetches, own + needed)
+            session = self._model.session
             if isinstance(session, tf.compat.v1.Session | tf.compat.v1.InteractiveSession):
                 run = session.make_callable(self._fetches, own + needed)
             else:                                   # monitored sessions and the like
@@ -127,11 +133,23 @@ class Model:
         self.path = Path(target, inputs)
         self.path.check_rows_independent()
         self._value = Question(self, self.inputs, [target], None)
+        self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._gradients: dict[int, tuple[Question, Mapping[str, Rule], list[str]]] = {}    # with the rules, so that their id stays theirs
 
     def default_rows(self) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024."""
         return int(np.clip(ROW_BUDGET // max(self.path.row_bytes(), 1), 4, 1024))
+
+    def check_fed(self, feeds: Mapping[str, Feed]) -> None:
+        """Raise FeedError where T needs a placeholder that neither X nor `feeds` gives."""
+        key = frozenset(feeds)
+        if key not in self._fed:
+            cut = self.inputs + [f.tensor for f in feeds.values()]
+            missing = placeholders([self.target], cut + learning_phases([self.target], cut))
+            if missing:
+                raise FeedError(f'T "{self.target.name}" needs ' + ', '.join(f'"{t.name}" {t.dtype.name}' for t in missing)
+                                + ', which nothing feeds. Give it in feed_dict={tensor: value}')
+            self._fed.add(key)
 
     def value(self) -> Question:
         """T; adds no op."""

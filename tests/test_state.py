@@ -187,6 +187,9 @@ def test_monitored_session():
             expected = de.explain('occlusion', T, x, X4)
         with v1.train.MonitoredSession() as session, DeepExplain(session) as de:
             np.testing.assert_allclose(de.explain('occlusion', T, x, X4), expected)
+            explainer = de.get_explainer('occlusion', T, x)
+        with pytest.raises(errors.ContextError, match='closed'):
+            explainer.run(X4)
 
 
 def test_every_activation_has_both_rules():

@@ -8,7 +8,8 @@ from .path import SHAPE_ONLY, Path, has_override
 
 # Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices, conditions) must not depend on X.
 JOINTLY_LINEAR = frozenset('''
-    Identity IdentityN PlaceholderWithDefault Snapshot EnsureShape PreventGradient CheckNumerics Reshape Squeeze ExpandDims Transpose ConjugateTranspose
+    Identity IdentityN PlaceholderWithDefault Snapshot EnsureShape
+    PreventGradient CheckNumerics Reshape Squeeze ExpandDims Transpose ConjugateTranspose
     Concat ConcatV2 Pack Unpack Split SplitV Slice StridedSlice Gather GatherV2 GatherNd Pad PadV2 MirrorPad Tile BroadcastTo
     Add AddV2 AddN Sub Neg BiasAdd BiasAddV1 Sum Mean AvgPool AvgPool3D Cumsum Reverse ReverseV2 ReverseSequence Roll Cast
     SpaceToBatch SpaceToBatchND BatchToSpace BatchToSpaceND SpaceToDepth DepthToSpace ResizeBilinear ResizeNearestNeighbor
