@@ -89,7 +89,7 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
             hint = ''
             if x.shape.rank is not None and a.ndim == x.shape.rank - 1:
                 hint = '. Add the batch axis: xs[None] for a single sample'
-            raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {_text(x.shape)}{hint}')
+            raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {text(x.shape)}{hint}')
         if a.size == 0:
             raise ShapeError(f'xs for X "{x.name}" is an empty batch, shape {a.shape}')
     if len({len(a) for a in arrays}) > 1:
@@ -156,7 +156,7 @@ class Weights:
             raise ShapeError(f'ys has shape {given.shape} and integers: for class indices give shape ({n},), e.g. ys.ravel()')
         if given.dtype.kind in 'iu' and given.ndim <= 1 and rank not in (0, 1):
             raise ShapeError(f'ys has shape {given.shape} and integers: class indices need one per row, shape ({n},); '
-                             f'weights of the units of T "{target.name}" {_text(target.shape)} need floats')
+                             f'weights of the units of T "{target.name}" {text(target.shape)} need floats')
         if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) == sizes(target)[-1:]:
             raise ShapeError(f'ys has shape {given.shape}: as many rows as T has units, and floats. Give integers if these are '
                              'class indices, or shape (1, units) if they are weights for all rows')
@@ -177,7 +177,7 @@ class Weights:
     def _units(target: tf.Tensor, rank: int | None) -> int:
         units = sizes(target)[1] if rank == 2 else None
         if units is None:
-            raise ShapeError(f'ys holds class indices, but T "{target.name}" has shape {_text(target.shape)}: indices choose units of a T '
+            raise ShapeError(f'ys holds class indices, but T "{target.name}" has shape {text(target.shape)}: indices choose units of a T '
                              'of shape (batch, classes). Give weights shaped like T')
         return units
 
@@ -197,7 +197,7 @@ def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.n
         if b.ndim and x.shape.rank is not None:
             features = x.shape[1:]
             if not (features.is_compatible_with(b.shape) or (b.ndim == x.shape.rank and features.is_compatible_with(b.shape[1:]))):
-                raise ShapeError(f'baseline has shape {b.shape}, but X "{x.name}" takes {_text(features)} per row. Give a scalar, one '
+                raise ShapeError(f'baseline has shape {b.shape}, but X "{x.name}" takes {text(features)} per row. Give a scalar, one '
                                  'baseline of that shape, or one per row with the batch axis in front')
     return checked
 
@@ -236,9 +236,9 @@ def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf
         rows = batch_of(t)
         per_row = t.shape.rank != 0 and (v.ndim > 0 if rows is None else rows in fixed and len(v) == n)
         if not t.shape.is_compatible_with((None,) + v.shape[1:] if per_row else v.shape):
-            raise FeedError(f'feed_dict gives shape {v.shape} for "{t.name}", which takes {_text(t.shape)}')
+            raise FeedError(f'feed_dict gives shape {v.shape} for "{t.name}", which takes {text(t.shape)}')
         if per_row and len(v) not in (1, n):
-            raise FeedError(f'feed_dict gives {len(v)} rows for "{t.name}" {_text(t.shape)}, but xs has {n}. Give one entry per row; for a value '
+            raise FeedError(f'feed_dict gives {len(v)} rows for "{t.name}" {text(t.shape)}, but xs has {n}. Give one entry per row; for a value '
                             'that is the same for all rows, give the placeholder a shape without an open first axis')
         result[t.name] = Feed(t, v, per_row and len(v) == n)
     return result
@@ -292,18 +292,18 @@ def _with_rows(value: np.ndarray, target: tf.Tensor, n: int, rank: int | None, w
     if rank is None:
         rank = value.ndim
     if value.ndim > rank:
-        raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {_text(target.shape)}: too many axes')
+        raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {text(target.shape)}: too many axes')
     full = value.reshape((1,) * (rank - value.ndim) + value.shape)
     if per_row and rank and len(full) not in (1, n):
         raise ShapeError(f'{what} has {len(full)} rows, shape {value.shape}, but xs has {n}')
     free = 1 if per_row else 0          # the axis of T that grows with xs
     if not all(unit is None or int(full.shape[axis]) in (1, unit) for axis, unit in enumerate(sizes(target)) if axis >= free):
-        raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {_text(target.shape)}. '
+        raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {text(target.shape)}. '
                          'Give weights shaped like T, or class indices of shape (n,)')
     return full
 
 
-def _text(shape: tf.TensorShape) -> str:
+def text(shape: tf.TensorShape) -> str:
     """A shape as NumPy prints it, '?' for an open axis."""
     if shape.rank is None:
         return 'any shape'

@@ -41,12 +41,20 @@ class RuleError(DeepExplainError, ValueError):
     """A rule-based method cannot reach an op between X and T."""
 
 
+class SourceError(DeepExplainError, ValueError):
+    """A model that cannot be turned into a graph: wrong file, not frozen, no input signature."""
+
+
 class RunError(DeepExplainError, RuntimeError):
     """TensorFlow failed while running the graph."""
 
 
 class NonlinearOpWarning(UserWarning):
     """Ops between X and T that have no rule: the method uses their plain gradient."""
+
+
+class TargetWarning(UserWarning):
+    """T is a probability: the tensor before the softmax or sigmoid is the better target."""
 
 
 class CoverageWarning(UserWarning):

@@ -23,7 +23,7 @@ from .errors import (
 )
 from .graph import clone
 from .graph.clone import Rule
-from .graph.linear import WINNER_TAKES_ALL, is_linear
+from .graph.linear import WINNER_TAKES_ALL
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
@@ -180,11 +180,10 @@ class Model:
             copy = clone.Copy(self.path, rules, reference)
             copy.path.check_differentiable()
             if rules is not PLAIN:
-                plain = [copy.path.name(op) for op in copy.path.ops
-                         if op.type not in rules and op.type not in WINNER_TAKES_ALL and not is_linear(op, copy.path)]
+                plain = copy.nonlinear(rules.keys() | WINNER_TAKES_ALL)
             self._warn(plain, name)
             c = copy.install(name)
-            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, reference and copy.one_row_fits)
+            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits())
         self._gradients[id(rules)] = question, rules, plain
         return question
 

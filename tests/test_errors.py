@@ -243,7 +243,7 @@ def test_float16_overflow_of_xs():
 NONLINEAR = {
     'Softmax': tf.nn.softmax, 'Exp': tf.exp, 'Square': tf.square, 'Mul': lambda h: h * h, 'Sigmoid, Mul': tf.nn.silu,
     'Maximum': lambda h: tf.maximum(h, .5), 'SelectV2': lambda h: tf.where(h > 0, h, 2 * h), 'RealDiv': lambda h: 1 / (3 + h),
-    'MatMul': lambda h: tf.matmul(h, h, transpose_b=True) @ tf.ones_like(h), 'Max': lambda h: tf.reduce_max(h, 1), 'Erfc': tf.nn.gelu,
+    'MatMul': lambda h: tf.matmul(h, h, transpose_b=True) @ tf.ones_like(h), 'Max': lambda h: tf.reduce_max(h, 1), 'Erfc?': tf.nn.gelu,
     'GatherV2': lambda h: tf.gather(h, tf.cast(h[0, 0] * 0, tf.int32), axis=1), 'StopGradient': lambda h: h + tf.stop_gradient(h),
     'LogSoftmax': tf.nn.log_softmax, 'Abs': tf.abs, 'Pow': lambda h: h ** 3, 'Rsqrt': lambda h: tf.math.rsqrt(h + 100),
 }
@@ -256,7 +256,8 @@ def test_nonlinear_ops_without_a_rule_are_named(name, method):
         expected = name.split(', ')[-1]
         with pytest.warns(errors.NonlinearOpWarning, match=rf'{method} has no rule for .*\({expected}\)') as caught:
             explainer = de.get_explainer(method, NONLINEAR[name](T), X)
-        assert len(caught) == 1 and caught[0].filename == __file__
+        mine = [w for w in caught if w.category is errors.NonlinearOpWarning]
+        assert len(mine) == 1 and mine[0].filename == __file__
         explainer.run(X4)                                   # once per explainer: an error here, by the settings of the suite
 
 
@@ -275,6 +276,18 @@ def test_linear_ops_and_ops_with_a_rule_are_silent():
         h = tf.cast(tf.cast(h, tf.float32), tf.float64)
         for method in 'elrp', 'deeplift', 'saliency', 'occlusion':
             assert np.isfinite(de.explain(method, h, X, X4)).all()
+
+
+@pytest.mark.parametrize('squash', [tf.nn.softmax, tf.nn.sigmoid])
+def test_probabilities_as_target(squash):
+    """Once per explainer, with the tensor to take instead."""
+    with opened(NET) as (de, X, T, session):
+        P = squash(T)
+        with pytest.warns(errors.TargetWarning, match=rf'Target "{T.name}" instead: de.logits') as caught:
+            de.explain('saliency', P, X, X4)
+        assert len(caught) == 1
+        de.explain('saliency', P, X, X4)
+        assert de.logits(P) is T and de.logits(tf.identity(P)) is T and de.logits(T) is T
 
 
 def test_uncovered_features_are_named():

@@ -58,7 +58,7 @@ def test_loops_leave_session_and_gradients_usable(session, x, kind):
     other = x * 3
     session.run(other, {x: XS})
     with DeepExplain() as de:
-        found = {name: de.explain(name, T, x, XS) for name in GRADIENTS}
+        found = {name: de.explain(name, T, x, XS) for name in GRADIENTS if (name, kind) != ('deeplift', 'cond')}
         with DeepExplain() as again:
             again.explain('elrp', T + 0, x, XS)
     session.run(other, {x: XS})
@@ -67,12 +67,72 @@ def test_loops_leave_session_and_gradients_usable(session, x, kind):
     np.testing.assert_allclose(found['grad*input'], gradient * XS, rtol=1e-9)
 
 
-def test_loops_are_named_by_the_rules(session, x):
-    T = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.tanh(h)), [0, x])[1] @ W
-    with DeepExplain() as de:
-        for name in BOTH:
-            with pytest.warns(errors.NonlinearOpWarning, match=r'While'):
-                de.get_explainer(name, T, x)
+class TestRulesInside:
+    """Rules inside loops and conditionals: the same numbers as the same layers in a row."""
+
+    @pytest.mark.parametrize('name', BOTH)
+    def test_loop(self, session, x, name):
+        def step(i, h, total):
+            h = tf.nn.softplus(h @ V) - tf.nn.elu(h)
+            return i + 1, h, total + tf.tanh(h)
+        V = np.random.default_rng(0).normal(size=(4, 4))
+        T = tf.while_loop(lambda i, *_: i < 3, step, [0, x, tf.zeros_like(x)])[2] @ W
+        h, total = x, 0.
+        for _ in range(3):
+            _, h, total = step(0, h, total)
+        parameters = {'baseline': np.array([.3, -1, 0, 2])} if name == 'deeplift' else {}
+        with DeepExplain() as de:
+            for batch_size in None, 2:
+                np.testing.assert_allclose(de.explain(name, T, x, XS, batch_size=batch_size, **parameters),
+                                           de.explain(name, total @ W, x, XS, **parameters), rtol=1e-9, atol=1e-12)
+
+    @pytest.mark.parametrize('name', BOTH)
+    def test_conditional_on_something_else(self, session, x, name):
+        on = v1.placeholder_with_default(True, ())
+        T = tf.cond(on, lambda: tf.tanh(x @ W), lambda: tf.nn.elu(x @ W))
+        with DeepExplain() as de:
+            for value, f in (True, tf.tanh), (False, tf.nn.elu):
+                np.testing.assert_allclose(de.explain(name, T, x, XS, feed_dict={on: value}), de.explain(name, f(x @ W), x, XS), rtol=1e-9)
+
+    @pytest.mark.parametrize('name', BOTH)
+    def test_nested(self, session, x, name):
+        """A loop with a conditional on its counter and a loop inside."""
+        def inner(j, h):
+            return j + 1, tf.tanh(h)
+
+        def step(i, h):
+            h = tf.cond(i > 0, lambda: tf.nn.softplus(h), lambda: tf.nn.elu(2 * h))
+            return i + 1, tf.while_loop(lambda j, _: j < 2, inner, [0, h])[1]
+        T = tf.while_loop(lambda i, _: i < 2, step, [0, x])[1] @ W
+        flat = tf.tanh(tf.tanh(tf.nn.softplus(tf.tanh(tf.tanh(tf.nn.elu(2 * x)))))) @ W
+        with DeepExplain() as de:
+            np.testing.assert_allclose(de.explain(name, T, x, XS), de.explain(name, flat, x, XS), rtol=1e-9, atol=1e-12)
+
+    @pytest.mark.parametrize('name', BOTH)
+    def test_map(self, session, x, name):
+        T = tf.map_fn(lambda row: tf.tanh(2 * row), x) @ W
+        with DeepExplain() as de:
+            np.testing.assert_allclose(de.explain(name, T, x, XS), de.explain(name, tf.tanh(2 * x) @ W, x, XS), rtol=1e-9, atol=1e-12)
+
+    @pytest.mark.parametrize('name', BOTH)
+    def test_nonlinear_ops_inside_are_named(self, session, x, name):
+        T = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.tanh(tf.exp(h))), [0, x])[1] @ W
+        with DeepExplain() as de, pytest.warns(errors.NonlinearOpWarning, match=r'no rule for 1 nonlinear op.*"while/Exp" \(Exp\)'):
+            de.get_explainer(name, T, x)
+
+    def test_another_number_of_iterations_or_branch(self, session, x):
+        """What x and the baseline may do differently has no Rescale; elrp follows x."""
+        T = tf.while_loop(lambda h: tf.reduce_sum(h) < 100., lambda h: tf.nn.softplus(h) + 1., [x])[0] @ W
+        with DeepExplain() as de:
+            with pytest.raises(errors.RuleError, match=r'number of iterations of "while" .* depends on X'):
+                de.explain('deeplift', T, x, XS)
+            T = tf.cond(tf.reduce_sum(x) > 0, lambda: tf.tanh(x), lambda: x) @ W
+            with pytest.raises(errors.RuleError, match=r'the branch that "cond" .* takes depends on X'):
+                de.explain('deeplift', T, x, XS)
+            with pytest.warns(errors.NonlinearOpWarning, match='"cond"'):
+                a = de.explain('elrp', T, x, XS, batch_size=1)
+            expected = [de.explain('elrp', (tf.tanh(x) if row.sum() > 0 else x) @ W, x, row[None])[0] for row in XS]
+            np.testing.assert_allclose(a, expected, rtol=1e-9)
 
 
 def test_constants_can_still_be_fed(session, x):

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import contextvars
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from ..errors import PathError, RuleError
+from .bodies import Body, inside
 from .flat import flatten, own_functions
+from .linear import is_linear
+from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
 from .path import V1_CONTROL_FLOW, Path, constant_value, static_value
 
 Rule = Callable[..., tf.Tensor]         # (op, r) or (op, r, partner) -> relevance or multiplier of the input of op
@@ -25,6 +28,10 @@ Rule = Callable[..., tf.Tensor]         # (op, r) or (op, r, partner) -> relevan
 # graph that is being built reach it through a context variable. The suffix lets the module be imported a second time.
 _RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'
 _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rulebook')
+
+
+_BASELINE = 'baseline of '
+_RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'StatelessRandom', 'StatefulUniform', 'StatefulStandardNormal')
 
 
 @tf.RegisterGradient(_RULED)
@@ -49,10 +56,9 @@ class Copy:
     """
 
     def __init__(self, path: Path, rules: Mapping[str, Rule], reference: bool):
-        self._original, self._rules = path, rules
-        self.one_row_fits = False       # whether a baseline of one row surely stands for all rows
+        self._original, self._rules, self._reference = path, rules, reference
         nodes, target = flatten(path)
-        for node in nodes.node:
+        for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
             if node.op in rules:
                 node.attr['_gradient_op_type'].s = _RULED.encode()
             elif node.attr['_gradient_op_type'].s.startswith(b'CustomGradient-') or not node.attr['_gradient_op_type'].s:
@@ -63,26 +69,40 @@ class Copy:
         with self._graph.as_default():
             self._outside = {t.name: _stand_in(t, f'source_{k}') for k, t in enumerate(path.sources)}
             self._xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
-            find = _import(nodes, {**self._outside, **self._xs}, 'actual')
+            self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
+                        for k, x in enumerate(path.inputs)} if reference else {}
+            both = double(nodes, {name: f'{_BASELINE}{name}' for name in self._xs}) if reference else single(nodes, self._xs)
+            self._library = {f.signature.name: f for f in both.library.function}
+            _share_random(both)
+            given = {**self._outside, **self._xs, **{f'{_BASELINE}{name}': b for name, b in self._bs.items()}}
+            used = {i for n in both.node for i in n.input}
+            tf.graph_util.import_graph_def(both, name='', input_map={n: t for n, t in given.items() if n in used})
             for op in path.ops:
                 for output in op.outputs:           # what the user's set_shape added to the inferred shapes
-                    copied = find(output.name)
+                    copied = self._find(ACTUAL + output.name)
                     if copied is not None:
                         copied.set_shape(output.shape)
             known = {x.name: name for name, x in self._xs.items()}
-            self.path = Path(find(target) if target not in self._xs else self._xs[target], list(self._xs.values()),
-                             lambda name: known.get(name, name.removeprefix('actual/')))
-            self._bs: dict[str, tf.Tensor] = {}
-            self._partner: Callable[[str], tf.Tensor | None] = lambda name: None
-            if reference:
-                self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}') for k, x in enumerate(path.inputs)}
-                # Random numbers on the way (an active dropout) must be the same for x and the baseline.
-                shared = {o.name.removeprefix('actual/'): o for op in self.path.ops if _is_random(op) for o in op.outputs}
-                kept = [n for n in nodes.node if f'{n.name}:0' not in shared]
-                del nodes.node[:]
-                nodes.node.extend(kept)
-                self._partner = _import(nodes, {**self._outside, **self._bs, **shared}, 'reference')
-                self.one_row_fits = not shared and all(self._broadcasts(op) for op in self.path.ops if op.type in rules)
+            self.path = Path(self._xs[target] if target in self._xs else self._graph.get_tensor_by_name(ACTUAL + target),
+                             list(self._xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
+
+    def nonlinear(self, handled: Container[str]) -> list[str]:
+        """The ops on the path, bodies of loops and conditionals included, that are not linear and not of a type in `handled`.
+
+        Raises RuleError where x and its reference could take different ways through a loop or conditional.
+        """
+        parts: list[Path | Body] = [self.path, *inside(self.path, self._library, self._reference)]
+        return list(dict.fromkeys(part.name(op) for part in parts for op in part.ops
+                                  if op.type not in handled and not is_linear(op, part)))
+
+    def one_row_fits(self) -> bool:
+        """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, the open batch axis aside."""
+        def broadcasts(op):
+            z, z_ref = op.inputs[0], self._partner(op).inputs[0]
+            return (z.shape.rank and z.shape[1:].is_fully_defined() and z.shape.as_list() == z_ref.shape.as_list()
+                    and z.shape.as_list()[0] is None)
+        return self._reference and all(not _is_random(op) and op.type not in CONTAINERS and (op.type not in self._rules or broadcasts(op))
+                                       for op in self.path.ops)
 
     def install(self, name: str) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step."""
@@ -118,14 +138,17 @@ class Copy:
 
     def _apply(self, op, r):
         rule = self._rules[op.type]
-        return rule(op, r, self._graph.get_operation_by_name('reference/' + op.name.removeprefix('actual/'))) if self._bs else rule(op, r)
+        return rule(op, r, self._partner(op)) if self._reference else rule(op, r)
 
-    def _broadcasts(self, op: tf.Operation) -> bool:
-        """Whether the reference of `op`, fed with one row, surely stands for every row: same sizes, the open batch axis aside."""
-        z = op.inputs[0]
-        z_ref = self._partner(z.name.removeprefix('actual/')) if z.name.startswith('actual/') else z
-        return (z_ref is not None and z.shape.rank is not None and z.shape.rank > 0 and z.shape[1:].is_fully_defined()
-                and z.shape.as_list() == z_ref.shape.as_list() and z.shape.as_list()[0] is None)
+    @staticmethod
+    def _partner(op: tf.Operation) -> tf.Operation:
+        return op.graph.get_operation_by_name(REFERENCE + op.name.removeprefix(ACTUAL))
+
+    def _find(self, name: str) -> tf.Tensor | None:
+        try:
+            return self._graph.get_tensor_by_name(name)
+        except KeyError:
+            return None                     # an output of a function call, which was opened
 
 
 def weigh(target: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -133,18 +156,11 @@ def weigh(target: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.broadcast_to(weights, tf.shape(target)), target.shape)
 
 
-def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], name: str) -> Callable[[str], tf.Tensor | None]:
-    """Import nodes under `name`; returns a lookup of tensors by the name that they had."""
-    graph = tf.compat.v1.get_default_graph()
-    used = {i for n in nodes.node for i in n.input}
-    tf.graph_util.import_graph_def(nodes, name=name, input_map={n: t for n, t in given.items() if n in used})
-
-    def find(tensor: str) -> tf.Tensor | None:
-        try:
-            return graph.get_tensor_by_name(f'{name}/{tensor}')
-        except KeyError:
-            return None                     # an output of a function call
-    return find
+def _share_random(graph_def: tf.compat.v1.GraphDef) -> None:
+    """Let x and its reference see the same random numbers (an active dropout): the reference takes those of x."""
+    random = {n.name for n in graph_def.node if n.name.startswith(REFERENCE) and n.op.startswith(_RANDOM)}
+    for node in graph_def.node:
+        node.input[:] = [ACTUAL + i.removeprefix(REFERENCE) if i.split(':')[0] in random else i for i in node.input]
 
 
 def _stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
@@ -169,7 +185,7 @@ def _stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def _is_random(op: tf.Operation) -> bool:
-    return op.op_def.is_stateful and op.type.startswith(('Random', 'Truncated', 'Parameterized', 'Multinomial', 'Stateful'))
+    return op.type.startswith(_RANDOM)
 
 
 def _prune(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[tf.Tensor], outside: Iterable[str]) -> tf.compat.v1.GraphDef:

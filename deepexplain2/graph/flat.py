@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
@@ -38,7 +39,7 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str]:
             del new.attr['_gradient_op_type']
 
     def call(name, function, inputs, prefix):
-        body, flat = function_def_to_graph_def(function)
+        body, flat = open_function(function, functions)
         inside = f'{prefix}{name}/'
         arguments = {f'{a.name}:0': renamed.get(i, i) for a, i in zip(function.signature.input_arg, inputs)}
         for node in body.node:
@@ -53,6 +54,15 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str]:
         add(op.node_def, [i.name for i in op.inputs], '')
     own_functions(graph_def)
     return graph_def, renamed.get(path.target.name, path.target.name)
+
+
+def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, dict[str, str]]:
+    """(nodes, names): the body of a function as a GraphDef, and its tensors' names there. functions: all by name, those it calls included."""
+    library = tf.compat.v1.GraphDef()
+    library.library.function.extend(functions.values())
+    with tf.Graph().as_default():           # where TensorFlow looks for the functions that the body calls
+        tf.graph_util.import_graph_def(library, name='')
+        return function_def_to_graph_def(function)
 
 
 def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .path import SHAPE_ONLY, Path, has_override
+from .bodies import Body, decides
+from .pair import CONTAINERS
+from .path import SHAPE_ONLY, Path, can_carry, has_override
 
 # Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices, conditions) must not depend on X.
 JOINTLY_LINEAR = frozenset('''
@@ -16,6 +18,8 @@ JOINTLY_LINEAR = frozenset('''
     ResizeBicubic Diag MatrixDiag MatrixDiagV2 MatrixDiagV3 DiagPart MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3
     MatrixBandPart SegmentSum SegmentMean UnsortedSegmentSum Select SelectV2 DynamicStitch ParallelDynamicStitch ScatterNd
     TensorScatterAdd TensorScatterUpdate Real Imag Complex Print ExtractImagePatches ExtractVolumePatches ScaleAndTranslate
+    TensorListFromTensor TensorListStack TensorListGetItem TensorListSetItem TensorListReserve TensorListPushBack TensorListPopBack
+    TensorListConcat TensorListConcatV2 TensorListGather TensorListScatter TensorListScatterV2 TensorListSplit TensorListResize
     MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D
     '''.split())
 # Linear in one factor when the other ones do not depend on X.
@@ -31,17 +35,18 @@ LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm'
 WINNER_TAKES_ALL = frozenset('MaxPool MaxPoolV2 MaxPool3D'.split())
 
 
-def is_linear(op: tf.Operation, path: Path) -> bool:
-    """Whether `op` is linear (or affine) in everything that it takes from X."""
+def is_linear(op: tf.Operation, path: Path | Body) -> bool:
+    """Whether `op` is linear (or affine) in everything that it takes from X. Of a loop only what is outside its body counts."""
     varying = path.varying_inputs(op)
-    if not varying or not any(o.dtype.is_floating or o.dtype.is_complex for o in op.outputs):
+    if not varying or not any(map(can_carry, op.outputs)):
         return True                         # constants; shapes, indices, conditions: what they select counts where it is used
     if op.type in SHAPE_ONLY:
         return True
     if has_override(op):
         return False                        # somebody's own gradient
-    floating = [k for k in varying if op.inputs[k].dtype.is_floating or op.inputs[k].dtype.is_complex]
-    if len(floating) < len(varying):
+    if op.type in CONTAINERS:
+        return not decides(op, varying)
+    if not all(can_carry(op.inputs[k]) for k in varying):
         return False                        # an index or a condition that X decides on
     if op.type in MULTILINEAR:
         return len(varying) == 1

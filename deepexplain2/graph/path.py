@@ -34,8 +34,8 @@ class Path:
         self.target, self.inputs, self._label = target, list(inputs), label
         cut = {x.name for x in inputs}
         ancestors = _ancestors([target], cut)
-        dependent = _reached(ancestors, cut, set())
-        self._varying = _reached(ancestors, cut, SHAPE_ONLY)
+        dependent = reached(ancestors, cut, set())
+        self._varying = reached(ancestors, cut, SHAPE_ONLY)
         # An output of X's own op that is not X stays outside, unless the op hangs on another X.
         self.ops = [op for op in ancestors if any(i.name in dependent for i in op.inputs)]
         names = {op.name for op in self.ops}
@@ -88,7 +88,7 @@ class Path:
             carries, breaks = {x.name}, []
             for op in self.ops:
                 taken = [k for k, i in enumerate(op.inputs) if i.name in carries]
-                outputs = [o for o in op.outputs if _can_carry(o)]
+                outputs = [o for o in op.outputs if can_carry(o)]
                 if op.type == 'IdentityN' and not _override(op):
                     outputs = [op.outputs[k] for k in taken]
                 if taken and outputs and gradient_of(op) != 'none':
@@ -160,6 +160,24 @@ def split_weights(target: tf.Tensor, inputs: Sequence[tf.Tensor]) -> tuple[tf.Te
     return target, weights
 
 
+def before_squashing(target: tf.Tensor) -> tf.Tensor | None:
+    """What goes into the softmax or sigmoid that T is the output of."""
+    op = target.op
+    while op.type == 'Identity':
+        op = op.inputs[0].op
+    return op.inputs[0] if op.type in ('Softmax', 'Sigmoid') else None
+
+
+def explainable(graph: tf.Graph, inputs: Sequence[tf.Tensor] | None = None) -> list[tf.Tensor]:
+    """Floating tensors that depend on the inputs (default: the placeholders), and the inputs; not the library's own."""
+    ops = [op for op in graph.get_operations() if not op.name.startswith('deepexplain2/')]
+    if inputs is None:
+        inputs = [op.outputs[0] for op in ops if op.type == 'Placeholder']
+    names = {x.name for x in inputs}
+    found = reached(ops, names, SHAPE_ONLY)
+    return [o for op in ops for o in op.outputs if o.name in names or (o.name in found and o.dtype.is_floating)]
+
+
 def constant_value(tensor: tf.Tensor) -> np.ndarray:
     """The value of a Const. (tf.get_static_value would forbid to feed the tensor, for ever.)"""
     return tf.make_ndarray(tensor.op.get_attr('value'))
@@ -204,18 +222,19 @@ def _ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = Fals
     return order
 
 
-def _reached(ops: Sequence[tf.Operation], start: set[str], barriers: set[str]) -> set[str]:
+def reached(ops: Sequence[tf.Operation], start: set[str], barriers: set[str]) -> set[str]:
     """Names of the tensors that are computed from those in `start`, not through ops of a type in `barriers`; ops inputs first."""
-    reached, size = set(start), -1
-    while size < len(reached):              # twice, but for the back edges of TF1 loops
-        size = len(reached)
+    found, size = set(start), -1
+    while size < len(found):                # twice, but for the back edges of TF1 loops
+        size = len(found)
         for op in ops:
-            if op.type not in barriers and any(i.name in reached for i in op.inputs):
-                reached.update(o.name for o in op.outputs)
-    return reached
+            if op.type not in barriers and any(i.name in found for i in op.inputs):
+                found.update(o.name for o in op.outputs)
+    return found
 
 
-def _can_carry(tensor: tf.Tensor) -> bool:
+def can_carry(tensor: tf.Tensor) -> bool:
+    """Whether a gradient can flow through a tensor: numbers, or lists of them."""
     return tensor.dtype.is_floating or tensor.dtype.is_complex or tensor.dtype == tf.variant
 
 

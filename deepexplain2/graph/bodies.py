@@ -1,0 +1,78 @@
+"""What happens inside the loops and conditionals of a path: which ops take values of X there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import tensorflow as tf
+
+from ..errors import RuleError
+from .flat import open_function
+from .pair import ACTUAL, BRANCHES, CONTAINERS, LOOPS, REFERENCE, functions_of
+from .path import SHAPE_ONLY, Path, reached
+
+
+class Body:
+    """The ops of a function, of which the arguments at `varying` positions change with X."""
+
+    def __init__(self, function, library: Mapping, varying: set[int], prefix: str):
+        graph_def, flat = open_function(function, library)
+        graph_def.library.function.extend(library.values())
+        for node in graph_def.node:
+            node.attr.pop('_gradient_op_type', None)        # its marks are read from the function itself
+        self.prefix = prefix
+        with tf.Graph().as_default() as graph:
+            tf.graph_util.import_graph_def(graph_def, name='')
+            ops = graph.get_operations()
+            names = [f'{a.name}:0' for a in function.signature.input_arg]
+            self._varying = reached(ops, {names[k] for k in varying}, SHAPE_ONLY)
+            self.ops = [op for op in ops if not op.name.startswith(REFERENCE)]
+            self.outputs = {k for k, o in enumerate(function.signature.output_arg) if flat[function.ret[o.name]] in self._varying}
+
+    def varying_inputs(self, op: tf.Operation) -> list[int]:
+        return [k for k, i in enumerate(op.inputs) if i.name in self._varying]
+
+    def name(self, op: tf.Operation) -> str:
+        return f'"{self.prefix}{op.name.removeprefix(ACTUAL)}" ({op.type})'
+
+
+def inside(path: Path, library: Mapping, paired: bool) -> Iterator[Body]:
+    """Every function body in the loops and conditionals of the path, nested ones included.
+
+    paired: raise RuleError where x and a reference could take another number of iterations or another branch.
+    """
+    for op in path.ops:
+        if op.type in CONTAINERS:
+            yield from _open(op, path.varying_inputs(op), library, path.name(op).split('"')[1] + '/', paired)
+
+
+def _open(op: tf.Operation, taken: list[int], library: Mapping, prefix: str, paired: bool) -> Iterator[Body]:
+    functions = [library[name] for name in functions_of(op.node_def)]
+    way_out = 'Use intgrad or elrp, which need no reference'
+    if op.type in LOOPS:
+        condition, body = functions
+        varying = set(taken)
+        while True:                                         # variables that the body makes vary
+            opened = Body(body, library, varying, prefix)
+            if opened.outputs <= varying:
+                break
+            varying |= opened.outputs
+        if paired and Body(condition, library, varying, prefix).outputs:
+            raise RuleError(f'the number of iterations of "{prefix[:-1]}" ({op.type}) between X and T depends on X: x and the baseline may need '
+                            f'different ones. {way_out}')
+        bodies = [opened]
+    else:
+        if paired and 0 in taken:
+            raise RuleError(f'the branch that "{prefix[:-1]}" ({op.type}) between X and T takes depends on X: x and the baseline may take '
+                            f'different ones. {way_out}')
+        bodies = [Body(f, library, {k - 1 for k in taken if k}, prefix) for f in functions]
+    for opened in bodies:
+        yield opened
+        for inner in opened.ops:
+            if inner.type in CONTAINERS and opened.varying_inputs(inner):
+                yield from _open(inner, opened.varying_inputs(inner), library, f'{prefix}{inner.name.removeprefix(ACTUAL)}/', paired)
+
+
+def decides(op: tf.Operation, varying: list[int]) -> bool:
+    """Whether X decides which branch a conditional takes."""
+    return op.type in BRANCHES and 0 in varying

@@ -1,0 +1,147 @@
+"""The nodes of a path twice, side by side: once for x, once for its reference, loops and conditionals included.
+
+A node n becomes actual/n and reference/n. A loop becomes one loop over both sets of variables, whose body holds both bodies, and a
+conditional likewise, so that a rule inside finds its partner in the same body. The number of iterations and the branch are those of x;
+whoever pairs checks that they cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+
+import tensorflow as tf
+
+ACTUAL, REFERENCE = 'actual/', 'reference/'
+LOOPS = {'While', 'StatelessWhile'}
+BRANCHES = {'If', 'StatelessIf', 'Case', 'StatelessCase'}
+CONTAINERS = LOOPS | BRANCHES
+_SUFFIX = '_reference'
+
+
+def functions_of(node: tf.compat.v1.NodeDef) -> list[str]:
+    """Names of the functions of a loop (condition, body) or of a conditional (its branches)."""
+    if node.op in LOOPS:
+        return [node.attr['cond'].func.name, node.attr['body'].func.name]
+    if node.op in ('If', 'StatelessIf'):
+        return [node.attr['then_branch'].func.name, node.attr['else_branch'].func.name]
+    return [f.name for f in node.attr['branches'].list.func]
+
+
+def single(graph_def: tf.compat.v1.GraphDef, inputs: Container[str]) -> tf.compat.v1.GraphDef:
+    """The same nodes under actual/. inputs: names of the tensors that come from outside even if a node has them as output."""
+    names = {n.name for n in graph_def.node}
+    result = tf.compat.v1.GraphDef(library=graph_def.library, versions=graph_def.versions)
+    for node in graph_def.node:
+        new = result.node.add()
+        new.CopyFrom(node)
+        new.name = ACTUAL + node.name
+        new.input[:] = [ACTUAL + i if i.split(':')[0] in names and i not in inputs else i for i in node.input]
+    return result
+
+
+def double(graph_def: tf.compat.v1.GraphDef, given: Mapping[str, str]) -> tf.compat.v1.GraphDef:
+    """Both copies of the nodes. given: names of the tensors outside that differ for the reference, x:0 -> baseline:0."""
+    result = tf.compat.v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
+    functions = {f.signature.name: f for f in graph_def.library.function}
+    made: dict[str, str] = {}
+    sizes = {n.name: _outputs(n) for n in graph_def.node if n.op in CONTAINERS}
+    names = {n.name for n in graph_def.node}
+
+    def actual(i):
+        return ACTUAL + i if i.split(':')[0] in names and i not in given else i
+
+    def reference(i):
+        node, _, k = i.partition(':')
+        if node not in names or i in given:
+            return given.get(i, i)
+        return f'{ACTUAL}{node}:{int(k or 0) + sizes[node]}' if node in sizes else REFERENCE + i
+
+    _pair(graph_def.node, result.node, actual, reference, lambda name, arguments: _function(name, arguments, functions, made, result.library))
+    return result
+
+
+def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], str], function: Callable[[str, bool], str]) -> None:
+    for node in nodes:
+        new = out.add()
+        new.CopyFrom(node)
+        new.name = ACTUAL + node.name
+        inputs = [i for i in node.input if not i.startswith('^')]
+        new.input[:] = [actual(i) for i in inputs]
+        if node.op not in CONTAINERS:
+            other = out.add()
+            other.CopyFrom(node)
+            other.name = REFERENCE + node.name
+            other.input[:] = [reference(i) for i in inputs]
+            other.attr.pop('_gradient_op_type', None)       # nothing flows back through the reference
+            continue
+        head = 0 if node.op in LOOPS else 1                 # the condition of a branch is there once
+        new.input.extend(reference(i) for i in inputs[head:])
+        for key in ('T', 'Tin', 'Tout'):
+            if key in new.attr:
+                new.attr[key].list.type.extend(node.attr[key].list.type)
+        if 'output_shapes' in new.attr:
+            new.attr['output_shapes'].list.shape.extend(node.attr['output_shapes'].list.shape)
+        if '_num_original_outputs' in new.attr:
+            new.attr['_num_original_outputs'].i = 2 * _outputs(node)
+        new.attr.pop('_read_only_resource_inputs', None)
+        if node.op in LOOPS:
+            new.attr['cond'].func.name = function(node.attr['cond'].func.name, True)
+            new.attr['body'].func.name = function(node.attr['body'].func.name, False)
+        elif 'branches' in node.attr:
+            for f in new.attr['branches'].list.func:
+                f.name = function(f.name, False)
+        else:
+            for key in ('then_branch', 'else_branch'):
+                new.attr[key].func.name = function(node.attr[key].func.name, False)
+
+
+def _function(name: str, condition: bool, functions, made: dict[str, str], library) -> str:
+    """The function that takes both sets of arguments and gives both sets of results; a loop's condition looks at the actual ones."""
+    if name in made:
+        return made[name]
+    old = functions[name]
+    new = library.function.add()
+    new.CopyFrom(old)
+    new.signature.name = made[name] = f'{name}_paired'
+    arguments = {a.name for a in old.signature.input_arg}
+    for k, a in enumerate(old.signature.input_arg):
+        new.signature.input_arg.add().CopyFrom(a)
+        new.signature.input_arg[-1].name = a.name + _SUFFIX
+        if k in old.arg_attr:
+            new.arg_attr[k + len(arguments)].CopyFrom(old.arg_attr[k])
+    if condition:
+        return new.signature.name
+    del new.node_def[:]
+    new.control_ret.clear()
+    del new.signature.control_output[:]
+    sizes = {n.name: _outputs(n) for n in old.node_def if n.op in CONTAINERS}
+
+    def actual(i):
+        return i if i.split(':')[0] in arguments else ACTUAL + i
+
+    def reference(i):
+        if i.split(':')[0] in arguments:
+            return i + _SUFFIX
+        node, _, rest = i.partition(':')
+        if node in sizes:                                   # node:output:k
+            output, _, k = rest.partition(':')
+            return f'{ACTUAL}{node}:{output}:{int(k or 0) + sizes[node]}'
+        return REFERENCE + i
+
+    _pair(old.node_def, new.node_def, actual, reference, lambda n, c: _function(n, c, functions, made, library))
+    for a in old.signature.output_arg:
+        new.ret[a.name] = actual(old.ret[a.name])
+    for a in old.signature.output_arg:
+        new.signature.output_arg.add().CopyFrom(a)
+        new.signature.output_arg[-1].name = a.name + _SUFFIX
+        source = reference(old.ret[a.name])
+        if a.type in (tf.float16.as_datatype_enum, tf.float32.as_datatype_enum, tf.float64.as_datatype_enum):
+            stop = new.node_def.add(name=f'{REFERENCE}stop_{a.name}', op='StopGradient', input=[source])
+            stop.attr['T'].type = a.type
+            source = f'{stop.name}:output:0'
+        new.ret[a.name + _SUFFIX] = source
+    return new.signature.name
+
+
+def _outputs(node: tf.compat.v1.NodeDef) -> int:
+    return len(node.attr['T' if node.op in LOOPS else 'Tout'].list.type)
