@@ -16,8 +16,10 @@ from .errors import ContextError, FeedError, ParameterError, ShapeError, TensorE
 _HERE = str(Path(__file__).parent)
 
 
-def open_session(session: Any, graph: tf.Graph | None) -> tuple[Any, tf.Graph]:
+def open_session(session: Any, graph: Any) -> tuple[Any, tf.Graph]:
     """The session to use and its graph; ContextError when there is none, or when it is not the graph asked for."""
+    if isinstance(session, tf.Graph):                           # the order of DeepExplain: (graph, session)
+        session, graph = graph, session
     session = tf.compat.v1.get_default_session() if session is None else session
     if session is None:
         raise ContextError('no session given and no default session is open. Use DeepExplain(session), or enter '
@@ -87,8 +89,10 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
     for a, x in zip(arrays, tensors):
         if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):
             hint = ''
-            if x.shape.rank is not None and a.ndim == x.shape.rank - 1:
+            if x.shape.rank is not None and x.shape[1:].is_compatible_with(a.shape):
                 hint = '. Add the batch axis: xs[None] for a single sample'
+            elif isinstance(xs, (list, tuple)) and not many and x.shape.is_compatible_with((None, *a.shape[2:])):
+                hint = '. X is a single tensor: give its array, not a list of arrays'
             raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {text(x.shape)}{hint}')
         if a.size == 0:
             raise ShapeError(f'xs for X "{x.name}" is an empty batch, shape {a.shape}')
@@ -141,7 +145,7 @@ class Weights:
         self.array: np.ndarray | None = None
         rank = target.shape.rank
         if written is not None:
-            self.array = _with_rows(written, target, n, rank, 'the weights that T is multiplied by', per_row)
+            self.array = _with_rows(written, target, n, rank, 'the array that T is multiplied by', per_row)
         if ys is None:
             return
         given = array(ys, target.dtype, 'ys') if not _is_integer(ys) else np.asarray(ys)
@@ -150,17 +154,24 @@ class Weights:
             self.units = self._units(target, rank)
             wrong = given[(given < 0) | (given >= self.units)]
             if wrong.size:
-                raise ValueRangeError(f'ys holds class {wrong[0]}, but T "{target.name}" has {self.units} units: 0 to {self.units - 1}')
+                raise ValueRangeError(f'ys holds class {wrong[0]}, but T "{target.name}" has {self.units} units: 0 to {self.units - 1}'
+                                      + ('. For a model with one score leave ys out' if self.units == 1 else ''))
             return
-        if given.dtype.kind in 'iu' and given.ndim == 2 and given.shape[1] == 1 and rank == 2 and sizes(target)[1] != 1:
-            raise ShapeError(f'ys has shape {given.shape} and integers: for class indices give shape ({n},), e.g. ys.ravel()')
+        if given.ndim == 2 and given.shape[1] == 1 and rank == 2 and sizes(target)[1] != 1:
+            raise ShapeError(f'ys has shape {given.shape}: for class indices give integers of shape ({n},), e.g. ys.ravel().astype(int); weights '
+                             f'are shaped like T "{target.name}" {text(target.shape)}')
+        if given.dtype.kind in 'iu' and per_row and rank == 1 and given.shape == (n,):
+            raise ShapeError(f'ys holds integers, but T "{target.name}" has one unit per row and no classes to choose from. Leave ys out (for the '
+                             'other class of a binary model take -T), or give floats as weights')
         if given.dtype.kind in 'iu' and given.ndim <= 1 and rank not in (0, 1):
             raise ShapeError(f'ys has shape {given.shape} and integers: class indices need one per row, shape ({n},); '
                              f'weights of the units of T "{target.name}" {text(target.shape)} need floats')
-        if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) == sizes(target)[-1:]:
-            raise ShapeError(f'ys has shape {given.shape}: as many rows as T has units, and floats. Give integers if these are '
-                             'class indices, or shape (1, units) if they are weights for all rows')
+        if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) and (n > 1 or sizes(target)[-1] != 1):
+            raise ShapeError(f'ys has shape {given.shape} and dtype {np.asarray(ys).dtype}. Give integers if these are class indices; weights for '
+                             f'all rows have shape (1, units), weights of their own the shape of T "{target.name}" {text(target.shape)}')
         ys_array = _with_rows(array(given, target.dtype, 'ys'), target, n, rank, 'ys', per_row)
+        if rank is not None and any(w == 1 and u not in (1, None) for w, u in zip(list(ys_array.shape)[1:], sizes(target)[1:])):
+            raise ShapeError(f'ys has shape {given.shape}, but T "{target.name}" has {text(target.shape)}: only rows are repeated, not units')
         self.array = ys_array if self.array is None else self.array * ys_array
 
     def rows(self, rows: np.ndarray) -> np.ndarray | None:
@@ -184,6 +195,8 @@ class Weights:
 
 def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
     """One checked baseline per tensor of X: a scalar, or features, or rows of features; copied, to follow no later change."""
+    if given is None:                       # as in DeepExplain
+        given = 0
     if many and isinstance(given, (list, tuple)):
         if len(given) != len(tensors):
             raise ShapeError(f'baseline is a list of {len(given)}, but X has {len(tensors)} tensors. Give one baseline per input')

@@ -14,10 +14,12 @@ import tensorflow as tf
 from . import checks
 from .errors import ContextError, TargetWarning, TensorError
 from .explainer import Explainer
+from .graph.lookups import lookups
 from .graph.path import before_squashing, explainable, split_weights
 from .model import Model, graph_lock
 from .registry import create
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
+from .tokens import TokenExplainer
 
 
 class DeepExplain:
@@ -151,12 +153,14 @@ class DeepExplain:
         return Description([(t.name, checks.text(t.shape), t.op.type, labels.get(t.name, ''), roles.get(t.name, ''))
                             for t in explainable(self.graph, self.inputs)])
 
-    def get_explainer(self, method: str, T: tf.Tensor, X: Any, **parameters: Any) -> Explainer:
+    def get_explainer(self, method: str, T: tf.Tensor, X: Any, **parameters: Any) -> Explainer | TokenExplainer:
         """Compile `method` for the target T and the input X; see Explainer.run.
 
         method: a name out of deepexplain2.methods(). parameters: those of the method.
         T: any floating tensor, its name, or a Keras symbolic tensor (see `tensor`). `T * ys` with an array ys is taken as T with weights ys.
-        X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods).
+        X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods). For token ids (integers) the
+            attributions are those at the output of their embedding lookups, and two more parameters are understood: baseline may
+            be 'zero', a token id or an array; sum_embedding=True sums over the embedding. See TokenExplainer.run.
 
         Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a DeepExplainError, before anything
         is added, where T, X or a parameter does not fit.
@@ -164,6 +168,9 @@ class DeepExplain:
         if not self._entered:
             raise ContextError('get_explainer and explain can be called only inside "with DeepExplain(session) as de:". '
                                'Explainers made there work outside')
+        tokens = self._tokens(method, T, X, parameters)
+        if tokens is not None:
+            return tokens
         explainer, written = self._compiled(method, T, X, parameters)
         explainer.compile()
         return explainer.weighted(written)
@@ -174,8 +181,26 @@ class DeepExplain:
 
         The same method, T, X and parameters again add nothing to the graph, and neither does a call that ends in an error.
         """
+        tokens = self._tokens(method, T, X, parameters)
+        if tokens is not None:
+            return tokens.run(xs, ys, batch_size, feed_dict)
         explainer, written = self._compiled(method, T, X, parameters)
         return explainer.weighted(written).run(xs, ys, batch_size, feed_dict)
+
+    def _tokens(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> TokenExplainer | None:
+        """The explainer for an integer X with embedding lookups behind it; None for any other X."""
+        ids, target = self._resolve(X), self._resolve(T)
+        if not isinstance(ids, tf.Tensor) or not ids.dtype.is_integer:
+            return None
+        found = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X'))
+        if not found:
+            return None
+
+        def make(given):
+            explainer, written = self._compiled(method, target, found if len(found) > 1 else found[0], given)
+            explainer.compile()
+            return explainer.weighted(written)
+        return TokenExplainer(make, self.session, ids, found, parameters)
 
     def _compiled(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> tuple[Explainer, np.ndarray | None]:
         """The explainer of T without the weights written into it, and these weights."""

@@ -84,6 +84,8 @@ class Explainer:
         size, aligned, per_row = self._layout(n, batch_size)
         weights = checks.Weights(ys, self._written, self._model.target, n, per_row)
 
+        if per_row and not aligned:
+            self._check_rows_apart(arrays, feeds)
         question = self.compile()
 
         def ask(points, rows):
@@ -132,3 +134,19 @@ class Explainer:
         if target.shape.rank == 0 or rows_of_t is not None:
             return 1, False, rows_of_t == 1     # T does not grow with X
         return (batch_size or self._model.default_rows()), False, True
+
+    def _check_rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed]) -> None:
+        """Where an op may mix rows, see once that T of a row is the same alone and beside another; TensorError if not."""
+        op = self._model.path.may_mix_rows()
+        if op is None or len(arrays[0]) == 1 or self._model.rows_apart:
+            return
+        weights = checks.Weights(None, None, self._model.target, len(arrays[0]), True)
+
+        def values(rows):
+            return self._model.value().ask([a[rows] for a in arrays], rows, weights, feeds, True, True)[0]
+        both, alone = values(np.array([0, len(arrays[0]) - 1])), values(np.array([0]))
+        if not np.allclose(both[0], alone[0], rtol=1e-3, atol=1e-3 * np.abs(both).max()):
+            raise TensorError(f'T "{self._model.target.name}" of a row changes with the other rows of the batch, through op '
+                              f'{self._model.path.name(op)}: attributions of a row have no meaning. Build the model for inference '
+                              '(training=False), or take a T without a batch axis')
+        self._model.rows_apart = True

@@ -72,8 +72,9 @@ class Question:
                     return answers
             return self._reduced(run(*full, *tail), w, full, per_row)
         except tf.errors.OpError as e:
-            raise RunError(f'TensorFlow could not compute T "{self._model.target.name}" or its gradient for {len(rows)} rows: '
-                           f'{e.message.splitlines()[0][:500]}') from e
+            raise RunError(f'TensorFlow could not compute T "{self._model.target.name}" or its gradient for {len(rows)} rows: {_cause(e)}'
+                           + ('. Run the initializer of the variables, or restore a checkpoint, in this session'
+                              if isinstance(e, tf.errors.FailedPreconditionError) else '')) from e
 
     def _reduced(self, answers: list[np.ndarray], w: np.ndarray | None, fed: list[np.ndarray], per_row: bool) -> list[np.ndarray]:
         model, n = self._model, len(fed[0])
@@ -112,6 +113,13 @@ class Question:
         return self._callables[key]
 
 
+def _cause(error: tf.errors.OpError) -> str:
+    """The sentence in an error of TensorFlow that says what happened: it stands behind the last place in the graph that is named."""
+    lines = error.message.split('Node: ')[-1].splitlines()
+    said = [line for line in (lines[1:] if len(lines) > 1 else lines) if line.strip() and '[[{{node' not in line]
+    return ' '.join(said)[:500] or type(error).__name__
+
+
 def check_finite(answer: np.ndarray, what: str) -> None:
     """Raise ValueRangeError where an answer of the graph is NaN or infinite."""
     finite = np.isfinite(answer)
@@ -133,6 +141,7 @@ class Model:
         self.path = Path(target, inputs)
         self.path.check_rows_independent()
         self._value = Question(self, self.inputs, [target], None)
+        self.rows_apart = False                         # whether a run has shown that T does not mix rows
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._gradients: dict[int, tuple[Question, Mapping[str, Rule], list[str]]] = {}    # with the rules, so that their id stays theirs
 

@@ -28,7 +28,8 @@ def methods() -> dict[str, str]:
 def create(name: str, parameters: dict[str, Any]):
     """The method `name` with its parameters; errors that list what exists when either is unknown."""
     if not isinstance(name, str) or name not in METHODS:
-        close = difflib.get_close_matches(str(name).lower(), METHODS, n=1, cutoff=.5)
+        close = [m for m in sorted(METHODS) if m.startswith(str(name).lower()[:5])][:1] \
+            or difflib.get_close_matches(str(name).lower(), METHODS, n=1, cutoff=.5)
         raise UnknownMethod(f'no method {name!r}.{_hint(close)} Known: ' + ', '.join(sorted(METHODS)))
     cls = METHODS[name]
     known = [p for p in inspect.signature(cls).parameters]

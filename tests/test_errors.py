@@ -108,12 +108,27 @@ CASES = {
     'ys of other rows': (errors.ShapeError, r'ys has 3 rows, shape \(3, 3\), but xs has 4', lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=YS4[:3])),
     'ys of other units': (errors.ShapeError, r'ys has shape \(4, 2\), but T ".*" has \(\?, 3\)', lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=YS4[:, :2])),
     'ys with too many axes': (errors.ShapeError, 'too many axes', lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=YS4[..., None])),
-    'rows written into T': (errors.ShapeError, 'the weights that T is multiplied by has 4 rows.*, but xs has 2',
+    'rows written into T': (errors.ShapeError, 'the array that T is multiplied by has 4 rows.*, but xs has 2',
                             lambda de, X, T, s: de.explain('elrp', T * YS4, X, X4[:2])),
     'class too high': (errors.ValueRangeError, 'ys holds class 3, but T ".*" has 3 units: 0 to 2', lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=[0, 1, 2, 3])),
     'class negative': (errors.ValueRangeError, 'ys holds class -1', lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=[0, 1, 2, -1])),
-    'classes as a column': (errors.ShapeError, r'for class indices give shape \(4,\), e.g. ys.ravel\(\)',
+    'classes as a column': (errors.ShapeError, r'for class indices give integers of shape \(4,\), e.g. ys.ravel\(\)',
                             lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=[[0], [1], [2], [0]])),
+    'classes as a column of floats': (errors.ShapeError, r'for class indices give integers of shape \(4,\)',
+                                      lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=[[0.], [1], [2], [0]])),
+    'classes of a single score': (errors.ShapeError, 'ys holds integers, but T ".*" has one unit per row.* Leave ys out',
+                                  lambda de, X, T, s: de.explain('elrp', T[:, 0], X, X4, ys=[0, 1, 1, 0])),
+    'weights that would be repeated over units': (errors.ShapeError, 'only rows are repeated, not units',
+                                                  lambda de, X, T, s: de.explain('elrp', T[:, :, None] * np.ones((1, 1, 2)), X, X4, ys=np.ones((4, 3, 1)))),
+    'floats as classes': (errors.ShapeError, r'ys has shape \(4,\) and dtype float64. Give integers if these are class indices',
+                          lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=[0., 1, 2, 0])),
+    'a list of arrays for a single X': (errors.ShapeError, 'X is a single tensor: give its array, not a list',
+                                        lambda de, X, T, s: de.explain('elrp', T, X, [X4])),
+    'the start of a name': (errors.UnknownMethod, 'Did you mean "shapley_sampling"', lambda de, X, T, s: de.explain('shapley', T, X, X4)),
+    'statistics of the batch': (errors.TensorError, r'changes with the other rows of the batch, through op "moments/mean" \(Mean\)',
+                                lambda de, X, T, s: de.explain('occlusion', tf.nn.batch_normalization(T, *tf.nn.moments(T, 0), None, None, 1e-3), X, X4)),
+    'uninitialized variable': (errors.RunError, 'Run the initializer of the variables',
+                               lambda de, X, T, s: de.explain('occlusion', T @ tf.Variable(np.ones((3, 2))), X, X4)),
     'classes of too few rows': (errors.ShapeError, r'class indices need one per row, shape \(4,\)', lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=[0, 1])),
     'a single class': (errors.ShapeError, 'class indices need one per row', lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=1)),
     'floats that could be classes': (errors.ShapeError, 'Give integers if these are class indices', lambda de, X, T, s: de.explain('elrp', T, X, X4[:3], ys=[0., 1., 2.])),
@@ -161,7 +176,7 @@ def fixed(de, **arguments):
 
 def ids(de):
     x = v1.placeholder(tf.int32, (None, 5))
-    return de.explain('deeplift', NET.tensorflow(tf.gather(np.arange(9.), x)), x, np.ones((4, 5), int))
+    return de.explain('deeplift', NET.tensorflow(tf.cast(x, tf.float64)), x, np.ones((4, 5), int))
 
 
 def two(de, X, T, x, y, **parameters):
@@ -185,7 +200,7 @@ def test_message(case):
         de.explain('deeplift', T, X, X4)                    # and the context goes on working
 
 
-@pytest.mark.parametrize('case', [c for c in CASES if c not in ('T that is not by rows', 'infinite output', 'infinite gradient')])
+@pytest.mark.parametrize('case', [c for c in CASES if c not in ('T that is not by rows', 'infinite output', 'infinite gradient', 'uninitialized variable')])
 def test_a_refused_call_adds_nothing(case):
     """Beside what the call itself builds (its own placeholders and constants) no op comes to the graph."""
     with opened(NET) as (de, X, T, session):

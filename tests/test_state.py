@@ -92,6 +92,24 @@ def test_contexts_nested_and_in_turn():
             np.testing.assert_allclose(lift.run(X4, YS4), NET.deeplift(X4, YS4, .3), rtol=1e-9, atol=1e-12)
 
 
+def test_calls_of_deepexplain_that_need_no_change():
+    """Defaults spelled out as None, and the graph before the session."""
+    with opened(NET) as (de, X, T, session), DeepExplain(session.graph, session) as old:
+        np.testing.assert_array_equal(old.explain('occlusion', T, X, X4, window_shape=None, step=None), de.explain('occlusion', T, X, X4))
+        for name in 'intgrad', 'deeplift', 'shapley_sampling':
+            np.testing.assert_array_equal(old.explain(name, T, X, X4, baseline=None), de.explain(name, T, X, X4))
+
+
+def test_a_reduction_over_time_in_front_is_not_the_batch(session):
+    """Time-major: the first axis is open, and not the batch."""
+    x = v1.placeholder(tf.float64, (None, None, 5))
+    T = tf.reduce_mean(tf.nn.elu(tf.transpose(x, (1, 0, 2))), 0)
+    xs = np.random.default_rng(0).normal(size=(3, 4, 5))
+    with DeepExplain() as de:
+        a = de.explain('deeplift', T, x, xs)
+        np.testing.assert_allclose(a.sum((1, 2)), np.where(xs > 0, xs, np.expm1(xs)).sum((1, 2)) / 4)
+
+
 def test_the_same_context_twice():
     with opened(NET) as (de, X, T, session):
         with de as again:

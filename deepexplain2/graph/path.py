@@ -15,6 +15,7 @@ NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike'}           # no value of the input reaches the output
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
+REDUCTIONS = {'Mean', 'Sum', 'Max', 'Min', 'Prod', 'EuclideanNorm'}
 ELEMENTWISE = {'Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'MulNoNan', 'Maximum', 'Minimum', 'SquaredDifference',
                'Pow', 'Select', 'SelectV2', 'Xdivy', 'Xlogy'}
 
@@ -33,11 +34,11 @@ class Path:
     def __init__(self, target: tf.Tensor, inputs: Sequence[tf.Tensor], label: Callable[[str], str] = str):
         self.target, self.inputs, self._label = target, list(inputs), label
         cut = {x.name for x in inputs}
-        ancestors = _ancestors([target], cut)
-        dependent = reached(ancestors, cut, set())
-        self._varying = reached(ancestors, cut, SHAPE_ONLY)
+        before = ancestors([target], cut)
+        dependent = reached(before, cut, set())
+        self._varying = reached(before, cut, SHAPE_ONLY)
         # An output of X's own op that is not X stays outside, unless the op hangs on another X.
-        self.ops = [op for op in ancestors if any(i.name in dependent for i in op.inputs)]
+        self.ops = [op for op in before if any(i.name in dependent for i in op.inputs)]
         names = {op.name for op in self.ops}
         self.sources = list({i.name: i for op in self.ops for i in op.inputs
                              if i.op.name not in names and i.name not in cut}.values())
@@ -78,6 +79,16 @@ class Path:
             if op.type.startswith('FusedBatchNorm') and op.get_attr('is_training'):
                 raise TensorError(f'op {self.name(op)} between X and T normalizes by the statistics of the batch, so the rows of xs '
                                   'are not independent. Build the model for inference (training=False)')
+
+    def may_mix_rows(self) -> tf.Operation | None:
+        """An op that reduces over an open first axis, which may be the batch."""
+        for op in self.ops:
+            if op.type in REDUCTIONS and self.varies(op.inputs[0]) and op.inputs[0].shape.rank and _rows(op.inputs[0]) is None:
+                axes = op.inputs[1]
+                value = constant_value(axes) if axes.op.type == 'Const' else None
+                if value is None or np.any(np.isin(value, (0, -op.inputs[0].shape.rank))):
+                    return op
+        return None
 
     def check_differentiable(self) -> None:
         """Raise PathError, before any op is added, where a gradient of T by X would fail or be missing."""
@@ -131,13 +142,13 @@ def has_override(op: tf.Operation) -> bool:
 
 def placeholders(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
     """The placeholders that must be fed to compute `tensors`, control dependencies included, when those in `cut` are fed."""
-    ops = _ancestors(tensors, {t.name for t in cut}, control=True)
+    ops = ancestors(tensors, {t.name for t in cut}, control=True)
     return [op.outputs[0] for op in ops if op.type in ('Placeholder', 'PlaceholderV2')]
 
 
 def learning_phases(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
     """Keras learning-phase placeholders that `tensors` depend on."""
-    return [op.outputs[0] for op in _ancestors(tensors, {t.name for t in cut}, control=True)
+    return [op.outputs[0] for op in ancestors(tensors, {t.name for t in cut}, control=True)
             if op.type in ('Placeholder', 'PlaceholderWithDefault') and 'keras_learning_phase' in op.name]
 
 
@@ -185,7 +196,7 @@ def constant_value(tensor: tf.Tensor) -> np.ndarray:
 
 def static_value(tensor: tf.Tensor) -> np.ndarray | None:
     """The value of a small integer or boolean tensor that is computed from constants alone, or None."""
-    ops = _ancestors([tensor], set())
+    ops = ancestors([tensor], set())
     if len(ops) > 64 or any(op.type.startswith('Placeholder') or op.op_def.is_stateful for op in ops):
         return None
     graph_def = tf.compat.v1.GraphDef(node=[op.node_def for op in ops])
@@ -204,7 +215,7 @@ def _only_weighs(factor: tf.TensorShape, constant: tf.TensorShape) -> bool:
     return all(c == 1 or c == f or (k == factor.rank - 1 and f is None) for k, (f, c) in enumerate(axes))
 
 
-def _ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = False) -> list[tf.Operation]:
+def ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = False) -> list[tf.Operation]:
     """Ops that `tensors` are computed from, inputs before users, not looking behind the tensors in `cut`."""
     order: list[tf.Operation] = []
     seen: set[str] = set()

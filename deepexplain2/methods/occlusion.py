@@ -52,6 +52,8 @@ class Occlusion(Method):
 
 
 def _sizes(value, name):
+    if value is None:                       # as in DeepExplain
+        return 1
     if not isinstance(value, (list, tuple, np.ndarray)):
         return integer(value, name, 1)
     return tuple(integer(v, f'each entry of {name}', 1) for v in value)
