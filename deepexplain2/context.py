@@ -247,7 +247,7 @@ class Tensors(Sequence[tf.Tensor]):
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self._tensors[key]
-        found = self._names.get(key) or next((t for t in self._tensors if key in (t.name, t.op.name)), None)
+        found = self._names[key] if key in self._names else next((t for t in self._tensors if key in (t.name, t.op.name)), None)
         if found is None:
             raise TensorError(f'no tensor {key!r} here. There are: '
                               + ', '.join([*self._names] or [t.name for t in self._tensors]))

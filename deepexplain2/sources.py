@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from .errors import SourceError
+from .graph.flat import drop_custom_gradients
 
 VARIABLES = {'VarHandleOp', 'Variable', 'VariableV2', 'AutoReloadVariable', 'TemporaryVariable'}
 
@@ -80,7 +81,8 @@ def from_saved_model(path: str | os.PathLike, signature: str) -> Source:
 def from_graph_def(given: Any) -> Source:
     """A frozen GraphDef, as a proto or the path of a binary or text file."""
     if isinstance(given, tf.compat.v1.GraphDef):
-        graph_def = given
+        graph_def = tf.compat.v1.GraphDef()
+        graph_def.CopyFrom(given)
     else:
         with open(given, 'rb') as file:
             content = file.read()
@@ -96,6 +98,7 @@ def from_graph_def(given: Any) -> Source:
     if variables:
         raise SourceError(f'the graph is not frozen: it has {len(variables)} variables, e.g. "{variables[0]}", without values. Freeze it with '
                           'tf.compat.v1.graph_util.convert_variables_to_constants, or use DeepExplain(session)')
+    drop_custom_gradients(graph_def)
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name='')
@@ -170,6 +173,7 @@ def _import(frozen: Any) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor]]:
     kept = [n for n in graph_def.node if n.name not in copies]
     del graph_def.node[:]
     graph_def.node.extend(kept)
+    drop_custom_gradients(graph_def)
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name='')

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from ..errors import PathError, RuleError
 from .bodies import Body, inside
-from .flat import flatten, own_functions
+from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
 from .path import V1_CONTROL_FLOW, Path, constant_value, static_value
@@ -58,13 +58,10 @@ class Copy:
     def __init__(self, path: Path, rules: Mapping[str, Rule], reference: bool):
         self._original, self._rules, self._reference = path, rules, reference
         nodes, target = flatten(path)
+        drop_custom_gradients(nodes)
         for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
             if node.op in rules:
                 node.attr['_gradient_op_type'].s = _RULED.encode()
-            elif node.attr['_gradient_op_type'].s.startswith(b'CustomGradient-') or not node.attr['_gradient_op_type'].s:
-                # A Python function that holds tensors of another graph. Without it the gradient is that of the ops inside, where the
-                # rules are wanted: tf.nn.silu hides a Sigmoid and a Mul behind such a function.
-                del node.attr['_gradient_op_type']
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._outside = {t.name: _stand_in(t, f'source_{k}') for k, t in enumerate(path.sources)}

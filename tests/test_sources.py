@@ -1,0 +1,335 @@
+"""Models of every kind through their way in: the graph computes what the model computes, and is explained as by hand."""
+
+import gc
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as L
+from networks import v1
+
+from deepexplain2 import DeepExplain, errors, methods
+
+RNG = np.random.default_rng(0)
+RULES = ['elrp', 'deeplift']
+
+
+def recurrent(layer, **options):
+    x = keras.Input((5, 4))
+    h = L.Bidirectional(L.GRU(3, **options), name='recurrent')(x) if layer is L.Bidirectional else layer(6, name='recurrent', **options)(x)
+    return keras.Model(x, L.Dense(3, name='logits')(h))
+
+
+def attention():
+    x = keras.Input((5, 8))
+    h = L.LayerNormalization()(x + L.MultiHeadAttention(2, 4)(x, x))
+    return keras.Model(x, L.Dense(3, name='logits')(L.GlobalAveragePooling1D()(L.Dense(8, 'gelu')(h))))
+
+
+def residual():
+    x = keras.Input((6, 6, 3))
+    h = L.ReLU()(L.BatchNormalization()(L.Conv2D(4, 3, padding='same')(x)))
+    h = L.Add()([h, L.BatchNormalization()(L.Conv2D(4, 3, padding='same', activation='elu')(h))])
+    return keras.Model(x, L.Dense(3, name='logits')(L.GlobalAveragePooling2D()(h)))
+
+
+def depthwise():
+    return keras.Sequential([keras.Input((6, 6, 3)), L.DepthwiseConv2D(3, activation='relu6'), L.SeparableConv2D(4, 2, activation='selu'),
+                             L.Conv2DTranspose(3, 2, activation='tanh'), L.Conv2D(2, 2, dilation_rate=2), L.Flatten(), L.Dense(3, name='logits')])
+
+
+def two_inputs():
+    a, b = keras.Input((4,), name='a'), keras.Input((6,), name='b')
+    h = L.Concatenate()([L.Dense(5, 'relu')(a), L.Dense(5, 'softsign')(b)])
+    return keras.Model([a, b], L.Dense(3, name='logits')(h))
+
+
+MODELS = {
+    'mlp': lambda: keras.Sequential([keras.Input((7,)), L.Rescaling(2., -1.), L.Dense(9, 'relu'), L.Dropout(.5), L.Dense(3, name='logits')]),
+    'residual': residual, 'depthwise': depthwise, 'attention': attention, 'two_inputs': two_inputs,
+    'lstm': lambda: recurrent(L.LSTM), 'gru': lambda: recurrent(L.GRU), 'bidirectional': lambda: recurrent(L.Bidirectional),
+    'nested': lambda: keras.Sequential([keras.Input((6, 6, 3)), residual(), L.Dense(3, 'tanh', name='logits')]),
+}
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    keras.utils.set_random_seed(1)
+    model = MODELS[request.param]()
+    for w in model.weights:                     # batch statistics and biases that matter
+        w.assign(w + .1 * np.abs(RNG.normal(size=w.shape)))
+    return model
+
+
+def inputs(model, n=4):
+    xs = [RNG.normal(size=(n, *t.shape[1:])).astype('f') for t in model.inputs]
+    return xs if len(xs) > 1 else xs[0]
+
+
+def tape(model, xs, units):
+    """Gradient of the sum of these units by xs, by TensorFlow's eager tape."""
+    xs = [tf.constant(x) for x in (xs if isinstance(xs, list) else [xs])]
+    with tf.GradientTape() as t:
+        t.watch(xs)
+        y = tf.reduce_sum(model(xs if len(xs) > 1 else xs[0], training=False) * tf.one_hot(units, 3))
+    return [g.numpy() for g in t.gradient(y, xs)]
+
+
+@pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
+def test_keras(model):
+    """Same outputs as the model; gradient methods as by the eager tape; all methods run; the model is as before, and trains on."""
+    xs, ys = inputs(model), np.array([0, 2, 1, 1])
+    many = isinstance(xs, list)
+    before = model.predict(xs, verbose=0)
+    with DeepExplain.from_keras(model) as de:
+        X = list(de.inputs) if many else de.inputs[0]
+        feed = dict(zip(X, xs)) if many else {X: xs}
+        np.testing.assert_allclose(de.session.run(de.outputs[0], feed), before, rtol=1e-4, atol=1e-5)
+        gradient = tape(model, xs, ys)
+        got = de.explain('grad*input', de.outputs[0], X, xs, ys=ys)
+        for a, g, x in zip(got if many else [got], gradient, xs if many else [xs]):
+            np.testing.assert_allclose(a, g * x, atol=1e-4 * np.abs(g).max())
+        symbolic = model.inputs if many else model.inputs[0]
+        for name in methods():
+            if many and name in ('occlusion', 'shapley_sampling'):
+                continue
+            options = {'samples': 1} if name == 'shapley_sampling' else {}
+            a = de.explain(name, model.get_layer('logits').output, symbolic, xs, ys=ys, **options)
+            b = de.explain(name, 'logits', X, xs, ys=ys, batch_size=3, **options)
+            for p, q in zip(a if many else [a], b if many else [b]):
+                np.testing.assert_allclose(p, q, atol=1e-4 * np.abs(p).max())
+        if not many:
+            a = de.explain('shapley_sampling', 'logits', X, xs, ys=ys, samples=1)
+            f = de.session.run(de.tensor('logits'), {X: np.concatenate([xs, xs[:1] * 0])})
+            np.testing.assert_allclose(a.reshape(4, -1).sum(1), f[np.arange(4), ys] - f[4, ys], atol=1e-4)
+    np.testing.assert_array_equal(model.predict(xs, verbose=0), before)
+    model.compile('sgd', 'mse')
+    model.fit(xs, before + 1, verbose=0)
+    assert np.abs(model.predict(xs, verbose=0) - before).max() > 1e-5
+
+
+@pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
+@pytest.mark.parametrize('layer', [L.LSTM, L.GRU, L.SimpleRNN, L.Bidirectional])
+@pytest.mark.parametrize('method', RULES)
+def test_loops_are_as_unrolled_layers(layer, method):
+    """The rules inside a loop give what they give on the same layer without one."""
+    model, unrolled = recurrent(layer), recurrent(layer, unroll=True)
+    unrolled.set_weights(model.get_weights())
+    xs, options = inputs(model), {'baseline': RNG.normal(size=(5, 4))} if method == 'deeplift' else {}
+    with DeepExplain.from_keras(model) as de, DeepExplain.from_keras(unrolled) as de2:
+        assert any(op.type == 'While' for op in de.graph.get_operations())
+        assert not any(op.type == 'While' for op in de2.graph.get_operations())
+        a, b = (d.explain(method, d.outputs[0], d.inputs[0], xs, ys=np.array([0, 1, 2, 0]), **options) for d in (de, de2))
+    np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max())
+
+
+@pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
+@pytest.mark.parametrize('method', ['intgrad', *RULES])
+@pytest.mark.parametrize('tail', [lambda: [L.Conv1D(4, 2, activation='relu'), L.GlobalMaxPooling1D()], lambda: [L.LSTM(4)]], ids=['conv', 'lstm'])
+def test_embeddings(tail, method):
+    """Ids in, attributions of tokens out; the same as at the output of the embedding layer."""
+    model = keras.Sequential([keras.Input((6,), dtype='int32'), L.Embedding(20, 5, mask_zero=True, name='embedding'), *tail(), L.Dense(2)])
+    ids = RNG.integers(1, 20, (4, 6))
+    ids[:, 4:] = 0
+    with DeepExplain.from_keras(model) as de:
+        a = de.explain(method, de.outputs[0], de.inputs[0], ids, ys=np.array([0, 1, 0, 1]), sum_embedding=True)
+        assert a.shape == (4, 6) and np.abs(a).max() > 0
+        embedded = model.get_layer('embedding').output
+        values = de.session.run(de.tensor(embedded), {de.inputs[0]: ids})
+        b = de.explain(method, de.outputs[0], embedded, values, ys=np.array([0, 1, 0, 1]), feed_dict={de.inputs[0]: ids})
+        np.testing.assert_allclose(a, b.sum(-1), atol=1e-5 * np.abs(b).max())
+
+
+@pytest.mark.parametrize('policy', ['mixed_float16', 'float64'])
+def test_policies(policy):
+    with keras.DTypePolicy(policy) if hasattr(keras.DTypePolicy, '__enter__') else _Policy(policy):
+        model = keras.Sequential([keras.Input((6,)), L.Dense(8, 'relu'), L.Dense(3)])
+    xs = inputs(model)
+    with DeepExplain.from_keras(model) as de:
+        for name in methods():
+            a = de.explain(name, de.outputs[0], de.inputs[0], xs)
+            assert a.dtype == de.inputs[0].dtype.as_numpy_dtype and np.isfinite(a).all()
+        f = de.session.run(de.outputs[0], {de.inputs[0]: np.concatenate([xs, xs[:1] * 0])}).sum(1)
+        tolerance = 2e-2 if policy == 'mixed_float16' else 1e-6       # the input is float32 all the same
+        np.testing.assert_allclose(de.explain('deeplift', de.outputs[0], de.inputs[0], xs).sum(1), f[:4] - f[4], rtol=tolerance, atol=tolerance)
+
+
+class _Policy:
+    def __init__(self, name):
+        self._name = name
+
+    def __enter__(self):
+        self._old = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self._name)
+
+    def __exit__(self, *_):
+        keras.config.set_dtype_policy(self._old)
+
+
+class Doubled(keras.Model):
+    """A subclassed model, with a custom gradient inside (silu)."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = L.Dense(6, 'silu'), L.Dense(2)
+
+    def call(self, x, training=False):
+        return self.second(self.first(2. * x))
+
+
+def test_subclassed():
+    model = Doubled()
+    xs = RNG.normal(size=(3, 4)).astype('f')
+    expected = model(xs).numpy()
+    for signature in None, [tf.TensorSpec((None, 4), tf.float32)]:
+        with DeepExplain.from_keras(model, input_signature=signature) as de:
+            np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: xs}), expected, rtol=1e-5)
+            a = de.explain('intgrad', de.outputs[0], de.inputs[0], xs)
+            np.testing.assert_allclose(a.sum(1), (expected - model(0 * xs)).numpy().sum(1), rtol=1e-3, atol=1e-4)
+    with pytest.raises(errors.SourceError, match=r'does not tell its input. Give from_keras'):
+        DeepExplain.from_keras(Doubled())
+
+
+def test_dict_inputs_by_name():
+    a, b = keras.Input((4,), name='left'), keras.Input((4,), name='right')
+    model = keras.Model({'left': a, 'right': b}, {'difference': L.Dense(2, name='head')(a - 2 * b), 'sum': L.Dense(1)(a + b)})
+    xs = {k: RNG.normal(size=(3, 4)).astype('f') for k in ('left', 'right')}
+    with DeepExplain.from_keras(model) as de:
+        X = [de.inputs['left'], de.inputs['right']]
+        p, q = de.explain('grad*input', 'head', X, [xs['left'], xs['right']])
+        np.testing.assert_allclose(p / xs['left'], -.5 * q / xs['right'], rtol=1e-4)
+
+
+def test_names():
+    model = MODELS['mlp']()
+    with DeepExplain.from_keras(model) as de:
+        assert de.tensor('logits') is de.tensor(model.get_layer('logits').output) is de.outputs[0]
+        assert de.tensor(de.outputs[0].name) is de.tensor(de.outputs[0].op.name) is de.outputs[0]
+        with pytest.raises(errors.TensorError, match=r"no tensor 'logit' in the graph. Close: .*logits"):
+            de.tensor('logit')
+        with pytest.raises(errors.TensorError, match=r'is not part of the model'):
+            de.explain('saliency', MODELS['mlp']().outputs[0], de.inputs[0], inputs(model))
+        with pytest.raises(errors.TensorError, match=r"no tensor 'y' here. There are"):
+            de.inputs['y']
+        table = str(de.describe())
+        assert 'logits' in table and '(?, 7)' in table and 'input' in table and 'output' in table
+    with tf.Graph().as_default() as graph, v1.Session() as session, DeepExplain(session) as de:
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        T = tf.tanh(x, 'scope/out')
+        np.testing.assert_array_equal(de.explain('saliency', 'scope/out', 'x:0', np.ones((2, 3))), de.explain('saliency', T, x, np.ones((2, 3))))
+        assert de.inputs[0] is x and de.outputs['scope/out'] is T and de.graph is graph
+
+
+def test_function_and_graph_def(tmp_path):
+    w = tf.Variable(RNG.normal(size=(4, 2)), dtype=tf.float32)
+    xs = RNG.normal(size=(3, 4)).astype('f')
+    spec = [tf.TensorSpec((None, 4), tf.float32, 'x')]
+
+    def f(x):
+        return tf.nn.elu(x @ w)
+    g = tf.function(f, input_signature=spec)
+    found = []
+    for fn, signature in (f, spec), (tf.function(f), spec), (g, None), (g.get_concrete_function(), None):
+        with DeepExplain.from_function(fn, signature) as de:
+            found.append(de.explain('deeplift', de.outputs[0], de.inputs[0], xs))
+            graph_def = de.graph.as_graph_def()
+    expected = (f(xs) - f(0 * xs)).numpy().sum(1)
+    binary, text = tmp_path / 'frozen.pb', tmp_path / 'frozen.pbtxt'
+    binary.write_bytes(graph_def.SerializeToString())
+    text.write_text(str(graph_def))
+    for given in graph_def, binary, str(text):
+        with DeepExplain.from_graph_def(given) as de:
+            found.append(de.explain('deeplift', de.outputs[0], de.inputs[0], xs))
+    for a in found:
+        np.testing.assert_allclose(a, found[0], rtol=1e-6)
+        np.testing.assert_allclose(a.sum(1), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_bad_sources(tmp_path):
+    (tmp_path / 'no.pb').write_text('nonsense {')
+    string = keras.Input((), dtype='string')
+    with tf.Graph().as_default() as unfrozen:
+        v1.get_variable('w', [2])
+    for message, call in {
+            'takes a Keras model or the path of one, not int': lambda: DeepExplain.from_keras(3),
+            'no SavedModel at': lambda: DeepExplain.from_saved_model(str(tmp_path)),
+            'is not a GraphDef, neither binary nor text': lambda: DeepExplain.from_graph_def(tmp_path / 'no.pb'),
+            'the graph is not frozen: it has 1 variables, e.g. "w"': lambda: DeepExplain.from_graph_def(unfrozen.as_graph_def()),
+            'needs an input_signature': lambda: DeepExplain.from_function(lambda x: x),
+            'takes a function of tensors, not str': lambda: DeepExplain.from_function('f'),
+            'the model takes strings': lambda: DeepExplain.from_keras(keras.Model(string, L.StringLookup(vocabulary=['a'])(string)))}.items():
+        with pytest.raises(errors.SourceError, match=message):
+            call()
+
+
+def test_context_closes_what_it_opened_and_nothing_else():
+    """Eager code goes on inside; the explainer ends with the context; fifty models leave no graph behind."""
+    model = MODELS['mlp']()
+    xs = inputs(model)
+    with DeepExplain.from_keras(model) as de:
+        assert tf.executing_eagerly() and model(xs).shape == (4, 3)
+        explainer = de.get_explainer('deeplift', de.outputs[0], de.inputs[0])
+    with pytest.raises(errors.ContextError, match='the session is closed'):
+        explainer.run(xs)
+    del explainer, de
+    gc.collect()
+    before = sum(isinstance(o, tf.Graph) for o in gc.get_objects())
+    for _ in range(50):
+        with DeepExplain.from_keras(model) as de:
+            de.explain('elrp', de.outputs[0], de.inputs[0], xs)
+    del de
+    gc.collect()
+    assert sum(isinstance(o, tf.Graph) for o in gc.get_objects()) <= before + 5
+
+
+WRITERS = {
+    'keras': "model.save(path + '/m.keras')",
+    'h5': "model.save(path + '/m.h5')",
+    'export': "model.export(path + '/m', verbose=False)",
+    'tf1': '''
+        with tf.Graph().as_default(), v1.Session() as s:
+            x = v1.placeholder(tf.float32, (None, 4), 'x')
+            w = v1.get_variable('w', initializer=weights[0]); b = v1.get_variable('b', initializer=weights[1])
+            y = tf.nn.relu(x @ w + b) @ v1.get_variable('w2', initializer=weights[2]) + v1.get_variable('b2', initializer=weights[3])
+            s.run(v1.global_variables_initializer())
+            v1.saved_model.simple_save(s, path + '/m', {'x': x}, {'y': y})''',
+    'frozen': '''
+        from deepexplain2 import DeepExplain
+        with DeepExplain.from_keras(model) as de:
+            tf.io.write_graph(de.graph, path, 'm.pb', as_text=False)''',
+}
+
+
+@pytest.mark.parametrize('way', WRITERS)
+def test_models_written_by_another_process(way, tmp_path):
+    script = f'''
+        import numpy as np, tensorflow as tf, keras
+        v1, path = tf.compat.v1, {str(tmp_path)!r}
+        rng = np.random.default_rng(0)
+        weights = [rng.normal(size=s).astype('f') for s in ((4, 6), (6,), (6, 2), (2,))]
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6, 'relu'), keras.layers.Dense(2)])
+        model.set_weights(weights)
+    '''
+    script = textwrap.dedent(script) + textwrap.dedent(WRITERS[way])
+    run = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=180)
+    assert run.returncode == 0, run.stderr[-2000:]
+    rng = np.random.default_rng(0)
+    w, b, w2, b2 = (rng.normal(size=s).astype('f') for s in ((4, 6), (6,), (6, 2), (2,)))
+    xs = RNG.normal(size=(3, 4)).astype('f')
+    open_it = {'keras': lambda: DeepExplain.from_keras(tmp_path / 'm.keras'), 'h5': lambda: DeepExplain.from_keras(str(tmp_path / 'm.h5')),
+               'export': lambda: DeepExplain.from_saved_model(tmp_path / 'm'), 'tf1': lambda: DeepExplain.from_saved_model(str(tmp_path / 'm')),
+               'frozen': lambda: DeepExplain.from_graph_def(tmp_path / 'm.pb')}[way]
+    with open_it() as de:
+        f = np.maximum(xs @ w + b, 0) @ w2 + b2
+        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: xs}), f, rtol=1e-4, atol=1e-5)
+        a = de.explain('deeplift', de.outputs[0], de.inputs[0], xs, ys=np.array([0, 1, 1]))
+        f0 = np.maximum(b, 0) @ w2 + b2
+        np.testing.assert_allclose(a.sum(1), (f - f0)[np.arange(3), [0, 1, 1]], rtol=1e-4, atol=1e-5)
+        assert not hasattr(de, 'signature')
+    if way == 'tf1':
+        with pytest.raises(errors.SourceError, match=r"has no signature 'other'. It has: serving_default"):
+            DeepExplain.from_saved_model(tmp_path / 'm', signature='other')
