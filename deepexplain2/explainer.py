@@ -84,7 +84,7 @@ class Explainer:
         size, aligned, per_row = self._layout(n, batch_size)
         weights = checks.Weights(ys, self._written, self._model.target, n, per_row)
 
-        if per_row and not aligned:
+        if per_row and not aligned and size > 1:
             self._check_rows_apart(arrays, feeds)
         question = self.compile()
 

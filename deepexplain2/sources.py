@@ -200,7 +200,7 @@ def _function_of(model: Any, inputs: list[Any], tensors: list[Any]) -> Callable:
     """A callable from the inputs to all these tensors, in inference mode."""
     if type(model).__module__.startswith('tf_keras') or any(c.__module__.startswith('tf_keras') for c in type(model).__mro__):
         import tf_keras
-        whole = tf_keras.Model(inputs, tensors, name='deepexplain2')
+        whole = tf_keras.Model(inputs, tensors, name=model.name)
         return lambda x: whole(x, training=False)
     import keras
     return keras.Function(inputs, tensors, name='deepexplain2')

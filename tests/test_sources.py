@@ -1,6 +1,7 @@
 """Models of every kind through their way in: the graph computes what the model computes, and is explained as by hand."""
 
 import gc
+import os
 import subprocess
 import sys
 import textwrap
@@ -333,3 +334,78 @@ def test_models_written_by_another_process(way, tmp_path):
     if way == 'tf1':
         with pytest.raises(errors.SourceError, match=r"has no signature 'other'. It has: serving_default"):
             DeepExplain.from_saved_model(tmp_path / 'm', signature='other')
+
+
+LEGACY = '''
+    import os, sys
+    import numpy as np, tensorflow as tf, tf_keras as K
+    from deepexplain2 import DeepExplain
+    path, xs = sys.argv[1], np.random.default_rng(0).normal(size=(4, 5, 4)).astype('f')
+    x = K.Input((5, 4), name='series')
+    h = K.layers.BatchNormalization()(K.layers.LSTM(6, name='recurrent')(x))
+    model = K.Model(x, K.layers.Dense(3, name='logits')(K.layers.Dropout(.5)(K.layers.Dense(5, activation='swish')(h))))
+    with tf.GradientTape() as tape:
+        t = tf.constant(xs); tape.watch(t)
+        y = tf.reduce_sum(model(t, training=False))
+    expected = tape.gradient(y, t).numpy() * xs
+    model.save(path + '/m', save_format='tf')
+    model.save(path + '/m.h5')
+    ways = [lambda: DeepExplain.from_keras(model), lambda: DeepExplain.from_saved_model(path + '/m')]
+    if os.environ.get('TF_USE_LEGACY_KERAS'):
+        ways.append(lambda: DeepExplain.from_keras(path + '/m.h5'))
+    for way in ways:
+        with way() as de:
+            np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], de.inputs[0], xs), expected, atol=1e-5)
+            a = de.explain('deeplift', de.outputs[0], de.inputs[0], xs)
+            np.testing.assert_allclose(a, de.explain('deeplift', de.outputs[0], de.inputs[0], xs, batch_size=1), atol=1e-5)
+    with DeepExplain.from_keras(model) as de:
+        np.testing.assert_allclose(de.explain('deeplift', model.get_layer('logits').output, model.input, xs), a, atol=1e-5)
+        assert 'recurrent' in str(de.describe())
+    if os.environ.get('TF_USE_LEGACY_KERAS'):           # the session of Keras in TF1 style
+        tf.compat.v1.disable_eager_execution()
+        x = tf.compat.v1.keras.layers.Input((6,))
+        model = tf.compat.v1.keras.Model(x, tf.compat.v1.keras.layers.Dense(3, activation='tanh')(x))
+        with DeepExplain(tf.compat.v1.keras.backend.get_session()) as de:
+            a = de.explain('deeplift', model.output, model.input, np.ones((2, 6)))
+            np.testing.assert_allclose(a.sum(1), model.predict(np.ones((2, 6))).sum(1), atol=1e-5)
+            try:
+                DeepExplain.from_keras(model)
+            except Exception as e:
+                assert 'needs eager execution' in str(e) and 'DeepExplain(session)' in str(e)
+'''
+
+
+@pytest.mark.parametrize('legacy', [False, True])
+def test_tf_keras(legacy, tmp_path):
+    """Keras 2 beside Keras 3, and in its place: live models, SavedModel, HDF5, TF1-style session."""
+    pytest.importorskip('tf_keras')
+    environment = {**os.environ, **({'TF_USE_LEGACY_KERAS': '1'} if legacy else {})}
+    run = subprocess.run([sys.executable, '-c', textwrap.dedent(LEGACY), str(tmp_path)], capture_output=True, text=True, timeout=280,
+                         env=environment)
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+@pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
+@pytest.mark.parametrize('name, size', [('MobileNetV2', 32), ('ResNet50', 32), ('EfficientNetB0', 32), ('InceptionV3', 75)])
+def test_applications(name, size):
+    """Random weights, batch statistics made non-trivial: all gradient methods, outputs equal the model's."""
+    keras.utils.set_random_seed(0)
+    model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classifier_activation=None, classes=10)
+    for w in model.weights:
+        if 'moving' in w.path or 'gamma' in w.path or 'beta' in w.path:
+            w.assign(np.abs(w.numpy() + .1 * RNG.normal(size=w.shape)))
+    xs = RNG.normal(size=(2, size, size, 3)).astype('f')
+    with DeepExplain.from_keras(model) as de:
+        expected = model.predict(xs, verbose=0)
+        got = de.session.run(de.outputs[0], {de.inputs[0]: xs})
+        np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+        gradient = de.explain('grad*input', de.outputs[0], de.inputs[0], xs, ys=np.array([1, 2]))
+        with tf.GradientTape() as t:
+            x = tf.constant(xs)
+            t.watch(x)
+            y = tf.reduce_sum(model(x, training=False) * tf.one_hot([1, 2], 10))
+        # float32 through up to 300 layers of random weights: two orders of summation differ by 1.5e-3 of the largest (InceptionV3)
+        np.testing.assert_allclose(gradient, t.gradient(y, x).numpy() * xs, atol=1e-2 * np.abs(gradient).max())
+        for method in 'saliency', 'elrp', 'deeplift', 'intgrad':
+            a = de.explain(method, de.outputs[0], de.inputs[0], xs, ys=np.array([1, 2]), **({'steps': 5} if method == 'intgrad' else {}))
+            assert a.shape == xs.shape and np.isfinite(a).all() and np.abs(a).max() > 0

@@ -58,6 +58,7 @@ class Copy:
     def __init__(self, path: Path, rules: Mapping[str, Rule], reference: bool):
         self._original, self._rules, self._reference = path, rules, reference
         nodes, target = flatten(path)
+        self._nodes = nodes
         drop_custom_gradients(nodes)
         for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
             if node.op in rules:
@@ -72,8 +73,7 @@ class Copy:
             self._library = {f.signature.name: f for f in both.library.function}
             _share_random(both)
             given = {**self._outside, **self._xs, **{f'{_BASELINE}{name}': b for name, b in self._bs.items()}}
-            used = {i for n in both.node for i in n.input}
-            tf.graph_util.import_graph_def(both, name='', input_map={n: t for n, t in given.items() if n in used})
+            _import(both, given)
             for op in path.ops:
                 for output in op.outputs:           # what the user's set_shape added to the inferred shapes
                     copied = self._find(ACTUAL + output.name)
@@ -93,13 +93,26 @@ class Copy:
                                   if op.type not in handled and not is_linear(op, part)))
 
     def one_row_fits(self) -> bool:
-        """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, the open batch axis aside."""
-        def broadcasts(op):
-            z, z_ref = op.inputs[0], self._partner(op).inputs[0]
-            return (z.shape.rank and z.shape[1:].is_fully_defined() and z.shape.as_list() == z_ref.shape.as_list()
-                    and z.shape.as_list()[0] is None)
-        return self._reference and all(not _is_random(op) and op.type not in CONTAINERS and (op.type not in self._rules or broadcasts(op))
-                                       for op in self.path.ops)
+        """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
+        if not self._reference or any(_is_random(op) or op.type in CONTAINERS for op in self.path.ops):
+            return False
+        xs = self._original.inputs
+        if not all(x.shape.rank for x in xs):
+            return False
+        with tf.Graph().as_default() as one:                # the path for one row, to see what TensorFlow infers of its shapes
+            given = {t.name: _stand_in(t, f'source_{k}') for k, t in enumerate(self._original.sources)}
+            given |= {x.name: tf.compat.v1.placeholder(x.dtype, [1, *x.shape.as_list()[1:]]) for x in xs}
+            try:
+                _import(single(self._nodes, self._xs), given)
+            except ValueError:                              # a graph that takes another number of rows
+                return False
+            for op in self.path.ops:
+                if op.type in self._rules:
+                    z, z_one = op.inputs[0], one.get_operation_by_name(op.name).inputs[0]
+                    if not z.shape.rank or not z_one.shape.is_fully_defined() or z.shape.as_list() != [None, *z_one.shape.as_list()[1:]] \
+                            or z_one.shape.as_list()[0] != 1:
+                        return False
+        return True
 
     def install(self, name: str) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step."""
@@ -151,6 +164,12 @@ class Copy:
 def weigh(target: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """`weights` broadcast to the shape of `target`; fails when they do not fit."""
     return tf.ensure_shape(tf.broadcast_to(weights, tf.shape(target)), target.shape)
+
+
+def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor]) -> None:
+    """Import nodes into the default graph, `given` in place of the tensors of these names."""
+    used = {i for n in nodes.node for i in n.input}
+    tf.graph_util.import_graph_def(nodes, name='', input_map={n: t for n, t in given.items() if n in used})
 
 
 def _share_random(graph_def: tf.compat.v1.GraphDef) -> None:

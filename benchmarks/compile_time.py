@@ -1,0 +1,41 @@
+"""Seconds from a Keras model to a compiled explainer: ResNet50, and chains of 50 to 400 layers to see how it grows."""
+
+import argparse
+import time
+
+import keras
+from keras import layers
+
+from deepexplain2 import DeepExplain
+
+
+def chain(n):
+    x = h = keras.Input((16,))
+    for _ in range(n):
+        h = layers.Dense(16, 'tanh')(h)
+    return keras.Model(x, h)
+
+
+def seconds(model, method):
+    """(from_keras, get_explainer) in seconds."""
+    start = time.perf_counter()
+    with DeepExplain.from_keras(model) as de:
+        opened = time.perf_counter()
+        de.get_explainer(method, de.outputs[0], de.inputs[0])
+        return opened - start, time.perf_counter() - opened, len(de.graph.get_operations())
+
+
+def main(sizes):
+    models = {f'chain of {n}': chain(n) for n in sizes} | {'ResNet50': keras.applications.ResNet50(weights=None, classifier_activation=None)}
+    seconds(models[f'chain of {sizes[0]}'], 'deeplift')         # the first one loads what TensorFlow loads late
+    print(f'{"model":14}{"method":>10}{"from_keras s":>14}{"explainer s":>13}{"ops":>8}')
+    for name, model in models.items():
+        for method in 'intgrad', 'deeplift':
+            opened, compiled, ops = seconds(model, method)
+            print(f'{name:14}{method:>10}{opened:14.2f}{compiled:13.2f}{ops:8}')
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--sizes', type=int, nargs='+', default=[50, 100, 200, 400])
+    main(parser.parse_args().sizes)
