@@ -269,6 +269,8 @@ NONLINEAR = {
 def test_nonlinear_ops_without_a_rule_are_named(name, method):
     with opened(NET) as (de, X, T, session):
         expected = name.split(', ')[-1]
+        if method == 'deeplift' and expected == 'Mul':
+            pytest.skip('products have a rule')
         with pytest.warns(errors.NonlinearOpWarning, match=rf'{method} has no rule for .*\({expected}\)') as caught:
             explainer = de.get_explainer(method, NONLINEAR[name](T), X)
         mine = [w for w in caught if w.category is errors.NonlinearOpWarning]

@@ -19,7 +19,8 @@ def load(name):
 
 
 def test_all_are_tested():
-    assert {p.stem for p in EXAMPLES.glob('*.py')} == {'mnist', 'multiple_inputs', 'streaming', 'text_embeddings'}
+    assert {p.stem for p in EXAMPLES.glob('*.py')} == {
+        'mnist', 'multiple_inputs', 'streaming', 'text_embeddings', 'keras3', 'saved_model', 'lstm_text'}
 
 
 def test_mnist(tmp_path, capsys):
@@ -45,6 +46,20 @@ def test_text(tmp_path, capsys):
     assert html.count('<span') > 50 and '<script' not in html
     assert all(np.isfinite(a).all() for a in words.values())
     assert '\x1b[' in capsys.readouterr().out
+
+
+def test_keras3(capsys):
+    assert set(load('keras3').main(short=True)) == {'grad*input', 'intgrad', 'elrp', 'deeplift'}
+    assert 'trains on' in capsys.readouterr().out
+
+
+def test_saved_model():
+    np.testing.assert_allclose(load('saved_model').main(short=True), 0, atol=1e-5)
+
+
+def test_lstm_text(capsys):
+    assert all(a.shape == (50, 16) for a in load('lstm_text').main(short=True).values())
+    assert 'completeness gap' in capsys.readouterr().out
 
 
 def test_intgrad_on_the_trained_digits_net_is_complete_to_a_percent():

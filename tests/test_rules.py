@@ -61,3 +61,39 @@ def test_where_reference_and_actual_agree_or_input_is_zero(session, name, method
     with DeepExplain() as de:
         got = de.explain(method, h, x, np.array([[2., -1., 0.]]))
     np.testing.assert_allclose(got, [[2., 0., 0.]], atol=1e-15)
+
+
+def test_product(session):
+    """Both factors depend on x, along repeated axes too; a factor that does not is the gradient."""
+    rng = np.random.default_rng(0)
+    w, v, c = rng.normal(size=(3, 4)), rng.normal(size=(3, 1)), rng.normal(size=4)
+    x, b = rng.normal(size=(5, 3)), rng.normal(size=3)
+    X = v1.placeholder(tf.float64, (None, 3))
+    with DeepExplain() as de:
+        for baseline in b, rng.normal(size=(5, 3)):
+            got = de.explain('deeplift', (X @ w) * (X @ v) * c, X, x, baseline=baseline)
+            p, q, p0, q0 = x @ w, x @ v, np.broadcast_to(baseline @ w, (5, 4)), np.broadcast_to(baseline @ v, (5, 1))
+            multiplier = (c * (q + q0) / 2) @ w.T + ((p + p0) / 2) @ c[:, None] @ v.T
+            np.testing.assert_allclose(got, multiplier * (x - baseline), rtol=1e-12)
+            np.testing.assert_allclose(got.sum(1), ((p * q - p0 * q0) * c).sum(1), rtol=1e-10)
+
+
+def test_rescale_and_product_are_complete_on_gates(session):
+    """An LSTM's step by hand, in a loop and in a row."""
+    rng = np.random.default_rng(1)
+    W = rng.normal(size=(4, 4, 8))
+    X = v1.placeholder(tf.float64, (None, 4))
+
+    def step(i, h, c):
+        f, u, o, g = (h @ W[k, :, :4] + X @ W[k, :, 4:] for k in range(4))
+        c = tf.sigmoid(f) * c + tf.sigmoid(u) * tf.tanh(g)
+        return i + 1, tf.sigmoid(o) * tf.tanh(c), c
+    loop = tf.while_loop(lambda i, *_: i < 4, step, [0, tf.zeros_like(X), tf.zeros_like(X)])[1]
+    row = 0, tf.zeros_like(X), tf.zeros_like(X)
+    for _ in range(4):
+        row = step(*row)
+    x, b = rng.normal(size=(3, 4)), rng.normal(size=4)
+    with DeepExplain() as de:
+        for T in loop, row[1]:
+            f = de.session.run(T, {X: np.r_[x, b[None]]}).sum(1)
+            np.testing.assert_allclose(de.explain('deeplift', T, X, x, baseline=b).sum(1), f[:3] - f[3], rtol=1e-9)

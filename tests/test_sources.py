@@ -125,6 +125,9 @@ def test_loops_are_as_unrolled_layers(layer, method):
         assert any(op.type == 'While' for op in de.graph.get_operations())
         assert not any(op.type == 'While' for op in de2.graph.get_operations())
         a, b = (d.explain(method, d.outputs[0], d.inputs[0], xs, ys=np.array([0, 1, 2, 0]), **options) for d in (de, de2))
+        if method == 'deeplift':                # complete, gates included
+            f = de.session.run(de.outputs[0], {de.inputs[0]: np.r_[xs, options['baseline'][None]]})
+            np.testing.assert_allclose(a.sum((1, 2)), f[np.arange(4), [0, 1, 2, 0]] - f[4, [0, 1, 2, 0]], atol=1e-5)
     np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max())
 
 

@@ -12,6 +12,7 @@ from networks import ACTIVATIONS, cnn, mlp, samples, v1
 
 from deepexplain2 import DeepExplain, errors, methods
 from deepexplain2.graph import clone
+from deepexplain2.methods.deeplift import DeepLift
 from deepexplain2.rules import rescale
 
 NET = mlp('relu', 'tanh', 'softplus', sizes=(5, 6, 6, 6, 3))
@@ -54,7 +55,7 @@ def test_a_failing_rule_leaves_nothing(monkeypatch):
         def broken(op, m, reference):
             raise KeyboardInterrupt
         with monkeypatch.context() as patch:
-            patch.setitem(rescale.RULES, 'Tanh', broken)
+            patch.setitem(DeepLift.rules, 'Tanh', broken)
             with pytest.raises(KeyboardInterrupt):
                 de.explain('deeplift', T, X, X4)
         assert [op.name for op in session.graph.get_operations()] == before

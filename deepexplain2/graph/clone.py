@@ -107,8 +107,8 @@ class Copy:
             except ValueError:                              # a graph that takes another number of rows
                 return False
             for op in self.path.ops:
-                if op.type in self._rules:
-                    z, z_one = op.inputs[0], one.get_operation_by_name(op.name).inputs[0]
+                for k in self.path.varying_inputs(op) if op.type in self._rules else ():
+                    z, z_one = op.inputs[k], one.get_operation_by_name(op.name).inputs[k]
                     if not z.shape.rank or not z_one.shape.is_fully_defined() or z.shape.as_list() != [None, *z_one.shape.as_list()[1:]] \
                             or z_one.shape.as_list()[0] != 1:
                         return False

@@ -1,0 +1,47 @@
+"""A SavedModel explained in a process that knows nothing of how it was built: by signature, by name, with a table of its tensors.
+
+One process writes the model, TF1 style (a graph, a session, simple_save); this one opens it.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from deepexplain2 import DeepExplain
+
+WRITER = '''
+import sys
+import numpy as np, tensorflow as tf
+v1 = tf.compat.v1
+with tf.Graph().as_default(), v1.Session() as session:
+    x = v1.placeholder(tf.float32, [None, 6], 'measurements')
+    hidden = tf.nn.elu(x @ v1.get_variable('w1', initializer=np.random.default_rng(0).normal(size=(6, 8)).astype('f')), 'hidden')
+    risk = tf.identity(hidden @ v1.get_variable('w2', initializer=np.random.default_rng(1).normal(size=(8, 1)).astype('f')), 'risk')
+    session.run(v1.global_variables_initializer())
+    v1.saved_model.simple_save(session, sys.argv[1], {'measurements': x}, {'risk': risk})
+'''
+
+
+def main(short=False):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'model'
+        subprocess.run([sys.executable, '-c', WRITER, str(path)], check=True, capture_output=True)
+        xs = np.random.default_rng(2).normal(size=(3, 6))
+        with DeepExplain.from_saved_model(path) as de:
+            print(de.describe(), '\n')
+            attributions = de.explain('deeplift', de.outputs['risk'], de.inputs[0], xs)
+            f, f0 = (de.session.run(de.outputs['risk'], {de.inputs[0]: v})[:, 0] for v in (xs, 0 * xs))
+    print('attributions of the six measurements, their sum, and f(x) - f(0):')
+    for a, difference in zip(attributions, f - f0):
+        print('  ' + ''.join(f'{v:8.2f}' for v in a) + f'   {a.sum():8.2f} {difference:8.2f}')
+    return attributions.sum(1) - (f - f0)
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--short', action='store_true', help='the same')
+    main(parser.parse_args().short)
