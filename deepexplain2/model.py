@@ -16,6 +16,7 @@ from .errors import (
     FeedError,
     NonlinearOpWarning,
     PathError,
+    RuleError,
     RunError,
     ShapeError,
     TensorError,
@@ -23,7 +24,7 @@ from .errors import (
 )
 from .graph import clone
 from .graph.clone import Rule
-from .graph.linear import WINNER_TAKES_ALL
+from .graph.linear import WINNER_TAKES_ALL, is_linear
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
@@ -182,7 +183,18 @@ class Model:
             raise ContextError('the graph is finalized, and this method adds ops to it once. Call get_explainer before '
                                'graph.finalize(); explainer.run adds none')
         plain = []
-        if rules is PLAIN and self._must_stay():
+        if rules is not PLAIN and any(op.type in V1_CONTROL_FLOW for op in self.path.ops):
+            if reference:
+                loop = next(op for op in self.path.ops if op.type in V1_CONTROL_FLOW)
+                raise RuleError(f'op {self.path.name(loop)} between X and T is TF1 control flow: the reference of "{name}" cannot follow it. Build '
+                                'the model with tf.compat.v1.enable_control_flow_v2(), or use intgrad or elrp')
+            self.path.check_differentiable()
+            plain = [self.path.name(op) for op in self.path.ops if op.type not in rules.keys() | WINNER_TAKES_ALL | V1_CONTROL_FLOW
+                     and not is_linear(op, self.path)]
+            self._warn(plain, name)
+            c = clone.relevance_in_place(self.path, rules, name)
+            question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
+        elif rules is PLAIN and self._must_stay():
             self.path.check_differentiable()
             question = self._in_place()
         else:

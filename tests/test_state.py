@@ -214,3 +214,47 @@ def test_monitored_session():
 def test_every_activation_has_both_rules():
     from deepexplain2.rules.epsilon import ACTIVATIONS as WITH_EPSILON
     assert set(WITH_EPSILON) == set(rescale.RULES) and len(ACTIVATIONS) == len(WITH_EPSILON)
+
+
+def test_loops_of_tf1():
+    """Built inside the context elrp applies in the loop, plain gradients are the same; built outside, or under deeplift, it is refused."""
+    script = '''
+        import numpy as np, tensorflow as tf, deepexplain2
+        v1 = tf.compat.v1
+        v1.disable_v2_behavior()
+        W = np.random.default_rng(0).normal(size=(4, 4))
+        xs = np.random.default_rng(1).normal(size=(3, 4))
+
+        def loop(x):
+            return tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.tanh(tf.matmul(h, W)) - tf.nn.elu(h)), [0, x])[1]
+
+        def row(x):
+            for _ in range(3):
+                x = tf.tanh(tf.matmul(x, W)) - tf.nn.elu(x)
+            return x
+        with v1.Session() as s:
+            x = v1.placeholder(tf.float64, (None, 4))
+            outside = loop(x)
+            g0, = tf.gradients(tf.nn.softplus(row(x)), x)
+            with deepexplain2.DeepExplain(s) as de:
+                T = tf.nn.softplus(loop(x))
+                assert any(op.type == 'Enter' for op in s.graph.get_operations())
+                flat = tf.nn.softplus(row(x))
+                for name in 'elrp', 'intgrad', 'saliency', 'occlusion':
+                    np.testing.assert_allclose(de.explain(name, T, x, xs), de.explain(name, flat, x, xs), rtol=1e-9)
+                for name, target in ('deeplift', T), ('elrp', outside):
+                    try:
+                        de.explain(name, target, x, xs)
+                    except deepexplain2.errors.RuleError as e:
+                        assert 'enable_control_flow_v2' in str(e)
+                    else:
+                        raise AssertionError(name)
+                g1, = tf.gradients(T, x)
+                g2, = tf.gradients(flat, x)
+            g3, = tf.gradients(T, x)
+            expected, *others = s.run([g0, g1, g2, g3], {x: xs})
+            for g in others:
+                np.testing.assert_allclose(g, expected, rtol=1e-9)
+    '''
+    run = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr[-3000:]

@@ -20,13 +20,14 @@ from .bodies import Body, inside
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import V1_CONTROL_FLOW, Path, constant_value, static_value
+from .path import INSIDE, Path, constant_value, marked_inside, own_gradient, static_value
 
 Rule = Callable[..., tf.Tensor]         # (op, r) or (op, r, partner) -> relevance or multiplier of the input of op
 
 # TensorFlow's gradient registry is for the whole process and forgets nothing: one name, registered once, and the rules of the
 # graph that is being built reach it through a context variable. The suffix lets the module be imported a second time.
 _RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'
+BUILT_INSIDE = f'{INSIDE}{uuid.uuid4().hex}'
 _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rulebook')
 
 
@@ -37,6 +38,41 @@ _RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'Statele
 @tf.RegisterGradient(_RULED)
 def _apply_rule(op, r):
     return _rulebook.get()(op, r)
+
+
+@tf.RegisterGradient(BUILT_INSIDE)
+def _apply_rule_if_any(op, r):
+    """For ops that were built inside a context in TF1 style: the rule while relevance is being built, else the op's own gradient."""
+    rule = _rulebook.get(None)
+    if rule is not None:
+        return rule(op, r)
+    return own_gradient(op)(op, r)
+
+
+def override_inside(rules: Iterable[str]) -> dict[str, str]:
+    """A gradient override map under which ops of these types can be given rules where they stand.
+
+    A copy cannot hold loops of TF1 (Enter, Exit), which live in Python: their ops have to be marked when they are built.
+    """
+    return dict.fromkeys(rules, BUILT_INSIDE)
+
+
+def relevance_in_place(path: Path, rules: Mapping[str, Rule], name: str) -> Clone:
+    """The relevance built in the user's graph, for loops of TF1 whose nonlinearities were built inside a context."""
+    for op in path.ops:
+        if op.type in rules and not marked_inside(op):
+            raise RuleError(f'op {path.name(op)} between X and T stands beside or in a loop of TF1, which a copy of the graph for "{name}" '
+                            'cannot hold. Build the model inside "with DeepExplain(session):", or with '
+                            'tf.compat.v1.enable_control_flow_v2(), or use intgrad')
+    graph = path.target.graph
+    with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'deepexplain2/{name}'):
+        weights = tf.compat.v1.placeholder_with_default(tf.ones([], path.target.dtype), None, 'weights')
+        token = _rulebook.set(lambda op, r: rules[op.type](op, r) if op.type in rules else own_gradient(op)(op, r))
+        try:
+            rs = tf.gradients(path.target, path.inputs, weigh(path.target, weights), stop_gradients=path.inputs)
+        finally:
+            _rulebook.reset(token)
+        return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
 
 
 @dataclass(frozen=True)
@@ -116,10 +152,6 @@ class Copy:
 
     def install(self, name: str) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step."""
-        for op in self.path.ops:
-            if op.type in V1_CONTROL_FLOW:
-                raise RuleError(f'op {self.path.name(op)} between X and T is TF1 control flow, which a copy of the '
-                                f'graph for "{name}" cannot hold. Build the loop with tf.compat.v1.enable_control_flow_v2(), or use intgrad')
         with self._graph.as_default():
             target, xs = self.path.target, self.path.inputs
             weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')

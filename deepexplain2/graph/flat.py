@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
-from .path import FUNCTION_CALLS, Path
+from .path import FUNCTION_CALLS, INSIDE, Path
 
 
 def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str]:
@@ -35,7 +35,7 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str]:
         new.attr.pop('_class', None)
         del new.input[:]
         new.input.extend(renamed.get(i, i) for i in inputs)
-        if new.attr['_gradient_op_type'].s.startswith(b'PartitionedCall-') or not new.attr['_gradient_op_type'].s:
+        if new.attr['_gradient_op_type'].s.startswith((b'PartitionedCall-', INSIDE.encode())) or not new.attr['_gradient_op_type'].s:
             del new.attr['_gradient_op_type']
 
     def call(name, function, inputs, prefix):

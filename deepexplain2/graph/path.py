@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +16,7 @@ NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike'}           # no value of the input reaches the output
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
+INSIDE = 'DeepExplain2Inside-'          # how the mark begins that ops built inside a context carry
 REDUCTIONS = {'Mean', 'Sum', 'Max', 'Min', 'Prod', 'EuclideanNorm'}
 ELEMENTWISE = {'Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'MulNoNan', 'Maximum', 'Minimum', 'SquaredDifference',
                'Pow', 'Select', 'SelectV2', 'Xdivy', 'Xlogy'}
@@ -137,7 +139,19 @@ def is_custom_gradient(op: tf.Operation) -> bool:
 
 def has_override(op: tf.Operation) -> bool:
     """Whether somebody gave `op` a gradient other than that of its type."""
-    return bool(_override(op)) and op.type not in FUNCTION_CALLS
+    return bool(_override(op)) and op.type not in FUNCTION_CALLS and not marked_inside(op)
+
+
+def marked_inside(op: tf.Operation) -> bool:
+    """Whether `op` was built inside a context that marks ops for rules in place."""
+    return _override(op).startswith(INSIDE)
+
+
+def own_gradient(op: tf.Operation) -> Callable:
+    """The gradient function of the type of `op`, whatever override it carries."""
+    def no_override(name):
+        raise ValueError(name)
+    return get_gradient_function(SimpleNamespace(type=op.type, inputs=op.inputs, _gradient_function=None, get_attr=no_override))
 
 
 def placeholders(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
