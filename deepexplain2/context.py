@@ -150,12 +150,14 @@ class DeepExplain:
         return target if squashed is None else squashed
 
     def describe(self) -> Description:
-        """A table of the tensors that can be explained or targeted: name, shape, op, layer; print it."""
+        """Print a table of the tensors that can be explained or targeted: name, shape, op, layer, role; returns its rows."""
         source = self._source or Source(self.graph, [], [])
         labels = {t.name: name for name, t in [*source.names.items(), *source.layers.items()]}
         roles = {t.name: 'input' for t in self.inputs} | {t.name: 'output' for t in self.outputs}
-        return Description([(t.name, checks.text(t.shape), t.op.type, labels.get(t.name, ''), roles.get(t.name, ''))
-                            for t in explainable(self.graph, self.inputs)])
+        rows = Description((t.name, checks.text(t.shape), t.op.type, labels.get(t.name, ''), roles.get(t.name, ''))
+                           for t in explainable(self.graph, self.inputs))
+        print(rows)
+        return rows
 
     def get_explainer(self, method: str, T: tf.Tensor, X: Any, **parameters: Any) -> Explainer | TokenExplainer:
         """Compile `method` for the target T and the input X; see Explainer.run.
@@ -262,14 +264,15 @@ class Tensors(Sequence[tf.Tensor]):
 
 
 class Description(list):
-    """Rows (name, shape, op, layer, role), readable as a table."""
+    """Rows (name, shape, op, layer, role); printed as a table."""
 
     def __str__(self) -> str:
         rows = [('tensor', 'shape', 'op', 'layer', ''), *self]
         widths = [max(len(r[k]) for r in rows) for k in range(5)]
         return '\n'.join('  '.join(v.ljust(w) for v, w in zip(r, widths)).rstrip() for r in rows)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f'<{len(self)} tensors>'
 
 
 @dataclass

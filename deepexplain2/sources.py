@@ -15,6 +15,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from .errors import SourceError
 from .graph.flat import drop_custom_gradients
 
+TABLES = ('StringLookup', 'IntegerLookup', 'TextVectorization', 'Hashing', 'HashedCrossing')      # layers with a table or a hash inside
 VARIABLES = {'VarHandleOp', 'Variable', 'VariableV2', 'AutoReloadVariable', 'TemporaryVariable'}
 
 
@@ -46,8 +47,8 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
         return _from_subclassed(model, input_signature)
     if input_signature is not None:
         raise SourceError('from_keras takes an input_signature for subclassed models only; this one knows its inputs')
+    inputs, symbolic = _behind_lookups(functional, symbolic)
     tensors = [t for t, _ in symbolic]
-    inputs = list(functional.inputs)
     specs = [tf.TensorSpec(t.shape, _dtype(t), name=f'input_{k}') for k, t in enumerate(inputs)]
     call = _function_of(functional, inputs, tensors)
     frozen = _freeze(tf.function(lambda *x: call(list(x))).get_concrete_function(*specs), 'from_keras')
@@ -58,7 +59,8 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
     source.symbolic = {id(t): (t, counterpart[id(t)]) for t in [*tensors, *inputs]}
     source.layers = {layer: counterpart[id(t)] for t, layer in symbolic}
     source.outputs = [counterpart[id(t)] for t in functional.outputs]
-    input_names = list(getattr(functional, 'input_names', None) or [t.name for t in inputs])
+    input_names = list(getattr(functional, 'input_names', None) or []) if inputs == list(functional.inputs) else []
+    input_names = input_names or [t.name for t in inputs]
     output_names = list(getattr(functional, 'output_names', None) or [])
     source.names = dict(zip(output_names, source.outputs)) | dict(zip(input_names, taken))
     return source
@@ -121,13 +123,14 @@ def from_function(fn: Callable, input_signature: Sequence[Any] | None) -> Source
 
 
 def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Floating tensors that depend on the inputs and that no op takes."""
+    """Floating outputs of the ops that depend on the inputs and that no op takes anything of."""
     reached = {x.name for x in inputs}
     result = []
     for op in graph.get_operations():
         if any(i.name in reached for i in op.inputs):
             reached.update(o.name for o in op.outputs)
-            result += [o for o in op.outputs if o.dtype.is_floating and not o.consumers()]
+            if not any(o.consumers() for o in op.outputs):      # a loop of which something is used has results nobody wants
+                result += [o for o in op.outputs if o.dtype.is_floating]
     return result
 
 
@@ -160,7 +163,9 @@ def _freeze(concrete: Any, way: str) -> Any:
     try:
         return convert_variables_to_constants_v2(concrete, lower_control_flow=False)
     except Exception as e:
-        raise SourceError(f'{way} could not freeze the model: {str(e)[:500]}') from e
+        hint = ' A model that writes its variables when called (a stateful layer) cannot be frozen: build it with stateful=False.' \
+            if 'Assign' in str(e) else ''
+        raise SourceError(f'{way} could not freeze the model.{hint} TensorFlow says: {str(e)[:500]}') from e
 
 
 def _import(frozen: Any) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor]]:
@@ -194,6 +199,30 @@ def _symbolic_tensors(model: Any) -> list[tuple[Any, str]]:
             else:                                       # tf_keras
                 result += [(t, node.layer.name) for t in tf.nest.flatten(node.outputs)]
     return result if wanted <= {id(t) for t, _ in result} | {id(t) for t in model.inputs} else []
+
+
+def _behind_lookups(model: Any, symbolic: list[tuple[Any, str]]) -> tuple[list[Any], list[tuple[Any, str]]]:
+    """(inputs, tensors) of the part of a functional model that takes numbers, without string and lookup layers, whose tables cannot be
+    frozen; the whole model where it has none."""
+    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+    if not all(hasattr(node, 'operation') for node in nodes):           # tf_keras
+        return list(model.inputs), symbolic
+    tables = [node for node in nodes if type(node.operation).__name__ in TABLES]
+    if not tables and not any(_dtype(t) == tf.string for t in model.inputs):
+        return list(model.inputs), symbolic
+    behind = {id(t) for t in model.inputs if _dtype(t) != tf.string}
+    inputs = [t for t in model.inputs if id(t) in behind]
+    for node in nodes:
+        if node in tables:
+            inputs += [t for t in node.output_tensors if _dtype(t) != tf.string]
+            behind |= {id(t) for t in node.output_tensors if _dtype(t) != tf.string}
+        elif node.input_tensors and all(id(t) in behind for t in node.input_tensors):
+            behind |= {id(t) for t in node.output_tensors}
+    if not all(id(t) in behind for t in model.outputs):
+        raise SourceError(f'an output of "{model.name}" depends on strings other than through string and lookup layers ({", ".join(TABLES)}). '
+                          'Give from_keras the part of the model that takes numbers')
+    used = {id(t) for node in nodes if node not in tables for t in node.input_tensors}
+    return [t for t in inputs if id(t) in used], [(t, layer) for t, layer in symbolic if id(t) in behind]
 
 
 def _function_of(model: Any, inputs: list[Any], tensors: list[Any]) -> Callable:

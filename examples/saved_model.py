@@ -32,10 +32,10 @@ def main(short=False):
         subprocess.run([sys.executable, '-c', WRITER, str(path)], check=True, capture_output=True)
         xs = np.random.default_rng(2).normal(size=(3, 6))
         with DeepExplain.from_saved_model(path) as de:
-            print(de.describe(), '\n')
+            de.describe()
             attributions = de.explain('deeplift', de.outputs['risk'], de.inputs[0], xs)
             f, f0 = (de.session.run(de.outputs['risk'], {de.inputs[0]: v})[:, 0] for v in (xs, 0 * xs))
-    print('attributions of the six measurements, their sum, and f(x) - f(0):')
+    print('\nattributions of the six measurements, their sum, and f(x) - f(0):')
     for a, difference in zip(attributions, f - f0):
         print('  ' + ''.join(f'{v:8.2f}' for v in a) + f'   {a.sum():8.2f} {difference:8.2f}')
     return attributions.sum(1) - (f - f0)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import keras
 import numpy as np
@@ -185,6 +186,76 @@ class Doubled(keras.Model):
         return self.second(self.first(2. * x))
 
 
+def test_string_layers():
+    """T and X behind them: the inputs are what the lookup gives."""
+    words, number = keras.Input((3,), dtype='string', name='words'), keras.Input((2,), name='number')
+    ids = L.StringLookup(vocabulary=['good', 'bad', 'film'], name='lookup')(words)
+    h = L.Flatten()(L.Embedding(5, 4)(ids))
+    model = keras.Model([words, number], L.Dense(2)(L.Concatenate()([h, L.Normalization(mean=1., variance=4.)(number)])))
+    text, numbers = tf.constant([['good', 'film', 'x'], ['bad', 'film', 'film']]), RNG.normal(size=(2, 2)).astype('f')
+    tokens = model.get_layer('lookup')(text).numpy()
+    with DeepExplain.from_keras(model) as de:
+        number_in, ids_in = de.inputs
+        feed = {ids_in: tokens, number_in: numbers}
+        np.testing.assert_allclose(de.session.run(de.outputs[0], feed), model([text, tf.constant(numbers)]).numpy(), rtol=1e-5)
+        a = de.explain('intgrad', de.outputs[0], ids, tokens, sum_embedding=True, feed_dict={number_in: numbers})
+        assert a.shape == (2, 3)
+        b = de.explain('deeplift', de.outputs[0], number, numbers, feed_dict={ids_in: tokens})
+        w = model.layers[-1].kernel.numpy().sum(1)[-2:]
+        np.testing.assert_allclose(b, numbers / 2 * w, rtol=1e-4)       # Normalization is part of what is explained
+
+
+def test_fixed_batch_open_sizes_and_products():
+    """A batch of 3 written into the model; images of any size; Multiply layers; a stack of recurrent layers."""
+    x = keras.Input(batch_shape=(3, 5, 4))
+    h = L.GRU(4, return_sequences=True)(x)
+    fixed = keras.Model(x, L.Dense(2)(L.SimpleRNN(3, unroll=True)(h)))
+    image = keras.Input((None, None, 3))
+    wide = keras.Model(image, L.Dense(2)(L.GlobalMaxPooling2D()(L.Conv2D(4, 3, activation='relu')(image))))
+    a, b = keras.Input((4,)), keras.Input((4,))
+    gated = keras.Model([a, b], L.Dense(2)(L.Concatenate()([L.Multiply()([a, L.Dense(4, 'sigmoid')(b)]), L.Reshape((1,))(a[:, :1])])))
+    for model, xs in [(fixed, RNG.normal(size=(7, 5, 4))), (wide, RNG.normal(size=(2, 9, 7, 3))), (gated, [RNG.normal(size=(3, 4))] * 2)]:
+        with DeepExplain.from_keras(model) as de, warnings.catch_warnings():
+            warnings.simplefilter('ignore', errors.NonlinearOpWarning)
+            X = list(de.inputs) if isinstance(xs, list) else de.inputs[0]
+            for method in 'saliency', 'intgrad', 'elrp', 'deeplift':
+                found = de.explain(method, de.outputs[0], X, xs)
+                for r, v in zip(found if isinstance(xs, list) else [found], xs if isinstance(xs, list) else [xs]):
+                    assert r.shape == v.shape and np.isfinite(r).all()
+            if model is not wide:                       # max pooling passes the plain gradient
+                total = sum(r.reshape(len(r), -1).sum(1) for r in (found if isinstance(xs, list) else [found]))
+                run = lambda v: np.concatenate([de.session.run(de.outputs[0], dict(zip(de.inputs, [p[k:k + 3] for p in v])))  # noqa: E731
+                                                for k in range(0, len(v[0]) - len(v[0]) % 3, 3)]).sum(1)
+                vs = xs if isinstance(xs, list) else [xs]
+                f, f0 = run(vs), run([0 * v for v in vs])
+                np.testing.assert_allclose(total[:len(f)], f - f0, atol=1e-4)
+
+
+@pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
+@pytest.mark.parametrize('kind', ['mlp', 'residual', 'lstm', 'two_inputs'])
+def test_other_ways_in_give_the_same(kind, tmp_path):
+    """The same model as SavedModel, function and frozen graph."""
+    model = MODELS[kind]()
+    xs = inputs(model)
+    many = isinstance(xs, list)
+    model.export(str(tmp_path / 'exported'), verbose=False)
+    specs = [tf.TensorSpec(t.shape, tf.float32, name=f'argument_{k}') for k, t in enumerate(model.inputs)]
+    found = {}
+    with DeepExplain.from_keras(model) as de:
+        tf.io.write_graph(de.graph, str(tmp_path), 'frozen.pb', as_text=False)
+    ways = {'keras': lambda: DeepExplain.from_keras(model), 'saved model': lambda: DeepExplain.from_saved_model(tmp_path / 'exported'),
+            'frozen': lambda: DeepExplain.from_graph_def(tmp_path / 'frozen.pb'),
+            'function': lambda: DeepExplain.from_function(lambda *x: model(list(x) if many else x[0], training=False), specs)}
+    for way, context in ways.items():
+        with context() as de:
+            X = sorted(de.inputs, key=lambda t: t.shape[-1]) if many else de.inputs[0]      # 4 and 6 features
+            found[way] = {m: de.explain(m, de.outputs[0], X, xs, ys=np.array([0, 1, 2, 0])) for m in ('intgrad', 'elrp', 'deeplift')}
+    for way in ways:
+        for method, expected in found['keras'].items():
+            for a, b in zip(*((r if many else [r]) for r in (found[way][method], expected))):
+                np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max(), err_msg=f'{way} {method}')
+
+
 def test_subclassed():
     model = Doubled()
     xs = RNG.normal(size=(3, 4)).astype('f')
@@ -253,9 +324,14 @@ def test_function_and_graph_def(tmp_path):
         np.testing.assert_allclose(a.sum(1), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_stateful_layers_are_refused():
+    x = keras.Input(batch_shape=(3, 5, 4))
+    with pytest.raises(errors.SourceError, match=r'stateful=False'):
+        DeepExplain.from_keras(keras.Model(x, L.GRU(4, stateful=True)(x)))
+
+
 def test_bad_sources(tmp_path):
     (tmp_path / 'no.pb').write_text('nonsense {')
-    string = keras.Input((), dtype='string')
     with tf.Graph().as_default() as unfrozen:
         v1.get_variable('w', [2])
     for message, call in {
@@ -265,7 +341,8 @@ def test_bad_sources(tmp_path):
             'the graph is not frozen: it has 1 variables, e.g. "w"': lambda: DeepExplain.from_graph_def(unfrozen.as_graph_def()),
             'needs an input_signature': lambda: DeepExplain.from_function(lambda x: x),
             'takes a function of tensors, not str': lambda: DeepExplain.from_function('f'),
-            'the model takes strings': lambda: DeepExplain.from_keras(keras.Model(string, L.StringLookup(vocabulary=['a'])(string)))}.items():
+            'the model takes strings': lambda: DeepExplain.from_function(lambda x: tf.strings.to_number(x),
+                                                                         [tf.TensorSpec((None,), tf.string)])}.items():
         with pytest.raises(errors.SourceError, match=message):
             call()
 
