@@ -396,7 +396,7 @@ def test_models_written_by_another_process(way, tmp_path):
         model.set_weights(weights)
     '''
     script = textwrap.dedent(script) + textwrap.dedent(WRITERS[way])
-    run = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=180)
+    run = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
     rng = np.random.default_rng(0)
     w, b, w2, b2 = (rng.normal(size=s).astype('f') for s in ((4, 6), (6,), (6, 2), (2,)))
@@ -460,7 +460,7 @@ def test_tf_keras(legacy, tmp_path):
     """Keras 2 beside Keras 3, and in its place: live models, SavedModel, HDF5, TF1-style session."""
     pytest.importorskip('tf_keras')
     environment = {**os.environ, **({'TF_USE_LEGACY_KERAS': '1'} if legacy else {})}
-    run = subprocess.run([sys.executable, '-c', textwrap.dedent(LEGACY), str(tmp_path)], capture_output=True, text=True, timeout=280,
+    run = subprocess.run([sys.executable, '-c', textwrap.dedent(LEGACY), str(tmp_path)], capture_output=True, text=True, timeout=400,
                          env=environment)
     assert run.returncode == 0, run.stderr[-3000:]
 

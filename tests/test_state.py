@@ -187,7 +187,7 @@ def test_in_a_process_of_its_own(switch, order):
                     print(name, np.round(de.explain(name, T, x, xs), 9).tolist())
         assert state()[1:] == was[1:] or {order == 'after'}
     '''
-    run = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
     with tf.Graph().as_default(), v1.Session() as s, DeepExplain(s) as de:
         x = v1.placeholder(tf.float64, (None, 3))
@@ -256,5 +256,5 @@ def test_loops_of_tf1():
             for g in others:
                 np.testing.assert_allclose(g, expected, rtol=1e-9)
     '''
-    run = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-3000:]
