@@ -233,7 +233,6 @@ class DeepExplain:
             compiled.explainers[key] = Explainer(method_object, compiled.models[question], many)
             return compiled.explainers[key], written
 
-
     def _resolve(self, value: Any) -> Any:
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""
         return self.tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor' else value

@@ -118,7 +118,7 @@ class Explainer:
                 raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
                                   f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
             return size, True, per_row
-        written = self._model.path.written_rows()
+        written = self._model.path.written_rows
         if written:
             rows, op = written
             if rows != n:
@@ -137,7 +137,7 @@ class Explainer:
 
     def _check_rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed]) -> None:
         """Where an op may mix rows, see once that T of a row is the same alone and beside another; TensorError if not."""
-        op = self._model.path.may_mix_rows()
+        op = self._model.path.may_mix_rows
         if op is None or len(arrays[0]) == 1 or self._model.rows_apart:
             return
         weights = checks.Weights(None, None, self._model.target, len(arrays[0]), True)

@@ -25,6 +25,7 @@ from .errors import (
 from .graph import clone
 from .graph.clone import Rule
 from .graph.linear import WINNER_TAKES_ALL, is_linear
+from .graph.pair import CONTAINERS
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
@@ -148,7 +149,7 @@ class Model:
 
     def default_rows(self) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024."""
-        return int(np.clip(ROW_BUDGET // max(self.path.row_bytes(), 1), 4, 1024))
+        return int(np.clip(ROW_BUDGET // max(self.path.row_bytes, 1), 4, 1024))
 
     def check_fed(self, feeds: Mapping[str, Feed]) -> None:
         """Raise FeedError where T needs a placeholder that neither X nor `feeds` gives."""
@@ -167,13 +168,10 @@ class Model:
 
     def gradient(self) -> Question:
         """The gradient of T by X."""
-        return self._gradient(PLAIN, False, 'gradient')
+        return self.relevance(PLAIN, False, 'gradient')
 
     def relevance(self, rules: Mapping[str, Rule], reference: bool, name: str) -> Question:
         """The gradient of T by X where ops with a rule (type -> rule) follow it. Warns of nonlinear ops without a rule."""
-        return self._gradient(rules, reference, name)
-
-    def _gradient(self, rules: Mapping[str, Rule], reference: bool, name: str) -> Question:
         if id(rules) in self._gradients:
             question, _, plain = self._gradients[id(rules)]
             self._warn(plain, name)
@@ -192,11 +190,12 @@ class Model:
             plain = [self.path.name(op) for op in self.path.ops if op.type not in rules.keys() | WINNER_TAKES_ALL | V1_CONTROL_FLOW
                      and not is_linear(op, self.path)]
             self._warn(plain, name)
-            c = clone.relevance_in_place(self.path, rules, name)
+            c = clone.in_place(self.path, rules, name)
             question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
         elif rules is PLAIN and self._must_stay():
-            self.path.check_differentiable()
-            question = self._in_place()
+            self._check_in_place()
+            c = clone.in_place(self.path, rules, name)
+            question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
         else:
             copy = clone.Copy(self.path, rules, reference)
             copy.path.check_differentiable()
@@ -212,24 +211,17 @@ class Model:
         """Whether the gradient holds tensors of the user's graph, or loops of TF1, that a copy would lose."""
         return any(is_custom_gradient(op) or op.type in V1_CONTROL_FLOW for op in self.path.ops)
 
-    def _in_place(self) -> Question:
-        """The gradient built in the user's graph."""
+    def _check_in_place(self) -> None:
+        """Raise PathError where the plain gradient cannot be built in the user's graph, or would harm it."""
+        self.path.check_differentiable()
         for op in self.path.ops:
-            if op.type in FUNCTION_CALLS or op.type in ('While', 'StatelessWhile', 'If', 'StatelessIf', 'Case', 'StatelessCase'):
+            if op.type in FUNCTION_CALLS or op.type in CONTAINERS:
                 raise PathError(f'between X and T there are both "{op.name}" ({op.type}) and a tf.custom_gradient function: TensorFlow '
                                 'cannot differentiate them here without changing the graph. Use a perturbation method')
         for x in self.inputs:
             if any(s.op is x.op and s is not x for s in [*self.path.sources, *self.inputs]):
                 raise PathError(f'X "{x.name}" is one of several outputs of its op that T depends on. Put tf.identity behind it when '
                                 'building the model, and explain that')
-        graph = self.target.graph
-        with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope('deepexplain2/gradient'):
-            weights = tf.compat.v1.placeholder_with_default(tf.ones([], self.target.dtype), None, 'weights')
-            grads = tf.gradients(self.target, self.inputs, clone.weigh(self.target, weights), stop_gradients=self.inputs)
-            if any(g is None for g in grads):
-                raise PathError(f'TensorFlow finds no gradient of T "{self.target.name}" by X')
-            fetches = [tf.convert_to_tensor(g) for g in grads] + [tf.shape(self.target, tf.int64)]
-        return Question(self, self.inputs, fetches, weights)
 
     @staticmethod
     def _warn(plain: list[str], name: str) -> None:

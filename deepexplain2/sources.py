@@ -100,10 +100,7 @@ def from_graph_def(given: Any) -> Source:
     if variables:
         raise SourceError(f'the graph is not frozen: it has {len(variables)} variables, e.g. "{variables[0]}", without values. Freeze it with '
                           'tf.compat.v1.graph_util.convert_variables_to_constants, or use DeepExplain(session)')
-    drop_custom_gradients(graph_def)
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.graph_util.import_graph_def(graph_def, name='')
+    graph = _graph_of(graph_def)
     inputs = [op.outputs[0] for op in graph.get_operations() if op.type == 'Placeholder']
     return Source(graph, inputs, leaves(graph, inputs))
 
@@ -178,12 +175,22 @@ def _import(frozen: Any) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor]]:
     kept = [n for n in graph_def.node if n.name not in copies]
     del graph_def.node[:]
     graph_def.node.extend(kept)
+    graph = _graph_of(graph_def)
+    outputs = [graph.get_tensor_by_name(copies.get(t.op.name, t.name)) for t in frozen.outputs]
+    return graph, [graph.get_tensor_by_name(t.name) for t in frozen.inputs], outputs
+
+
+def _graph_of(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
     drop_custom_gradients(graph_def)
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name='')
-    outputs = [graph.get_tensor_by_name(copies.get(t.op.name, t.name)) for t in frozen.outputs]
-    return graph, [graph.get_tensor_by_name(t.name) for t in frozen.inputs], outputs
+    return graph
+
+
+def _nodes(model: Any) -> list[Any]:
+    """The calls of layers in a functional model, inputs first."""
+    return [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
 
 
 def _symbolic_tensors(model: Any) -> list[tuple[Any, str]]:
@@ -192,19 +199,18 @@ def _symbolic_tensors(model: Any) -> list[tuple[Any, str]]:
         return []
     wanted = {id(t) for t in model.outputs} | {id(t) for t in model.inputs}
     result = []
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
-            if hasattr(node, 'operation'):              # Keras 3
-                result += [(t, node.operation.name) for t in node.output_tensors]
-            else:                                       # tf_keras
-                result += [(t, node.layer.name) for t in tf.nest.flatten(node.outputs)]
+    for node in _nodes(model):
+        if hasattr(node, 'operation'):                  # Keras 3
+            result += [(t, node.operation.name) for t in node.output_tensors]
+        else:                                           # tf_keras
+            result += [(t, node.layer.name) for t in tf.nest.flatten(node.outputs)]
     return result if wanted <= {id(t) for t, _ in result} | {id(t) for t in model.inputs} else []
 
 
 def _behind_lookups(model: Any, symbolic: list[tuple[Any, str]]) -> tuple[list[Any], list[tuple[Any, str]]]:
     """(inputs, tensors) of the part of a functional model that takes numbers, without string and lookup layers, whose tables cannot be
     frozen; the whole model where it has none."""
-    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+    nodes = _nodes(model)
     if not all(hasattr(node, 'operation') for node in nodes):           # tf_keras
         return list(model.inputs), symbolic
     tables = [node for node in nodes if type(node.operation).__name__ in TABLES]
@@ -227,7 +233,7 @@ def _behind_lookups(model: Any, symbolic: list[tuple[Any, str]]) -> tuple[list[A
 
 def _function_of(model: Any, inputs: list[Any], tensors: list[Any]) -> Callable:
     """A callable from the inputs to all these tensors, in inference mode."""
-    if type(model).__module__.startswith('tf_keras') or any(c.__module__.startswith('tf_keras') for c in type(model).__mro__):
+    if any(c.__module__.startswith('tf_keras') for c in type(model).__mro__):
         import tf_keras
         whole = tf_keras.Model(inputs, tensors, name=model.name)
         return lambda x: whole(x, training=False)

@@ -57,8 +57,9 @@ def override_inside(rules: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys(rules, BUILT_INSIDE)
 
 
-def relevance_in_place(path: Path, rules: Mapping[str, Rule], name: str) -> Clone:
-    """The relevance built in the user's graph, for loops of TF1 whose nonlinearities were built inside a context."""
+def in_place(path: Path, rules: Mapping[str, Rule], name: str) -> Clone:
+    """The gradient under `rules` (none: the plain one) built in the user's graph, for what a copy cannot hold: loops of TF1, of which the
+    nonlinearities were built inside a context, and the Python gradients of tf.custom_gradient."""
     for op in path.ops:
         if op.type in rules and not marked_inside(op):
             raise RuleError(f'op {path.name(op)} between X and T stands beside or in a loop of TF1, which a copy of the graph for "{name}" '
@@ -67,11 +68,7 @@ def relevance_in_place(path: Path, rules: Mapping[str, Rule], name: str) -> Clon
     graph = path.target.graph
     with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'deepexplain2/{name}'):
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], path.target.dtype), None, 'weights')
-        token = _rulebook.set(lambda op, r: rules[op.type](op, r) if op.type in rules else own_gradient(op)(op, r))
-        try:
-            rs = tf.gradients(path.target, path.inputs, weigh(path.target, weights), stop_gradients=path.inputs)
-        finally:
-            _rulebook.reset(token)
+        rs = _differentiate(path, weights, lambda op, r: (rules[op.type] if op.type in rules else own_gradient(op))(op, r))
         return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
 
 
@@ -153,16 +150,9 @@ class Copy:
     def install(self, name: str) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step."""
         with self._graph.as_default():
-            target, xs = self.path.target, self.path.inputs
+            target = self.path.target
             weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
-            token = _rulebook.set(self._apply)
-            try:
-                rs = tf.gradients(target, xs, grad_ys=weigh(target, weights), stop_gradients=xs)
-            finally:
-                _rulebook.reset(token)
-            if any(r is None for r in rs):
-                raise PathError(f'TensorFlow finds no gradient of T "{self._original.target.name}" by X '
-                                + ', '.join(f'"{x.name}"' for x, r in zip(self._original.inputs, rs) if r is None))
+            rs = _differentiate(self.path, weights, self._apply)
             outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
             outputs.append(tf.shape(target, tf.int64, name='target_shape'))
             wanted = [*self._bs.values(), weights, *outputs]
@@ -193,9 +183,19 @@ class Copy:
             return None                     # an output of a function call, which was opened
 
 
-def weigh(target: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """`weights` broadcast to the shape of `target`; fails when they do not fit."""
-    return tf.ensure_shape(tf.broadcast_to(weights, tf.shape(target)), target.shape)
+def _differentiate(path: Path, weights: tf.Tensor, apply: Callable[..., tf.Tensor]) -> list[tf.Tensor]:
+    """The gradient of T, weighted, by X in the default graph; `apply(op, r)` is asked at ops that carry a mark for rules."""
+    target, xs = path.target, path.inputs
+    weighted = tf.ensure_shape(tf.broadcast_to(weights, tf.shape(target)), target.shape)     # fails where they do not fit
+    token = _rulebook.set(apply)
+    try:
+        rs = tf.gradients(target, xs, grad_ys=weighted, stop_gradients=xs)
+    finally:
+        _rulebook.reset(token)
+    if any(r is None for r in rs):
+        raise PathError(f'TensorFlow finds no gradient of T {path.name(target)} by X '
+                        + ', '.join(path.name(x) for x, r in zip(xs, rs) if r is None))
+    return rs
 
 
 def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor]) -> None:

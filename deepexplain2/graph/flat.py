@@ -83,7 +83,7 @@ def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
     """
     functions = {f.signature.name: f for f in graph_def.library.function}
     suffix = f'__deepexplain2_{uuid.uuid4().hex}'
-    called: dict[str, tf.compat.v1.NodeDef] = {}
+    called: dict = {}
 
     def rename(nodes):
         for node in nodes:
@@ -98,9 +98,7 @@ def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
     rename(graph_def.node)
     for function in called.values():
         function.signature.name += suffix
-    kept = list(called.values())
-    library = type(graph_def.library)(function=kept)
-    graph_def.library.CopyFrom(library)
+    graph_def.library.CopyFrom(type(graph_def.library)(function=called.values()))
 
 
 def _output(name: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.ops import get_gradient_function
 
+from ..checks import batch_of, sizes
 from ..errors import PathError, TensorError
 
 FUNCTION_CALLS = {'PartitionedCall', 'StatefulPartitionedCall'}     # differentiated by TensorFlow without a registered gradient
@@ -62,17 +64,19 @@ class Path:
         """Positions of the inputs of `op` that vary."""
         return [k for k, i in enumerate(op.inputs) if self.varies(i)]
 
+    @cached_property
     def row_bytes(self) -> int:
         """Bytes of the widest tensor on the path, per row; open axes other than the first count 1."""
         tensors = self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating]
         return max(_row_size(t) * t.dtype.size for t in tensors)
 
+    @cached_property
     def written_rows(self) -> tuple[int, tf.Operation] | None:
         """(rows, op) where an array with rows of its own is joined to a tensor whose batch is open: T * ys and the like."""
         for op in self.ops:
-            if op.type in ELEMENTWISE and _rows(op.outputs[0]) not in (None, 1):
-                if any(self.varies(i) and i.shape.rank == op.outputs[0].shape.rank and _rows(i) is None for i in op.inputs):
-                    return int(_rows(op.outputs[0]) or 0), op
+            if op.type in ELEMENTWISE and batch_of(op.outputs[0]) not in (None, 1):
+                if any(self.varies(i) and i.shape.rank == op.outputs[0].shape.rank and batch_of(i) is None for i in op.inputs):
+                    return int(batch_of(op.outputs[0]) or 0), op
         return None
 
     def check_rows_independent(self) -> None:
@@ -82,10 +86,11 @@ class Path:
                 raise TensorError(f'op {self.name(op)} between X and T normalizes by the statistics of the batch, so the rows of xs '
                                   'are not independent. Build the model for inference (training=False)')
 
+    @cached_property
     def may_mix_rows(self) -> tf.Operation | None:
         """An op that reduces over an open first axis, which may be the batch."""
         for op in self.ops:
-            if op.type in REDUCTIONS and self.varies(op.inputs[0]) and op.inputs[0].shape.rank and _rows(op.inputs[0]) is None:
+            if op.type in REDUCTIONS and self.varies(op.inputs[0]) and op.inputs[0].shape.rank and batch_of(op.inputs[0]) is None:
                 axes = op.inputs[1]
                 value = constant_value(axes) if axes.op.type == 'Const' else None
                 if value is None or np.any(np.isin(value, (0, -op.inputs[0].shape.rank))):
@@ -270,10 +275,5 @@ def _override(op: tf.Operation) -> str:
         return ''
 
 
-def _rows(tensor: tf.Tensor) -> int | None:
-    return tensor.shape.as_list()[0] if tensor.shape.rank else None
-
-
 def _row_size(tensor: tf.Tensor) -> int:
-    shape = tensor.shape.as_list()[1:] if tensor.shape.rank else []
-    return int(np.prod([d or 1 for d in shape], dtype=np.int64))
+    return int(np.prod([d or 1 for d in sizes(tensor)[1:]], dtype=np.int64))
