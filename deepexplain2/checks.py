@@ -145,6 +145,7 @@ class Weights:
         self.array: np.ndarray | None = None
         rank = target.shape.rank
         if written is not None:
+            written = array(written, target.dtype, 'the array that T is multiplied by')
             self.array = _with_rows(written, target, n, rank, 'the array that T is multiplied by', per_row)
         if ys is None:
             return
@@ -193,10 +194,13 @@ class Weights:
         return units
 
 
-def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
-    """One checked baseline per tensor of X: a scalar, or features, or rows of features; copied, to follow no later change."""
+def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray] | Callable:
+    """One checked baseline per tensor of X: a scalar, or features, or rows of features; copied, to follow no later change. A callable
+    is asked when xs is known."""
     if given is None:                       # as in DeepExplain
         given = 0
+    if callable(given):
+        return given
     if many and isinstance(given, (list, tuple)):
         if len(given) != len(tensors):
             raise ShapeError(f'baseline is a list of {len(given)}, but X has {len(tensors)} tensors. Give one baseline per input')
@@ -215,16 +219,46 @@ def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.n
     return checked
 
 
-def baseline_rows(baseline: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
-    """A checked baseline with a batch axis, of 1 row or as many as x."""
+def references(given: list[np.ndarray] | Callable, xs: Any, arrays: Sequence[np.ndarray], tensors: Sequence[tf.Tensor], many: bool,
+               average: bool | None, averages: bool) -> tuple[list[np.ndarray], int]:
+    """(baselines with a batch axis, how many of them each row is compared with). average: whether an array with rows is a set of
+    references for every row, or holds one for each; None: the latter where it has as many rows as xs. averages: whether the method can."""
+    n = len(arrays[0])
+    if callable(given):
+        answer = given([a.copy() for a in arrays] if many else arrays[0].copy())
+        given = baselines(answer, tensors, many)
+        assert not callable(given)
+    found = [_rows_of(b, a, x.name) for b, a, x in zip(given, arrays, tensors)]
+    counts = {len(b) for b in found} - {1}
+    several = counts and (average or (average is None and counts != {n}))
+    if not several:
+        for b, a, x in zip(found, arrays, tensors):
+            if len(b) not in (1, n):
+                raise ShapeError(_no_baseline(b, a, x.name))
+        return found, 1
+    if not averages:
+        worst = next(k for k, b in enumerate(found) if len(b) not in (1, n))
+        raise ShapeError(_no_baseline(found[worst], arrays[worst], tensors[worst].name))
+    if len(counts) > 1:
+        raise ShapeError('the inputs have different numbers of baselines: ' + ', '.join(f'{len(b)} for "{x.name}"' for b, x in zip(found, tensors)))
+    (k,) = counts
+    return [np.broadcast_to(b, (k, *b.shape[1:])) for b in found], k
+
+
+def _rows_of(baseline: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
+    """A checked baseline with a batch axis."""
     if baseline.ndim == 0:
         return np.full((1,) + x.shape[1:], baseline)
     if baseline.shape == x.shape[1:]:
         return baseline[None]
-    if baseline.ndim == x.ndim and baseline.shape[1:] == x.shape[1:] and len(baseline) in (1, len(x)):
+    if baseline.ndim == x.ndim and baseline.shape[1:] == x.shape[1:]:
         return baseline
-    raise ShapeError(f'baseline has shape {baseline.shape}, but xs for X "{name}" has shape {x.shape}. Give one baseline of shape '
-                     f'{x.shape[1:]}, or one per row')
+    raise ShapeError(_no_baseline(baseline, x, name))
+
+
+def _no_baseline(baseline: np.ndarray, x: np.ndarray, name: str) -> str:
+    return (f'baseline has shape {baseline.shape}, but xs for X "{name}" has shape {x.shape}. Give one baseline of shape {x.shape[1:]}, or one '
+            'per row')
 
 
 def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf.Tensor], varies: Callable[[tf.Tensor], bool],
@@ -273,6 +307,12 @@ def choice(value: Any, name: str, known: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in known:
         raise ParameterError(f'{name} must be one of {", ".join(map(repr, known))}, not {value!r}')
     return value
+
+
+def flag(value: Any, name: str) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise ParameterError(f'{name} must be True or False, not {value!r}')
+    return bool(value)
 
 
 def _is_integer(value: Any) -> bool:

@@ -12,14 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks
+from .audit import Audit
 from .errors import ContextError, TargetWarning, TensorError
 from .explainer import Explainer
-from .graph.clone import override_inside
 from .graph.lookups import lookups
 from .graph.path import before_squashing, explainable, split_weights
 from .model import Model, graph_lock
 from .registry import create
-from .rules.epsilon import ACTIVATIONS
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
 
@@ -93,8 +92,6 @@ class DeepExplain:
         stack = ExitStack()
         if self._source is None:            # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
             stack.enter_context(self.graph.as_default())
-            if not tf.compat.v1.control_flow_v2_enabled():      # loops of TF1, to be given rules, must be marked when they are built
-                stack.enter_context(self.graph.gradient_override_map(override_inside(ACTIVATIONS)))
         self._entered.append(stack)
         return self
 
@@ -182,16 +179,26 @@ class DeepExplain:
         return explainer.weighted(written)
 
     def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
-                feed_dict: Any = None, **parameters: Any) -> Any:
+                feed_dict: Any = None, return_delta: bool = False, return_std_error: bool = False, **parameters: Any) -> Any:
         """get_explainer and Explainer.run in one call; see both.
 
         The same method, T, X and parameters again add nothing to the graph, and neither does a call that ends in an error.
         """
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
-            return tokens.run(xs, ys, batch_size, feed_dict)
+            return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error)
         explainer, written = self._compiled(method, T, X, parameters)
-        return explainer.weighted(written).run(xs, ys, batch_size, feed_dict)
+        return explainer.weighted(written).run(xs, ys, batch_size, feed_dict, return_delta, return_std_error)
+
+    def audit(self, method: str, T: Any, X: Any, **parameters: Any) -> Audit:
+        """How `method` treats every op between X and T, before any data is run: linear, by a rule (which), by the general rule, by its plain
+        gradient, not differentiable, or refused; see Audit. Adds nothing to the graph. Errors are those of get_explainer, but for ops
+        that the method refuses, which are in the table."""
+        ids, target = self._resolve(X), self._resolve(T)
+        if isinstance(ids, tf.Tensor) and ids.dtype.is_integer:
+            X = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X')) or ids
+            parameters = {k: v for k, v in parameters.items() if k not in ('sum_embedding', 'baseline')}
+        return self._compiled(method, target, X, parameters)[0].audit()
 
     def _tokens(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> TokenExplainer | None:
         """The explainer for an integer X with embedding lookups behind it; None for any other X."""
@@ -225,7 +232,7 @@ class DeepExplain:
                 return compiled.explainers[key], written
             method_object = create(method, parameters)
             if question not in compiled.models:
-                compiled.models[question] = Model(self.session, target, inputs)
+                compiled.models[question] = Model(self.session, target, inputs, self._source.layers if self._source else None)
             squashed = before_squashing(target)
             if squashed is not None:
                 checks.warn(f'T "{target.name}" is the output of {target.op.type}: the shares of all classes mix, and a saturated probability '
@@ -288,6 +295,8 @@ def _compiled_for(session: Any) -> _Compiled:
 
 def _frozen(value: Any) -> Any:
     """A hashable stand-in for a parameter, equal for equal values; for what is not an array of numbers, equal to nothing."""
+    if callable(value):
+        return 'callable', value
     if value is None or isinstance(value, (str, bool, int, float, np.generic)):
         return type(value).__name__, value
     if isinstance(value, (list, tuple)):

@@ -53,9 +53,17 @@ class NonlinearOpWarning(UserWarning):
     """Ops between X and T that have no rule: the method uses their plain gradient."""
 
 
+class PathWarning(UserWarning):
+    """Part of what T depends on is cut off from X by ops without a gradient."""
+
+
 class TargetWarning(UserWarning):
     """T is a probability: the tensor before the softmax or sigmoid is the better target."""
 
 
 class CoverageWarning(UserWarning):
     """Features that no occlusion window covers: their attribution is NaN."""
+
+
+class ToleranceWarning(UserWarning):
+    """A method stopped at its limit of steps or samples before it was as exact as asked."""

@@ -10,10 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks
+from .audit import Audit
 from .errors import ParameterError, ShapeError, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model, Question, graph_lock
-from .sweep import Sweep
+from .sweep import Sweep, take
 
 
 class Explainer:
@@ -30,6 +31,7 @@ class Explainer:
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
                                  'at a time, the others given in feed_dict, or use a gradient method')
         self._baselines = checks.baselines(method.baseline, model.inputs, many)
+        self._averaged: list[bool] = []                 # whether the rows of the baseline were a set of references, once that is settled
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._compiled: list[Question] = []             # shared with the copies that `weighted` makes
@@ -53,7 +55,8 @@ class Explainer:
         other._written = written
         return other
 
-    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None) -> Any:
+    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
+            return_delta: bool = False, return_std_error: bool = False) -> Any:
         """Attributions of T to X for the samples xs.
 
         xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows.
@@ -62,27 +65,38 @@ class Explainer:
         batch_size: at most that many rows in one session.run; chosen from the size of a row where not given. The answer does not
             depend on it.
         feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its rows.
+        return_delta: whether to return the gap of every row too: (n,) in units of T, float64: f(x) - f(baseline) minus the sum of the
+            attributions, for elrp f(x) minus the sum, which is what biases and the stabilizer absorbed. For methods that promise a
+            sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp.
+        return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the attributions.
 
         Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T. For integer X the dtype is
-        that of T. shapley_sampling returns (n,) + the sampled axes.
+        that of T. shapley_sampling returns (n,) + the sampled axes. With return_delta or return_std_error a tuple: (attributions,
+        delta), (attributions, standard errors), or all three in this order: attributions, standard errors, delta.
 
         Where T has no batch axis (a scalar, say) every row is explained in a run of its own.
 
         Raises ShapeError, ValueRangeError, FeedError, ParameterError, TensorError or ContextError (all DeepExplainError) before
         anything is run; TensorError as soon as the first axis of T turns out not to be the batch; ValueRangeError where T or its
-        gradient is NaN or infinite; RunError where TensorFlow fails.
+        gradient is NaN or infinite, naming the op where that begins; RunError where TensorFlow fails.
         """
-        checks.check_open(self._model.session)
-        arrays = checks.samples(xs, self._model.inputs, self._many)
+        method, model = self._method, self._model
+        checks.check_open(model.session)
+        if return_delta and method.explains is None:
+            raise ParameterError(f'return_delta: the attributions of "{method.name}" do not promise any sum. It is for the methods that do: '
+                                 'intgrad, deeplift, shapley_sampling, elrp')
+        if return_std_error and not method.samples:
+            raise ParameterError(f'return_std_error: "{method.name}" draws no samples. It is for shapley_sampling')
+        arrays = checks.samples(xs, model.inputs, self._many)
         n = len(arrays[0])
         if batch_size is not None:
             checks.integer(batch_size, 'batch_size', 1)
-        self._method.check_shapes([a.shape for a in arrays])
-        baselines = [checks.baseline_rows(b, a, x.name) for b, a, x in zip(self._baselines, arrays, self._model.inputs)]
-        feeds = checks.feeds(feed_dict, self._model.target.graph, self._model.inputs, self._model.path.varies, n)
-        self._model.check_fed(feeds)
+        method.check_shapes([a.shape for a in arrays])
+        baselines, k = self._references(xs, arrays)
+        feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
+        model.check_fed(feeds)
         size, aligned, per_row = self._layout(n, batch_size)
-        weights = checks.Weights(ys, self._written, self._model.target, n, per_row)
+        weights = checks.Weights(ys, self._written, model.target, n, per_row)
 
         if per_row and not aligned and size > 1:
             self._check_rows_apart(arrays, feeds)
@@ -91,14 +105,48 @@ class Explainer:
         def ask(points, rows):
             return question.ask(points, rows, weights, feeds, per_row, not aligned)
 
-        results = self._method.attribute(Sweep(ask, n, size, aligned), arrays, baselines)
-        dtypes = [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype for x in self._model.inputs]
+        def value(points, rows):
+            return model.value().ask(points, rows, weights, feeds, per_row, not aligned)
+
+        sweep = Sweep(ask, n, size, aligned, value)
+        results, errors = _averaged(method, sweep, arrays, baselines, k, return_std_error)
+        delta = self._delta(sweep, arrays, baselines, k, results) if return_delta else None
+        dtypes = [(x.dtype if x.dtype.is_floating else model.target.dtype).as_numpy_dtype for x in model.inputs]
         with np.errstate(over='ignore'):        # said below
             results = [r.astype(d, copy=False) for r, d in zip(results, dtypes)]
-        if any(np.isinf(r).any() or (not self._method.perturbs and np.isnan(r).any()) for r in results):
-            raise ValueRangeError(f'attributions of "{self._method.name}" leave the range of {np.dtype(dtypes[0]).name}. Build the model in a '
+        if any(np.isinf(r).any() or (not method.perturbs and np.isnan(r).any()) for r in results):
+            raise ValueRangeError(f'attributions of "{method.name}" leave the range of {np.dtype(dtypes[0]).name}. Build the model in a '
                                   'wider dtype, or scale its input')
-        return results if self._many else results[0]
+        answer = [results if self._many else results[0]]
+        if errors is not None:
+            answer.append(errors[0].astype(dtypes[0], copy=False))
+        if delta is not None:
+            answer.append(delta)
+        return answer[0] if len(answer) == 1 else tuple(answer)
+
+    def audit(self) -> Audit:
+        """How this method treats every op between X and T; see Audit. Runs nothing, and adds nothing to the graph."""
+        return Audit.of(self._method, self._model)
+
+    def _references(self, xs: Any, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
+        baselines, k = checks.references(self._baselines, xs, arrays, self._model.inputs, self._many, self._method.average, self._method.averages)
+        if max(map(len, baselines)) > 1 and self._method.average is None:
+            if not self._averaged:
+                self._averaged.append(k > 1)
+            if self._averaged[0] != (k > 1):
+                before, now = ('averaged over', 'one per row') if k == 1 else ('one per row', 'averaged over')
+                raise ParameterError(f'baseline has {max(map(len, baselines))} rows and xs {len(arrays[0])}: they would be {now}, but were {before} '
+                                     f'in an earlier run. Say which: average={k == 1}')
+        return baselines, k
+
+    def _delta(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, results: list[np.ndarray]) -> np.ndarray:
+        """What is missing of the sum that the method promises, per row."""
+        promised = sweep.value.once(lambda rows: [x[rows] for x in arrays])[0]
+        if self._method.explains == 'difference':
+            def at_baseline(start):
+                return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(start, arrays)])[0]
+            promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines) for j in range(k)) / k
+        return promised - sum(r.reshape(len(r), -1).astype(np.float64).sum(1) for r in results)
 
     def _layout(self, n: int, batch_size: int | None) -> tuple[int, bool, bool]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row)."""
@@ -150,3 +198,25 @@ class Explainer:
                               f'{self._model.path.name(op)}: attributions of a row have no meaning. Build the model for inference '
                               '(training=False), or take a T without a batch axis')
         self._model.rows_apart = True
+
+
+def _averaged(method: Method, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
+              std_error: bool) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
+    """Attributions, their mean over k references where there are several, and standard errors if wanted.
+
+    Few rows are explained against many references at once, each pair a row of its own; many rows against one after the other.
+    """
+    if std_error:
+        return method.sample(sweep, arrays, baselines)
+    if k == 1:
+        return method.attribute(sweep, arrays, baselines), None
+    n, together = sweep.n, 1 if sweep.aligned else max(1, sweep.size // (2 * sweep.n))
+    total = [np.zeros(a.shape) for a in arrays]
+    for start in range(0, k, together):
+        some = [b[start:start + together] for b in baselines]
+        m = len(some[0])
+        pairs = sweep if m == 1 else sweep.among(np.repeat(np.arange(n), m))
+        found = method.attribute(pairs, [np.repeat(a, m, 0) for a in arrays], [b if m == 1 else np.tile(b, (n,) + (1,) * (b.ndim - 1)) for b in some])
+        for t, f in zip(total, found):
+            t += f.reshape(n, m, *f.shape[1:]).sum(1)
+    return [t / k for t in total], None

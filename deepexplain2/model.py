@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .errors import (
     FeedError,
     NonlinearOpWarning,
     PathError,
+    PathWarning,
     RuleError,
     RunError,
     ShapeError,
@@ -23,10 +25,11 @@ from .errors import (
     ValueRangeError,
 )
 from .graph import clone
-from .graph.clone import Rule
-from .graph.linear import WINNER_TAKES_ALL, is_linear
+from .graph.clone import Treatment
 from .graph.pair import CONTAINERS
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
+from .graph.rulebook import PLAIN as PLAIN_GRADIENT
+from .graph.rulebook import REFUSED, Rulebook
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
 
@@ -36,7 +39,7 @@ def graph_lock(graph: tf.Graph) -> threading.RLock:
     return _locks.setdefault(graph, threading.RLock())
 
 
-PLAIN: dict[str, Rule] = {}     # no rules: the plain gradient
+PLAIN = Rulebook()          # no rules: the plain gradient
 ROW_BUDGET = 4 << 20        # bytes of the widest tensor in one run: 256 rows of a small CNN cost 1.6 times more per row than 32
 
 
@@ -73,6 +76,9 @@ class Question:
                     self._one_row = False
                     return answers
             return self._reduced(run(*full, *tail), w, full, per_row)
+        except ValueRangeError as e:
+            given = {t: v for t, v in zip(extra, tail[len(tail) - len(extra):])}
+            raise ValueRangeError(f'{e}. {self._model.origin([full[:k], full[k:]], given)}') from None
         except tf.errors.OpError as e:
             raise RunError(f'TensorFlow could not compute T "{self._model.target.name}" or its gradient for {len(rows)} rows: {_cause(e)}'
                            + ('. Run the initializer of the variables, or restore a checkpoint, in this session'
@@ -127,8 +133,7 @@ def check_finite(answer: np.ndarray, what: str) -> None:
     finite = np.isfinite(answer)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise ValueRangeError(f'{what} is NaN or infinite, first at {where} of a run of {len(answer) if answer.ndim else 1} rows. '
-                              'Look for overflow, log(0) or division by zero in the model at this input')
+        raise ValueRangeError(f'{what} is NaN or infinite, first at {where} of a run of {len(answer) if answer.ndim else 1} rows')
 
 
 class Model:
@@ -138,14 +143,15 @@ class Model:
     copy of the graph between X and T, made the first time.
     """
 
-    def __init__(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor]):
+    def __init__(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor], layers: Mapping[str, tf.Tensor] | None = None):
         self.session, self.target, self.inputs = session, target, list(inputs)
         self.path = Path(target, inputs)
         self.path.check_rows_independent()
+        self._layers = layers or {}
         self._value = Question(self, self.inputs, [target], None)
         self.rows_apart = False                         # whether a run has shown that T does not mix rows
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
-        self._gradients: dict[int, tuple[Question, Mapping[str, Rule], list[str]]] = {}    # with the rules, so that their id stays theirs
+        self._gradients: dict[int, tuple[Question, Rulebook, list[Treatment]]] = {}    # with the book, so that its id stays its own
 
     def default_rows(self) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024."""
@@ -168,44 +174,70 @@ class Model:
 
     def gradient(self) -> Question:
         """The gradient of T by X."""
-        return self.relevance(PLAIN, False, 'gradient')
+        return self.relevance(PLAIN, 'gradient')
 
-    def relevance(self, rules: Mapping[str, Rule], reference: bool, name: str) -> Question:
-        """The gradient of T by X where ops with a rule (type -> rule) follow it. Warns of nonlinear ops without a rule."""
-        if id(rules) in self._gradients:
-            question, _, plain = self._gradients[id(rules)]
-            self._warn(plain, name)
+    def relevance(self, book: Rulebook, name: str, on_unsupported: str = 'ignore') -> Question:
+        """The gradient of T by X where ops follow the rules of a book. on_unsupported: what to do about nonlinear ops that have none."""
+        if id(book) in self._gradients:
+            question, _, treatments = self._gradients[id(book)]
+            self._report(treatments, name, on_unsupported)
             return question
         check_open(self.session)
         if self.target.graph.finalized:
             raise ContextError('the graph is finalized, and this method adds ops to it once. Call get_explainer before '
                                'graph.finalize(); explainer.run adds none')
-        plain = []
-        if rules is not PLAIN and any(op.type in V1_CONTROL_FLOW for op in self.path.ops):
-            if reference:
-                loop = next(op for op in self.path.ops if op.type in V1_CONTROL_FLOW)
-                raise RuleError(f'op {self.path.name(loop)} between X and T is TF1 control flow: the reference of "{name}" cannot follow it. Build '
-                                'the model with tf.compat.v1.enable_control_flow_v2(), or use intgrad or elrp')
-            self.path.check_differentiable()
-            plain = [self.path.name(op) for op in self.path.ops if op.type not in rules.keys() | WINNER_TAKES_ALL | V1_CONTROL_FLOW
-                     and not is_linear(op, self.path)]
-            self._warn(plain, name)
-            c = clone.in_place(self.path, rules, name)
-            question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
-        elif rules is PLAIN and self._must_stay():
+        if book is PLAIN and self._must_stay():
             self._check_in_place()
-            c = clone.in_place(self.path, rules, name)
+            treatments = []
+            c = clone.in_place(self.path, name)
             question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
         else:
-            copy = clone.Copy(self.path, rules, reference)
+            copy = clone.Copy(self.path, book)
             copy.path.check_differentiable()
-            if rules is not PLAIN:
-                plain = copy.nonlinear(rules.keys() | WINNER_TAKES_ALL)
-            self._warn(plain, name)
+            treatments = copy.lost if book is PLAIN else copy.treatments
+            self._report(treatments, name, on_unsupported)
             c = copy.install(name)
             question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits())
-        self._gradients[id(rules)] = question, rules, plain
+        self._gradients[id(book)] = question, book, treatments
         return question
+
+    def origin(self, points: Sequence[list[np.ndarray]], feeds: Mapping[tf.Tensor, Any]) -> str:
+        """Where NaN or infinity begins, as a sentence: the first op on the way from X to T, or the weight, that is not finite. points: arrays
+        for X, x first, then the baseline."""
+        tensors = [t for t in self.path.sources + [o for op in self.path.ops for o in op.outputs]
+                   if t.dtype.is_floating and self.target.graph.is_fetchable(t) and t.op.type not in V1_CONTROL_FLOW]
+        for what, arrays in zip(('x', 'the baseline'), points):
+            for k in range(0, len(tensors) if arrays else 0, 16):
+                try:
+                    values = self.session.run(tensors[k:k + 16], {**dict(zip(self.inputs, arrays)), **feeds})
+                except tf.errors.OpError:
+                    continue
+                for t, v in zip(tensors[k:k + 16], values):
+                    if not np.isfinite(v).all():
+                        if not self.path.varies(t):
+                            return f'It begins in a weight or constant: {self.path.name(t)} holds NaN or infinity'
+                        return (f'At {what} it begins at op {self.path.name(t.op)}: look for overflow, the logarithm of 0 or division by zero there')
+        return 'All values on the way to T are finite: it is the derivative that is not, such as that of a square root at 0. Choose another X or T'
+
+    def treatments(self, book: Rulebook) -> list[Treatment]:
+        """How a book treats every op between X and T that depends on X; adds nothing to the graph."""
+        return self._with_layers(clone.Copy(self.path, book).treatments)
+
+    def _with_layers(self, treatments: list[Treatment]) -> list[Treatment]:
+        """The treatments with the layer of each op: the first layer, inputs first, whose output is computed from it."""
+        owner: dict[str, str] = {}
+        for layer, output in self._layers.items() if treatments else ():
+            stack = [output.op]
+            while stack:
+                op = stack.pop()
+                if op.name not in owner:
+                    owner[op.name] = layer
+                    stack += [i.op for i in op.inputs]
+
+        def layer_of(name):
+            parts = name.split('/')                 # an op inside a function or loop is named after the call
+            return next((owner[p] for k in range(len(parts), 0, -1) if (p := '/'.join(parts[:k])) in owner), '')
+        return [replace(t, layer=layer_of(t.label)) for t in treatments]
 
     def _must_stay(self) -> bool:
         """Whether the gradient holds tensors of the user's graph, or loops of TF1, that a copy would lose."""
@@ -223,10 +255,24 @@ class Model:
                 raise PathError(f'X "{x.name}" is one of several outputs of its op that T depends on. Put tf.identity behind it when '
                                 'building the model, and explain that')
 
-    @staticmethod
-    def _warn(plain: list[str], name: str) -> None:
-        if plain:
-            more = f' and {len(plain) - 10} more' if len(plain) > 10 else ''
-            warn(f'{name} has no rule for {len(plain)} nonlinear op(s) between X and T and uses their plain gradient: '
-                 f'{", ".join(plain[:10])}{more}. Attributions may not be complete. Choose T before them if you can, or use intgrad',
-                 NonlinearOpWarning)
+    def _report(self, treatments: list[Treatment], name: str, on_unsupported: str) -> None:
+        """Raise RuleError for ops that a method refuses; warn of those without a rule, and of those that lose what depends on X."""
+        treatments = self._with_layers([t for t in treatments if t.how in (REFUSED, PLAIN_GRADIENT) or t.loses])
+        refused = [t for t in treatments if t.how == REFUSED]
+        if refused:
+            raise RuleError(f'{name} refuses op {refused[0]} between X and T')
+        plain = [str(t) for t in treatments if t.how == PLAIN_GRADIENT]
+        if plain and on_unsupported != 'ignore':
+            message = (f'{name} has no rule for {len(plain)} nonlinear op(s) between X and T and uses their plain gradient: {_listed(plain)}. '
+                       'Attributions may not be complete. Choose T before them if you can, or use intgrad')
+            if on_unsupported == 'raise':
+                raise RuleError(message)
+            warn(message, NonlinearOpWarning)
+        lost = [str(t) for t in treatments if t.loses]
+        if lost:
+            warn(f'part of what T depends on reaches X only through {_listed(lost)}, which pass no gradient: it is missing from the attributions. '
+                 'Choose an X behind or a T before them, or use a perturbation method', PathWarning)
+
+
+def _listed(names: list[str]) -> str:
+    return ', '.join(names[:10]) + (f' and {len(names) - 10} more' if len(names) > 10 else '')

@@ -9,6 +9,8 @@ import numpy as np
 
 # make(rows, ks) -> the arrays to feed: the k-th point of each row. rows and ks have the same length.
 Make = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
+# ask(arrays, rows) -> the answers for arrays that stand for these rows
+Ask = Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]]
 
 
 def packs(n: int, points: int, size: int, aligned: bool) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
@@ -35,11 +37,24 @@ class Sweep:
     is an array with one entry per (row, k).
     """
 
-    def __init__(self, ask: Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]], n: int, size: int, aligned: bool):
-        self._ask, self.n, self._size, self._aligned = ask, n, size, aligned
+    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None):
+        self._ask, self.n, self.size, self.aligned, self._value = ask, n, size, aligned, value
+
+    @property
+    def value(self) -> Sweep:
+        """The same rows, asked for the value of T."""
+        assert self._value
+        return Sweep(self._value, self.n, self.size, self.aligned)
+
+    def among(self, rows: np.ndarray) -> Sweep:
+        """These rows alone, counted from 0. Not where the graph fixes the batch."""
+        assert not self.aligned
+        ask, value = self._ask, self._value
+        return Sweep(lambda arrays, some: ask(arrays, rows[some]), len(rows), self.size, False,
+                     None if value is None else lambda arrays, some: value(arrays, rows[some]))
 
     def __call__(self, make: Make, points: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
-        for rows, ks, real in packs(self.n, points, self._size, self._aligned):
+        for rows, ks, real in packs(self.n, points, self.size, self.aligned):
             answers = self._ask(make(rows, ks), rows)
             yield rows[:real], ks[:real], [a[:real] for a in answers]
 

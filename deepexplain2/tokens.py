@@ -37,7 +37,8 @@ class TokenExplainer:
     def __repr__(self) -> str:
         return f'<TokenExplainer: {self._ids.name} at {", ".join(t.name for t in self._lookups)}>'
 
-    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None) -> np.ndarray:
+    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
+            return_delta: bool = False, return_std_error: bool = False) -> Any:
         """Attributions of T to the embedded tokens, (n, tokens, dim), or (n, tokens) with sum_embedding.
 
         xs: token ids, (n, tokens). The other arguments and errors are those of Explainer.run. Where the ids are looked up in several
@@ -54,7 +55,11 @@ class TokenExplainer:
         embedded = self._look_up(ids, feeds, batch_size or ROWS)
         explainer = self._make(parameters)
         feeds[self._ids] = ids
-        result = explainer.run(embedded if len(self._lookups) > 1 else embedded[0], ys, batch_size, feeds)
+        if return_std_error and self._sum:
+            raise ParameterError('return_std_error: standard errors of a sum over the embedding are not those of its parts. Sample tokens: '
+                                 'sampling_dims=[1]')
+        result = explainer.run(embedded if len(self._lookups) > 1 else embedded[0], ys, batch_size, feeds, return_delta, return_std_error)
+        result, *more = result if return_delta or return_std_error else (result,)
         parts = result if len(self._lookups) > 1 else [result]
         if self._sum:
             parts = [p.sum(-1) if p.ndim > ids.ndim else p for p in parts]
@@ -62,7 +67,8 @@ class TokenExplainer:
             raise ParameterError('the ids are looked up in tables of different widths: '
                                  + ', '.join(f'"{t.name}" {p.shape[1:]}' for t, p in zip(self._lookups, parts))
                                  + '. Take sum_embedding=True, or explain the lookups themselves')
-        return np.sum(parts, 0) if len(parts) > 1 else parts[0]
+        attributions = np.sum(parts, 0) if len(parts) > 1 else parts[0]
+        return (attributions, *more) if more else attributions
 
     def _is_token(self) -> bool:
         return isinstance(self._baseline, (int, np.integer)) and not isinstance(self._baseline, bool)

@@ -67,8 +67,9 @@ class Net:
     def f(self, x, ys):
         return (self.forward(x)[-1] * ys).sum(1)
 
-    def backward(self, x, ys, rule):
-        """The gradient of (T * ys).sum() by x, with `rule(name, k, r, values)` at the activation after value k."""
+    def backward(self, x, ys, rule, pool=None):
+        """The gradient of (T * ys).sum() by x, with `rule(name, k, r, values)` at the activation after value k, and with `pool(index, k, r,
+        values)` at max pooling over the windows of `index`."""
         values, shapes = self.forward(x), [self.shape]
         for layer in self.layers:
             shapes.append(_affine(layer, shapes[-1])[2] if layer[0] in ('dense', 'conv')
@@ -79,6 +80,9 @@ class Net:
                 r = r @ _affine(layer, shapes[k])[0].T
             elif layer[0] == 'pool':
                 index, _ = _windows(shapes[k], layer[1])
+                if pool:
+                    r = pool(index, k, r, values)
+                    continue
                 winner = index[np.arange(len(index)), values[k][:, index].argmax(-1)]
                 r, r_out = np.zeros_like(values[k]), r
                 np.put_along_axis(r, winner, r_out, 1)
@@ -93,15 +97,26 @@ class Net:
         return x * self.backward(x, ys, lambda name, k, r, values:
                                  r * values[k + 1] / (values[k] + epsilon * np.where(values[k] >= 0, 1, -1)))
 
-    def deeplift(self, x, ys, baseline):
+    def deeplift(self, x, ys, baseline, cross=True):
         reference = self.forward(np.broadcast_to(baseline, np.shape(x)))
+
+        def pool(index, k, r, values):
+            """Window by window, row by row: the change of the maximum to the winner on the side that has the larger one."""
+            result, (z, z_ref) = np.zeros_like(values[k]), (values[k], reference[k])
+            for row in range(len(z)):
+                for w, window in enumerate(index):
+                    a, b = z[row, window], z_ref[row, window]
+                    winner = window[(a if a.max() >= b.max() else b).argmax()]
+                    change, d = a.max() - b.max(), z[row, winner] - z_ref[row, winner]
+                    result[row, winner] += r[row, w] * (change / d if d else 1)
+            return result
 
         def rule(name, k, r, values):
             dz = values[k] - reference[k]
             same = np.abs(dz) < 1e-9
             slope = np.divide(values[k + 1] - reference[k + 1], dz, out=np.zeros_like(dz), where=~same)
             return r * np.where(same, ACTIVATIONS[name][2](values[k]), slope)
-        return (x - baseline) * self.backward(x, ys, rule)
+        return (x - baseline) * self.backward(x, ys, rule, pool if cross else None)
 
 
 def _affine(layer, shape):

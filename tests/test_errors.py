@@ -137,7 +137,9 @@ CASES = {
     'baseline of another shape': (errors.ShapeError, r'baseline has shape \(4,\), but X "x:0" takes \(5,\) per row',
                                   lambda de, X, T, s: de.get_explainer('deeplift', T, X, baseline=np.zeros(4))),
     'baseline of other rows': (errors.ShapeError, r'baseline has shape \(3, 5\), but xs for X "x:0" has shape \(4, 5\)',
-                               lambda de, X, T, s: de.explain('deeplift', T, X, X4, baseline=X4[:3])),
+                               lambda de, X, T, s: de.explain('occlusion', T, X, X4, baseline=X4[:3])),
+    'no baseline per row': (errors.ShapeError, r'baseline has shape \(3, 5\), but xs for X "x:0" has shape \(4, 5\)',
+                            lambda de, X, T, s: de.explain('deeplift', T, X, X4, baseline=X4[:3], average=False)),
     'baseline of several inputs': (errors.ShapeError, 'baseline is a list of 3, but X has 2 tensors', lambda de, X, T, s: two(de, X, T, X4, X4, baseline=[0, 0, 0])),
     'one array for several inputs': (errors.ShapeError, 'give a list of as many baselines, or a scalar', lambda de, X, T, s: two(de, X, T, X4, X4, baseline=np.zeros(5))),
     'missing placeholder': (errors.FeedError, 'T ".*" needs "rate:0" float64, which nothing feeds. Give it in feed_dict',
@@ -255,27 +257,70 @@ def test_float16_overflow_of_xs():
 
 # Warnings
 
+def first_is_largest(h):
+    return tf.equal(tf.argmax(h, 1), 0)[:, None]
+
+
 NONLINEAR = {
-    'Softmax': tf.nn.softmax, 'Exp': tf.exp, 'Square': tf.square, 'Mul': lambda h: h * h, 'Sigmoid, Mul': tf.nn.silu,
-    'Maximum': lambda h: tf.maximum(h, .5), 'SelectV2': lambda h: tf.where(h > 0, h, 2 * h), 'RealDiv': lambda h: 1 / (3 + h),
-    'MatMul': lambda h: tf.matmul(h, h, transpose_b=True) @ tf.ones_like(h), 'Max': lambda h: tf.reduce_max(h, 1), 'Erfc?': tf.nn.gelu,
-    'GatherV2': lambda h: tf.gather(h, tf.cast(h[0, 0] * 0, tf.int32), axis=1), 'StopGradient': lambda h: h + tf.stop_gradient(h),
-    'LogSoftmax': tf.nn.log_softmax, 'Abs': tf.abs, 'Pow': lambda h: h ** 3, 'Rsqrt': lambda h: tf.math.rsqrt(h + 100),
+    ('elrp', 'Prod'): lambda h: tf.reduce_prod(h, 1), ('elrp', 'Cumprod'): lambda h: tf.math.cumprod(h, 1),
+    ('elrp', 'Atan2'): lambda h: tf.atan2(h, 1 + h * h), ('elrp', 'GatherV2'): lambda h: tf.gather(h, tf.argmax(h[0]), axis=1),
+    ('deeplift', 'SelectV2'): lambda h: tf.where(first_is_largest(h), h, 2 * h),
 }
 
 
-@pytest.mark.parametrize('name', NONLINEAR)
-@pytest.mark.parametrize('method', ['elrp', 'deeplift'])
-def test_nonlinear_ops_without_a_rule_are_named(name, method):
+@pytest.mark.parametrize('method, name', NONLINEAR)
+def test_nonlinear_ops_without_a_rule_are_named(method, name):
     with opened(NET) as (de, X, T, session):
-        expected = name.split(', ')[-1]
-        if method == 'deeplift' and expected == 'Mul':
-            pytest.skip('products have a rule')
-        with pytest.warns(errors.NonlinearOpWarning, match=rf'{method} has no rule for .*\({expected}\)') as caught:
-            explainer = de.get_explainer(method, NONLINEAR[name](T), X)
+        target = NONLINEAR[method, name](T)
+        with pytest.warns(errors.NonlinearOpWarning, match=rf'{method} has no rule for .*\({name}\)') as caught:
+            explainer = de.get_explainer(method, target, X)
         mine = [w for w in caught if w.category is errors.NonlinearOpWarning]
         assert len(mine) == 1 and mine[0].filename == __file__
-        explainer.run(X4)                                   # once per explainer: an error here, by the settings of the suite
+        a = explainer.run(X4)                                   # once per explainer: an error here, by the settings of the suite
+        np.testing.assert_array_equal(de.explain(method, target, X, X4, on_unsupported='ignore'), a)
+        before = len(session.graph.get_operations())
+        with pytest.raises(errors.RuleError, match=rf'{method} has no rule for 1 .*\({name}\).*use intgrad'):
+            de.get_explainer(method, target, X, on_unsupported='raise')
+        assert len(session.graph.get_operations()) == before
+        with pytest.raises(errors.ParameterError, match="on_unsupported must be one of 'warn', 'raise', 'ignore', not 'stop'"):
+            de.get_explainer(method, target, X, on_unsupported='stop')
+
+
+REFUSED = {
+    'GatherV2': (lambda h: tf.gather(h, tf.argmax(h[0]), axis=1), 'X decides on its indices'),
+    'TopKV2': (lambda h: tf.math.top_k(h, 2)[0], 'what comes first depends on X'),
+    'FakeQuantWithMinMaxVars': (lambda h: tf.cast(tf.quantization.fake_quant_with_min_max_vars(tf.cast(h, tf.float32), -1., 1.), tf.float64),
+                                'its gradient is not that of its values'),
+}
+
+
+@pytest.mark.parametrize('name', REFUSED)
+def test_deeplift_refuses(name):
+    make, why = REFUSED[name]
+    with opened(NET) as (de, X, T, session):
+        target = make(T)
+        before = len(session.graph.get_operations())
+        with pytest.raises(errors.RuleError, match=rf'deeplift refuses op .*\({name}\), {why}'):
+            de.explain('deeplift', target, X, X4)
+        audit = de.audit('deeplift', target, X)
+        assert not audit.fits and [r.type for r in audit.groups['refused']] == [name]
+        assert len(session.graph.get_operations()) == before
+
+
+@pytest.mark.parametrize('method', ['saliency', 'intgrad', 'elrp', 'deeplift'])
+def test_values_that_pass_without_a_gradient_are_named(method):
+    """On part of the ways: a warning. The stops of reduce_logsumexp and moments take nothing away: silent, and complete."""
+    with opened(NET) as (de, X, T, _):
+        for name, target in {'StopGradient': T + tf.stop_gradient(T), 'Round': T + tf.round(T),
+                             'Cast': T + tf.cast(tf.cast(T, tf.int32), T.dtype)}.items():
+            with pytest.warns(errors.PathWarning, match=rf'only through .*\({name}\), which pass no gradient: it is missing'):
+                de.get_explainer(method, target, X)
+            assert [r.type for r in de.audit(method, target, X) if r.loses] == [name]
+        mean, variance = tf.nn.moments(T, [1], keepdims=True)
+        target = tf.reduce_logsumexp(T, 1) + ((T - mean) / tf.sqrt(variance + 1.))[:, 0]
+        a = de.explain(method, target, X, X4, **{'deeplift': {'return_delta': True}}.get(method, {}))
+        if method == 'deeplift':
+            np.testing.assert_allclose(a[1], 0, atol=1e-9)
 
 
 def test_linear_ops_and_ops_with_a_rule_are_silent():

@@ -85,13 +85,25 @@ def test_definition(net, name):
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=tolerance * np.nanmax(np.abs(expected)))
 
 
+@pytest.mark.parametrize('name', [n for n in NETS if n.startswith('cnn')])
+def test_gradient_of_max_pooling(name):
+    """max_pooling='gradient' is the rule of the predecessor."""
+    net = NETS[name]
+    x, ys = samples(net, 3)
+    b = np.random.default_rng(5).normal(size=net.shape)
+    with opened(net) as (de, X, T, _):
+        got = de.explain('deeplift', T, X, x, ys=ys, baseline=b, max_pooling='gradient')
+    np.testing.assert_allclose(got, net.deeplift(x, ys, b, cross=False), rtol=1e-9, atol=1e-9)
+    assert np.abs(got - net.deeplift(x, ys, b)).max() > 1e-3
+
+
 def test_shapley_with_all_permutations_is_exact(monkeypatch):
     """With each order drawn once the estimate is the Shapley value itself."""
     from deepexplain2.methods import shapley_sampling
     from deepexplain2.points.permutations import Permutation
     net = mlp('softplus', 'relu', sizes=(4, 6, 3), seed=3)
     orders = [np.array(o) for o in itertools.permutations(range(4))]
-    monkeypatch.setattr(shapley_sampling, 'permutation', lambda seed, k, m: Permutation(np.argsort(orders[k]), orders[k]))
+    monkeypatch.setattr(shapley_sampling, 'permutation', lambda seed, k, m, antithetic: Permutation(np.argsort(orders[k]), orders[k]))
     x, ys = samples(net, 3)
     with opened(net) as (de, X, T, _):
         for batch_size in (None, 5):
@@ -112,7 +124,7 @@ def test_shapley_of_pixels_with_their_channels():
             axes = sorted(dims)
             for k in range(2):
                 present = np.full(x.shape, .1)
-                for player in permutation(4, k, int(np.prod(shape))).order:
+                for player in permutation(4, k, int(np.prod(shape)), True).order:
                     before = net.f(present, ys)
                     position = np.unravel_index(player, shape)
                     where = [slice(None)] * 4

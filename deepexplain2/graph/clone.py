@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import contextvars
 import uuid
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import tensorflow as tf
 
-from ..errors import PathError, RuleError
+from ..errors import PathError
 from .bodies import Body, inside
+from .decisions import CHOICE, MARK, kind, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import INSIDE, Path, constant_value, marked_inside, own_gradient, static_value
-
-Rule = Callable[..., tf.Tensor]         # (op, r) or (op, r, partner) -> relevance or multiplier of the input of op
+from .path import INSIDE, NEVER_A_GRADIENT, RULED, Path, constant_value, own_gradient, static_value
+from .rulebook import BROKEN, Rulebook
+from .stops import harmless, open_stops
 
 # TensorFlow's gradient registry is for the whole process and forgets nothing: one name, registered once, and the rules of the
-# graph that is being built reach it through a context variable. The suffix lets the module be imported a second time.
-_RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'
+# graph that is being built reach it through a context variable.
 BUILT_INSIDE = f'{INSIDE}{uuid.uuid4().hex}'
 _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rulebook')
 
@@ -35,9 +36,9 @@ _BASELINE = 'baseline of '
 _RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'StatelessRandom', 'StatefulUniform', 'StatefulStandardNormal')
 
 
-@tf.RegisterGradient(_RULED)
-def _apply_rule(op, r):
-    return _rulebook.get()(op, r)
+@tf.RegisterGradient(RULED)
+def _apply_rule(op, *rs):
+    return _rulebook.get()(op, *rs)
 
 
 @tf.RegisterGradient(BUILT_INSIDE)
@@ -49,26 +50,12 @@ def _apply_rule_if_any(op, r):
     return own_gradient(op)(op, r)
 
 
-def override_inside(rules: Iterable[str]) -> dict[str, str]:
-    """A gradient override map under which ops of these types can be given rules where they stand.
-
-    A copy cannot hold loops of TF1 (Enter, Exit), which live in Python: their ops have to be marked when they are built.
-    """
-    return dict.fromkeys(rules, BUILT_INSIDE)
-
-
-def in_place(path: Path, rules: Mapping[str, Rule], name: str) -> Clone:
-    """The gradient under `rules` (none: the plain one) built in the user's graph, for what a copy cannot hold: loops of TF1, of which the
-    nonlinearities were built inside a context, and the Python gradients of tf.custom_gradient."""
-    for op in path.ops:
-        if op.type in rules and not marked_inside(op):
-            raise RuleError(f'op {path.name(op)} between X and T stands beside or in a loop of TF1, which a copy of the graph for "{name}" '
-                            'cannot hold. Build the model inside "with DeepExplain(session):", or with '
-                            'tf.compat.v1.enable_control_flow_v2(), or use intgrad')
+def in_place(path: Path, name: str) -> Clone:
+    """The plain gradient built in the user's graph, for what a copy cannot hold: the Python gradients of tf.custom_gradient."""
     graph = path.target.graph
     with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'deepexplain2/{name}'):
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], path.target.dtype), None, 'weights')
-        rs = _differentiate(path, weights, lambda op, r: (rules[op.type] if op.type in rules else own_gradient(op))(op, r))
+        rs = _differentiate(path, weights, lambda op, r: own_gradient(op)(op, r))
         return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
 
 
@@ -81,21 +68,43 @@ class Clone:
     target_shape: tf.Tensor             # of T as computed
 
 
+@dataclass(frozen=True)
+class Treatment:
+    """How an op between X and T is treated: a word of rulebook.py, more on it, what messages call the op, its type."""
+    how: str
+    more: str
+    name: str
+    type: str
+    loses: bool = False         # whether values pass that no gradient follows
+    layer: str = ''             # the layer it belongs to, where the model has layers
+
+    @property
+    def label(self) -> str:
+        """The name alone, without the type."""
+        return self.name.split('"')[1] if '"' in self.name else self.name
+
+    def __str__(self) -> str:
+        return self.name + (f' of layer "{self.layer}"' if self.layer else '') + (f', {self.more}' if self.more else '')
+
+
 class Copy:
     """The path from X to T in a graph of its own, function calls opened, ops with a rule marked.
 
-    rules: op type -> rule; none for the plain gradient. reference: whether the rules compare with the path of the baseline.
-    path: the copied path, to be examined; nothing is added to the user's graph before `install`.
+    book: its rules. path: the copied path, to be examined; nothing is added to the user's graph before `install`.
     """
 
-    def __init__(self, path: Path, rules: Mapping[str, Rule], reference: bool):
-        self._original, self._rules, self._reference = path, rules, reference
+    def __init__(self, path: Path, book: Rulebook):
+        self._original, self._book = path, book
+        reference = book.reference
         nodes, target = flatten(path)
         self._nodes = nodes
         drop_custom_gradients(nodes)
+        if reference:
+            open_stops(nodes)
+            open_decisions(nodes, {x.name for x in path.inputs})
         for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
-            if node.op in rules:
-                node.attr['_gradient_op_type'].s = _RULED.encode()
+            if book.marks(node):
+                node.attr['_gradient_op_type'].s = RULED.encode()
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._outside = {t.name: _stand_in(t, f'source_{k}') for k, t in enumerate(path.sources)}
@@ -116,18 +125,45 @@ class Copy:
             self.path = Path(self._xs[target] if target in self._xs else self._graph.get_tensor_by_name(ACTUAL + target),
                              list(self._xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
 
-    def nonlinear(self, handled: Container[str]) -> list[str]:
-        """The ops on the path, bodies of loops and conditionals included, that are not linear and not of a type in `handled`.
+    @cached_property
+    def treatments(self) -> list[Treatment]:
+        """How the book treats every op on the path that depends on X, bodies of loops and conditionals included.
 
         Raises RuleError where x and its reference could take different ways through a loop or conditional.
         """
-        parts: list[Path | Body] = [self.path, *inside(self.path, self._library, self._reference)]
-        return list(dict.fromkeys(part.name(op) for part in parts for op in part.ops
-                                  if op.type not in handled and not is_linear(op, part)))
+        found: dict[str, Treatment] = {}
+        for part in self._parts(self._book.reference):
+            harmless_stops = harmless(op.node_def for op in part.ops)
+            for op in part.ops:
+                if kind(op.node_def) in (op.type, CHOICE) and part.varying_inputs(op):
+                    how, more = self._book.treatment(op, part)
+                    loses = _loses(op, part, self._book.reference) and op.name not in harmless_stops
+                    if op.name in harmless_stops:
+                        more = 'what it stops adds up to nothing'
+                    op_type = 'Select' if kind(op.node_def) == CHOICE else op.type
+                    found.setdefault(part.name(op), Treatment(how, more, part.name(op), op_type, loses))
+        return list(found.values())
+
+    @cached_property
+    def lost(self) -> list[Treatment]:
+        """The ops that pass values of X and no gradient."""
+        return [Treatment(BROKEN, '', part.name(op), op.type, True) for part in self._parts(False) for op in part.ops
+                if _loses(op, part, False) and op.name not in harmless(o.node_def for o in part.ops)]
+
+    def _parts(self, paired: bool) -> list[Path | Body]:
+        return [self.path, *inside(self.path, self._library, paired)]
+
+    @cached_property
+    def _linear_inside(self) -> set[str]:
+        """Names of ops in bodies that are linear wherever they stand."""
+        bodies = self._parts(False)[1:]
+        linear = {op.name: is_linear(op, body) for body in bodies for op in body.ops}
+        return {op.name for body in bodies for op in body.ops if linear[op.name]} \
+            - {op.name for body in bodies for op in body.ops if not is_linear(op, body)}
 
     def one_row_fits(self) -> bool:
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
-        if not self._reference or any(_is_random(op) or op.type in CONTAINERS for op in self.path.ops):
+        if not self._book.reference or any(_is_random(op) or op.type in CONTAINERS for op in self.path.ops):
             return False
         xs = self._original.inputs
         if not all(x.shape.rank for x in xs):
@@ -140,7 +176,7 @@ class Copy:
             except ValueError:                              # a graph that takes another number of rows
                 return False
             for op in self.path.ops:
-                for k in self.path.varying_inputs(op) if op.type in self._rules else ():
+                for k in () if self._is_linear(op) else self.path.varying_inputs(op):
                     z, z_one = op.inputs[k], one.get_operation_by_name(op.name).inputs[k]
                     if not z.shape.rank or not z_one.shape.is_fully_defined() or z.shape.as_list() != [None, *z_one.shape.as_list()[1:]] \
                             or z_one.shape.as_list()[0] != 1:
@@ -168,9 +204,18 @@ class Copy:
         k = len(self._bs)
         return Clone(found[:k], found[k], found[k + 1:-1], found[-1])
 
-    def _apply(self, op, r):
-        rule = self._rules[op.type]
-        return rule(op, r, self._partner(op)) if self._reference else rule(op, r)
+    def _is_linear(self, op: tf.Operation) -> bool:
+        if kind(op.node_def) != op.type:
+            return False
+        return is_linear(op, self.path) if op.graph is self._graph else op.name in self._linear_inside
+
+    def _apply(self, op, *rs):
+        if self._is_linear(op):
+            return own_gradient(op)(op, *rs)
+        rule = self._book.rule(kind(op.node_def)) or self._book.fallback
+        assert rule
+        r = rs[0] if len(rs) == 1 else rs
+        return rule(op, r, self._partner(op)) if self._book.reference else rule(op, r)
 
     @staticmethod
     def _partner(op: tf.Operation) -> tf.Operation:
@@ -181,6 +226,15 @@ class Copy:
             return self._graph.get_tensor_by_name(name)
         except KeyError:
             return None                     # an output of a function call, which was opened
+
+
+def _loses(op: tf.Operation, part: Path | Body, decisions: bool) -> bool:
+    """Whether an op hands on values of X as numbers, without a gradient. decisions: whether what a condition adds counts, as it does for
+    differences; a derivative does not see it."""
+    if op.type == 'Cast' and op.outputs[0].dtype.is_floating:
+        source = op.inputs[0].dtype
+        return bool(part.varying_inputs(op)) and (source.is_integer or (decisions and source.is_bool)) and kind(op.node_def) == op.type
+    return op.type in NEVER_A_GRADIENT | {'StopGradient'} and bool(part.varying_inputs(op))
 
 
 def _differentiate(path: Path, weights: tf.Tensor, apply: Callable[..., tf.Tensor]) -> list[tf.Tensor]:
@@ -250,6 +304,7 @@ def _prune(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[tf.Tensor], outsid
     own_functions(result)
     for node in [*result.node, *(n for f in result.library.function for n in f.node_def)]:
         node.attr.pop('_class', None)
-        if not node.attr['_gradient_op_type'].s or node.attr['_gradient_op_type'].s == _RULED.encode():
+        node.attr.pop(MARK, None)
+        if not node.attr['_gradient_op_type'].s or node.attr['_gradient_op_type'].s == RULED.encode():
             del node.attr['_gradient_op_type']
     return result

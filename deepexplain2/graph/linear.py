@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from .bodies import Body, decides
 from .pair import CONTAINERS
-from .path import SHAPE_ONLY, Path, can_carry, has_override
+from .path import FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, can_carry, has_override
 
 # Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices, conditions) must not depend on X.
 JOINTLY_LINEAR = frozenset('''
@@ -30,9 +30,8 @@ MULTILINEAR = frozenset('''
 # Linear in one input when nothing else depends on X: op type -> its position.
 LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm': 0, 'FusedBatchNormV2': 0, 'FusedBatchNormV3': 0,
              'MatrixSolve': 1, 'MatrixTriangularSolve': 1}
-# Not linear, and left to the plain gradient on purpose: the winner takes all. Exact for LRP; for DeepLIFT complete only where x and
-# the baseline have the same winner, as in DeepExplain.
-WINNER_TAKES_ALL = frozenset('MaxPool MaxPoolV2 MaxPool3D'.split())
+# Without a gradient of their own to replace: what is linear whatever depends on X, and what is differentiated inside.
+DIFFERENTIATED_INSIDE = (JOINTLY_LINEAR - {'Select', 'SelectV2'}) | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW | SHAPE_ONLY
 
 
 def is_linear(op: tf.Operation, path: Path | Body) -> bool:
@@ -50,6 +49,8 @@ def is_linear(op: tf.Operation, path: Path | Body) -> bool:
         return False                        # an index or a condition that X decides on
     if op.type in MULTILINEAR:
         return len(varying) == 1
+    if op.type.startswith('FusedBatchNorm') and op.get_attr('is_training'):
+        return False                        # by the statistics of its input
     if op.type in LINEAR_IN:
         return varying == [LINEAR_IN[op.type]]
     return op.type in JOINTLY_LINEAR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from types import SimpleNamespace
@@ -15,7 +16,9 @@ from ..errors import PathError, TensorError
 
 FUNCTION_CALLS = {'PartitionedCall', 'StatefulPartitionedCall'}     # differentiated by TensorFlow without a registered gradient
 NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}    # registered, but the function returns None
-SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike'}           # no value of the input reaches the output
+# No value of the input reaches the output; the last three tell finite values from others, which are errors wherever they appear.
+SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'IsFinite', 'IsInf', 'IsNan'}
+RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that asks a rulebook; its end lets the module be imported twice
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
 INSIDE = 'DeepExplain2Inside-'          # how the mark begins that ops built inside a context carry
@@ -82,7 +85,8 @@ class Path:
     def check_rows_independent(self) -> None:
         """Raise TensorError at batch normalization by the statistics of the batch: no attribution of a row has a meaning there."""
         for op in self.ops:
-            if op.type.startswith('FusedBatchNorm') and op.get_attr('is_training'):
+            # a single image holds no other rows: layer normalization by this op has the rows of its batch as channels
+            if op.type.startswith('FusedBatchNorm') and op.get_attr('is_training') and batch_of(op.inputs[0]) != 1:
                 raise TensorError(f'op {self.name(op)} between X and T normalizes by the statistics of the batch, so the rows of xs '
                                   'are not independent. Build the model for inference (training=False)')
 
@@ -144,7 +148,7 @@ def is_custom_gradient(op: tf.Operation) -> bool:
 
 def has_override(op: tf.Operation) -> bool:
     """Whether somebody gave `op` a gradient other than that of its type."""
-    return bool(_override(op)) and op.type not in FUNCTION_CALLS and not marked_inside(op)
+    return _override(op) not in ('', RULED) and op.type not in FUNCTION_CALLS and not marked_inside(op)
 
 
 def marked_inside(op: tf.Operation) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .. import checks
+from ..graph.clone import Treatment
+from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
+from ..model import PLAIN as DERIVATIVE
 from ..model import Model, Question
 from ..sweep import Sweep
 
@@ -17,7 +21,11 @@ class Method:
     the graph (`question`) and how the answers become attributions (`attribute`)."""
 
     name: str
-    rules: Mapping[str, Any] = {}               # op type -> rule, for methods that ask for relevance
+    explains: str | None = None                 # what attributions sum to: "difference" f(x) - f(baseline), "value" f(x), or None
+    book: Rulebook | None = None                # of methods that ask for relevance under rules
+    averages = False                            # whether it can be averaged over several baselines
+    average: bool | None = None                 # whether an array of baselines holds such, or one per row; None: seen from their number
+    samples = False                             # whether it draws samples, and has standard errors
     perturbs = False                            # whether the question is the value of T: one tensor X, one value per row
     baseline: Any = 0
 
@@ -29,6 +37,19 @@ class Method:
         """Attributions for xs, one array per tensor of X; baselines have a batch axis of one row or as many as xs."""
         raise NotImplementedError
 
+    def sample(self, sweep: Sweep, xs: list[np.ndarray], baselines: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Attributions and their standard errors, for methods that draw samples."""
+        raise NotImplementedError
+
+    def audit(self, model: Model) -> list[Treatment]:
+        """How the method treats every op between X and T that depends on X."""
+        if self.book is not None:
+            return model.treatments(self.book)
+        found = model.treatments(DERIVATIVE)
+        if self.perturbs:
+            return [replace(t, how=EVALUATED, more='', loses=False) for t in found]
+        return [replace(t, how=GRADIENT) if t.how == PLAIN else t for t in found]
+
     def check_shapes(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Raise ParameterError where a parameter does not fit the shapes of xs."""
 
@@ -38,4 +59,4 @@ def at_input(xs: Sequence[np.ndarray]):
     return lambda rows: [x[rows] for x in xs]
 
 
-positive, integer, choice = checks.positive, checks.integer, checks.choice
+positive, integer, choice, flag = checks.positive, checks.integer, checks.choice, checks.flag

@@ -1,34 +1,76 @@
 from __future__ import annotations
 
+from ..graph.rulebook import Rulebook
 from ..registry import register
-from ..rules import product, rescale
+from ..rules import decisions, normalization, rescale, softmax, two_factors, winner
+from ..rules.mean_jacobian import mean_jacobian
 from ..sweep import take
-from .base import Method
+from .base import Method, choice, flag
+
+SORTED = 'what comes first depends on X: choose a T before it or an X behind it, or use intgrad'
+SPARSE = 'sparse and ragged tensors are not followed: use dense ops, or intgrad'
+FORGED = 'its gradient is not that of its values: choose a T before it or an X behind it'
+KINKED = 'it has corners that no closed rule covers: use intgrad'
+HIDDEN = 'what happens inside it is not seen: build the model with open ops (for Keras layers use_cudnn=False), or use intgrad'
+REFUSED = {op_type: why for why, types in {
+    SORTED: 'TopK TopKV2 ApproxTopK NthElement IsotonicRegression DynamicPartition',
+    SPARSE: '''CSRSparseMatrixToDense CSRSparseMatrixToSparseTensor DenseToCSRSparseMatrix SparseAdd SparseDenseCwiseAdd SparseDenseCwiseDiv
+        SparseDenseCwiseMul SparseFillEmptyRows SparseMatrixAdd SparseMatrixMatMul SparseMatrixMul SparseMatrixSoftmax
+        SparseMatrixSparseMatMul SparseMatrixTranspose SparseReduceSum SparseReorder SparseSlice SparseSoftmax SparseSparseMaximum
+        SparseSparseMinimum SparseTensorDenseAdd SparseTensorToCSRSparseMatrix SparseToDense RaggedFillEmptyRows RaggedGather
+        RaggedTensorFromVariant RaggedTensorToSparse RaggedTensorToTensor RaggedTensorToVariant''',
+    FORGED: '''QuantizeAndDequantize QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 QuantizeAndDequantizeV4Grad
+        FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel NextAfter RandomGamma StatelessRandomGammaV2 StatelessRandomGammaV3
+        StatelessParameterizedTruncatedNormal CTCLoss CTCLossV2 EagerPyFunc TPUEmbeddingActivations''',
+    KINKED: '''Dilation2D FractionalAvgPool FractionalMaxPool RGBToHSV TensorScatterMax TensorScatterMin MaxPoolGrad MaxPoolGradV2
+        MaxPoolGradGrad MaxPool3DGrad MaxPool3DGradGrad ReluGrad Relu6Grad LeakyReluGrad EluGrad SeluGrad ImageProjectiveTransformV2
+        ImageProjectiveTransformV3 Angle''',
+    HIDDEN: 'BlockLSTM BlockLSTMV2 CudnnRNN CudnnRNNV2 CudnnRNNV3',
+}.items() for op_type in types.split()}
 
 
 @register('deeplift')
 class DeepLift(Method):
-    """DeepLIFT with the Rescale rule (Shrikumar et al. 2017).
+    """DeepLIFT with the Rescale rule (Shrikumar et al. 2017), complete for the differentiable ops of TensorFlow.
 
-    The slope of the secant from the reference to the actual pre-activation takes the place of the derivative at Relu, Elu, Sigmoid,
-    Tanh, Softplus, LeakyRelu, Selu, Relu6 and Softsign; where the two agree it is the derivative. Of a product of two tensors that both
-    depend on X each factor counts with the mean of the other one. Attributions are the multipliers times (x - baseline) and sum to
-    f(x) - f(baseline) for networks of linear layers, these activations and products, an LSTM for example. Max pooling passes the plain
-    gradient: not complete where x and the baseline have different winners. Cost: 1 gradient per row, and 1 evaluation of the baseline
-    per run, or per row where each has its own.
+    Multipliers from the reference to the actual value of every tensor take the place of derivatives. At an elementwise function of one
+    tensor: the slope of the secant (Rescale). At products, quotients, matrix products and maxima of two tensors that both depend on X:
+    the Shapley value of the two, for a product the mean of the other factor. At max pooling and maxima over an axis: the
+    cross-maximum rule. At softmax, log-softmax and the cross-entropies: closed rules. At decisions that X takes part in: steps. At
+    any other op: the mean of its Jacobian along the straight line.
+    Attributions are the multipliers times (x - baseline) and sum to f(x) - f(baseline) to rounding. Cost: 1 gradient per row, and 1
+    evaluation of the baseline per run, or per row where each has its own; times the number of baselines.
 
-    baseline: the reference input: a scalar, an array of the shape of one row, or one with a row for each row of xs; for several
-        inputs a list of these.
+    baseline: the reference input: a scalar, an array of the shape of one row, one with a row for each row of xs, or a set of references,
+        (k,) + the shape of one row, over which attributions are averaged (DeepSHAP, Lundberg and Lee 2017); or a function of xs that
+        returns one of these; for several inputs a list of these.
+    average: whether an array with rows is a set of references (True) or has one for each row of xs (False); None: one for each where it
+        has as many rows as xs.
+    max_pooling: 'cross', or 'gradient' for the plain gradient of maxima over windows and axes, as in DeepExplain: complete only where x
+        and the baseline have the same winner.
+    on_unsupported: what to do about ops without a rule that are left to their plain gradient (those with a gradient of the user's own,
+        say): 'warn', 'raise' or 'ignore'.
     """
 
-    rules = rescale.RULES | product.RULES
+    explains = 'difference'
+    averages = True
 
-    def __init__(self, baseline=0):
+    def __init__(self, baseline=0, average: bool | None = None, max_pooling: str = 'cross', on_unsupported: str = 'warn'):
         self.baseline = baseline
+        self.average = None if average is None else flag(average, 'average')
+        self.on_unsupported = choice(on_unsupported, 'on_unsupported', ['warn', 'raise', 'ignore'])
+        plain = choice(max_pooling, 'max_pooling', ['cross', 'gradient']) == 'gradient'
+        self.book = GRADIENT_OF_MAXIMA if plain else COMPLETE
 
     def question(self, model):
-        return model.relevance(self.rules, reference=True, name='deeplift')
+        return model.relevance(self.book, 'deeplift', self.on_unsupported)
 
     def attribute(self, sweep, xs, baselines):
         multipliers = sweep.once(lambda rows: [x[rows] for x in xs] + [take(b, rows) for b in baselines])
         return [m * (x - b) for m, x, b in zip(multipliers, xs, baselines)]
+
+
+FAMILIES = {'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': winner.RULES, 'softmax': softmax.RULES,
+            'normalization': normalization.RULES, 'decisions': decisions.RULES}
+COMPLETE = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED)
+GRADIENT_OF_MAXIMA = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED, passing=frozenset(winner.RULES))

@@ -15,9 +15,11 @@ class Permutation(NamedTuple):
     order: np.ndarray
 
 
-def permutation(seed: int, k: int, players: int) -> Permutation:
-    """The k-th permutation of a seed, the same whatever else is drawn."""
-    order = np.random.default_rng([seed, k]).permutation(players)
+def permutation(seed: int, k: int, players: int, antithetic: bool) -> Permutation:
+    """The k-th permutation of a seed, the same whatever else is drawn; antithetic: every odd one is the one before reversed."""
+    order = np.random.default_rng([seed, k // 2 if antithetic else k]).permutation(players)
+    if antithetic and k % 2:
+        order = order[::-1]
     return Permutation(np.argsort(order), order)
 
 

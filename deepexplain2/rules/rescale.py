@@ -1,13 +1,18 @@
 """DeepLIFT's Rescale rule: the slope of the secant from the reference to the actual input takes the place of the derivative.
 
+For every elementwise function of one tensor.
 A difference quotient (f(z) - f(z'))/(z - z') computed as written loses digits where z is near z': 5.5 % of the slope at a difference
 of 1e-5 in float32. Each function below is an identity for the same quotient that has nothing to cancel, so that no threshold is
-needed and the slope at z = z' is the derivative.
+needed and the slope at z = z' is the derivative. Functions without such an identity are measured: by the quotient where z is far
+from z', by the mean of the derivative at four points between them where it is near.
 """
 
 from __future__ import annotations
 
 import tensorflow as tf
+
+from .again import again
+from .lines import gauss
 
 
 def rescale(slope):
@@ -24,7 +29,7 @@ def relu(op, a, b):
     """1 or 0 where both have the same sign, else the positive one over the distance; at a = b the derivative."""
     d = a - b
     both = tf.cast((a > 0) & (b > 0), d.dtype)
-    return tf.where((a > 0) ^ (b > 0), (tf.nn.relu(a) - tf.nn.relu(b)) / _nonzero(d), both)
+    return tf.where((a > 0) ^ (b > 0), (tf.nn.relu(a) - tf.nn.relu(b)) / nonzero(d), both)
 
 
 def leaky_relu(op, a, b):
@@ -37,7 +42,7 @@ def relu6(op, a, b):
     """1 or 0 where both lie on one of the three pieces; clipped values are exact, and so are their differences."""
     d = a - b
     both = tf.cast((a > 0) & (a < 6) & (b < 6), d.dtype)
-    return tf.where(((a > 0) ^ (b > 0)) | ((a < 6) ^ (b < 6)), (tf.nn.relu6(a) - tf.nn.relu6(b)) / _nonzero(d), both)
+    return tf.where(((a > 0) ^ (b > 0)) | ((a < 6) ^ (b < 6)), (tf.nn.relu6(a) - tf.nn.relu6(b)) / nonzero(d), both)
 
 
 def elu(op, a, b):
@@ -53,7 +58,7 @@ def selu(op, a, b):
 def sigmoid(op, a, b):
     """s(hi) - s(lo) = s(hi) s(-lo) (1 - exp(lo - hi))."""
     lo, hi = tf.minimum(a, b), tf.maximum(a, b)
-    return tf.sigmoid(hi) * tf.sigmoid(-lo) * _decay(hi - lo)
+    return tf.sigmoid(hi) * tf.sigmoid(-lo) * decay(hi - lo)
 
 
 def tanh(op, a, b):
@@ -67,34 +72,142 @@ def softplus(op, a, b):
     d = hi - lo
     near = tf.math.log1p(tf.sigmoid(lo) * tf.math.expm1(tf.minimum(d, 10.)))
     far = tf.math.softplus(hi) - tf.math.softplus(lo)
-    return tf.where(d > 0, tf.where(d < 10, near, far) / _nonzero(d), tf.sigmoid(hi))
+    return tf.where(d > 0, tf.where(d < 10, near, far) / nonzero(d), tf.sigmoid(hi))
 
 
 def softsign(op, a, b):
     """z/(1 + |z|): 1/((1 + |a|)(1 + |b|)) on one side of zero; across it the two terms have opposite signs."""
     product = 1 / ((1 + tf.abs(a)) * (1 + tf.abs(b)))
-    across = (a / (1 + tf.abs(a)) - b / (1 + tf.abs(b))) / _nonzero(a - b)
+    across = (a / (1 + tf.abs(a)) - b / (1 + tf.abs(b))) / nonzero(a - b)
     return tf.where((a >= 0) ^ (b >= 0), across, product)
 
 
+def square(op, a, b):
+    return a + b
+
+
+def absolute(op, a, b):
+    """1 or -1 on one side of zero."""
+    return tf.where((a >= 0) ^ (b >= 0), (tf.abs(a) - tf.abs(b)) / nonzero(a - b), tf.sign(a + b))
+
+
+def reciprocal(op, a, b):
+    return -1 / a / b
+
+
+def sqrt(op, a, b):
+    """(a - b) = (sqrt a - sqrt b)(sqrt a + sqrt b). At a = b = 0, where the derivative is infinite, 0: nothing is to be shared."""
+    return tf.math.divide_no_nan(tf.ones_like(a + b), tf.sqrt(a) + tf.sqrt(b))
+
+
+def rsqrt(op, a, b):
+    p, q = tf.math.rsqrt(a), tf.math.rsqrt(b)
+    return -p * q * (p * q) / (p + q)
+
+
+def exp(op, a, b):
+    """e^hi (1 - e^(lo - hi))."""
+    return tf.exp(tf.maximum(a, b)) * decay(tf.abs(a - b))
+
+
+def log(op, a, b):
+    """log(hi/lo) = log1p((hi - lo)/lo)."""
+    lo, d = tf.minimum(a, b), tf.abs(a - b)
+    return tf.where(d > 0, tf.math.log1p(d / lo) / nonzero(d), 1 / lo)
+
+
+def log1p(op, a, b):
+    return log(op, 1 + a, 1 + b)
+
+
+def sin(op, a, b):
+    """sin a - sin b = 2 cos((a + b)/2) sin((a - b)/2)."""
+    return tf.cos((a + b) / 2) * _sinc((a - b) / 2)
+
+
+def cos(op, a, b):
+    return -tf.sin((a + b) / 2) * _sinc((a - b) / 2)
+
+
+def measured_by(distance):
+    """The slope of any function; distance: see `measured`."""
+    def slope(op, a, b):
+        return measured(lambda z: again(op, {0: z}).outputs[0], a, b, distance)
+    return slope
+
+
+def measured(f, a, b, distance):
+    """The slope of an elementwise f from b to a. Near: closer than a tenth of the distance to where f stops being smooth.
+
+    The error of four Gauss-Legendre points is then 2e-13 of the slope for a logarithm, and the quotient loses a digit.
+    """
+    d = a - b
+    near = tf.abs(d) <= .1 * tf.minimum(distance(a), distance(b))
+    step = tf.where(near, d, tf.zeros_like(d))
+    mean = tf.zeros_like(d)
+    for alpha, weight in gauss(4):
+        z = b + tf.cast(alpha, d.dtype) * step
+        slope, = tf.gradients(f(z), z)
+        if slope is not None:
+            mean += tf.cast(weight, d.dtype) * slope
+    infinite = tf.equal(d, 0) & ~tf.math.is_finite(mean)        # nothing is to be shared there
+    return tf.where(near, tf.where(infinite, tf.zeros_like(d), mean), (f(a) - f(b)) / nonzero(d))
+
+
+def anywhere(z):
+    """Smooth at a scale of 1."""
+    return tf.ones_like(z)
+
+
+def from_zero(z):
+    """Smooth but for 0."""
+    return tf.abs(z)
+
+
+def from_one(z):
+    """Smooth between -1 and 1."""
+    return 1 - tf.abs(z)
+
+
+def never(z):
+    """With jumps or corners anywhere: the quotient is exact, and its digits are lost only where the function jumps."""
+    return tf.zeros_like(z)
+
+
 SLOPES = {'Relu': relu, 'LeakyRelu': leaky_relu, 'Relu6': relu6, 'Elu': elu, 'Selu': selu, 'Sigmoid': sigmoid, 'Tanh': tanh,
-          'Softplus': softplus, 'Softsign': softsign}
+          'Softplus': softplus, 'Softsign': softsign, 'Square': square, 'Abs': absolute, 'Reciprocal': reciprocal, 'Inv': reciprocal,
+          'Sqrt': sqrt, 'Rsqrt': rsqrt, 'Exp': exp, 'Expm1': exp, 'Log': log, 'Log1p': log1p, 'Sin': sin, 'Cos': cos}
+MEASURED = {
+    anywhere: 'Sinh Cosh Asinh Atan Erf Erfc BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1 Dawsn FresnelCos FresnelSin',
+    from_zero: 'BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Digamma Lgamma Expint Spence',
+    from_one: 'Acos Asin Atanh Erfinv',
+    lambda z: tf.abs(tf.abs(z) - 1): 'Acosh',
+    lambda z: tf.minimum(z, 1 - z): 'Ndtri',
+    lambda z: tf.abs(tf.cos(z)): 'Tan',
+    never: 'Sign FakeQuantWithMinMaxArgs',
+}
+SLOPES |= {op_type: measured_by(distance) for distance, types in MEASURED.items() for op_type in types.split()}
 
 RULES = {op_type: rescale(slope) for op_type, slope in SLOPES.items()}
 
 
 def _elu(a, b, scale, alpha):
     lo, hi = tf.minimum(a, b), tf.maximum(a, b)
-    negative = scale * alpha * tf.exp(tf.minimum(hi, 0.)) * _decay(hi - lo)
-    across = scale * (hi - alpha * tf.math.expm1(tf.minimum(lo, 0.))) / _nonzero(hi - lo)
+    negative = scale * alpha * tf.exp(tf.minimum(hi, 0.)) * decay(hi - lo)
+    across = scale * (hi - alpha * tf.math.expm1(tf.minimum(lo, 0.))) / nonzero(hi - lo)
     return tf.where(lo >= 0, scale * tf.ones_like(across), tf.where(hi <= 0, negative, across))
 
 
-def _decay(d):
+def decay(d):
     """(1 - exp(-d)) / d for d >= 0; 1 at 0."""
-    return tf.where(d > 0, -tf.math.expm1(-d) / _nonzero(d), tf.ones_like(d))
+    return tf.where(d > 0, -tf.math.expm1(-d) / nonzero(d), tf.ones_like(d))
 
 
-def _nonzero(d):
+def nonzero(d):
     """d with 1 in place of 0, for quotients that are not used where d is 0."""
     return tf.where(tf.equal(d, 0), tf.ones_like(d), d)
+
+
+def _sinc(z):
+    """sin(z)/z; 1 at 0."""
+    return tf.where(tf.equal(z, 0), tf.ones_like(z), tf.sin(z) / nonzero(z))

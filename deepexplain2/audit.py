@@ -1,0 +1,85 @@
+"""What a method does at every op between X and T, before any data is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from .errors import DeepExplainError
+from .graph.clone import Treatment
+from .graph.rulebook import BROKEN, EVALUATED, GENERAL, GRADIENT, LINEAR, PASSED, PLAIN, REFUSED, RULE
+from .methods.base import Method
+from .model import Model
+
+ORDER = [REFUSED, PLAIN, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]       # the worst first
+MEANING = {
+    REFUSED: 'the method cannot explain through these: the call fails',
+    PLAIN: 'nonlinear and without a rule: attributions may not add up',
+    BROKEN: 'no gradient passes',
+    PASSED: 'the plain gradient is the rule: all goes to the winner of a maximum, a softmax passes its derivative',
+    GENERAL: 'the mean of the Jacobian between baseline and x',
+    RULE: 'a rule of their own',
+    GRADIENT: 'the derivative',
+    EVALUATED: 'the output is computed, nothing flows back',
+    LINEAR: 'exact under every method',
+}
+
+
+class Audit:
+    """How a method treats the ops between X and T, function bodies included; printed as a table, in notebooks as HTML.
+
+    rows: one Treatment per op (how, more, name, type, layer, loses). groups: how -> its rows. fits: whether no op is refused or left to a plain
+    gradient, and none loses what depends on X.
+    """
+
+    def __init__(self, title: str, rows: list[Treatment]):
+        self.title, self.rows = title, rows
+
+    @classmethod
+    def of(cls, method: Method, model: Model) -> Audit:
+        title = f'{method.name}: {model.target.name} by {", ".join(x.name for x in model.inputs)}'
+        try:
+            return cls(title, method.audit(model))
+        except DeepExplainError as e:               # loops that a reference cannot follow, say
+            return cls(title, [Treatment(REFUSED, str(e), '', '')])
+
+    @property
+    def groups(self) -> dict[str, list[Treatment]]:
+        found = {how: [r for r in self.rows if r.how == how] for how in ORDER}
+        return {how: rows for how, rows in found.items() if rows}
+
+    @property
+    def fits(self) -> bool:
+        return not any(r.how in (REFUSED, PLAIN) or r.loses for r in self.rows)
+
+    def __iter__(self) -> Iterator[Treatment]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f'<Audit {self.title}: ' + ', '.join(f'{len(rows)} {how}' for how, rows in self.groups.items()) + '>'
+
+    def __str__(self) -> str:
+        lines = [f'{self.title} ({"fits" if self.fits else "does not fit"})']
+        for how, rows in self.groups.items():
+            lines.append(f'\n{how}: {len(rows)} ops, {MEANING[how]}')
+            lines += [f'  {_kinds(rows)}'] if how in (LINEAR, EVALUATED, GRADIENT) else [f'  {_line(r)}' for r in rows]
+        return '\n'.join(lines)
+
+    def _repr_html_(self) -> str:
+        body = ''.join(f'<tr><td>{escape(r.how)}</td><td>{escape(r.more)}</td><td>{escape(r.type)}</td><td><code>{escape(r.name)}</code></td>'
+                       f'<td>{escape(r.layer)}</td></tr>'
+                       for rows in self.groups.values() for r in rows)
+        return (f'<table><caption>{escape(self.title)}: {"fits" if self.fits else "does not fit"}</caption>'
+                f'<tr><th>treated as</th><th></th><th>op</th><th>name</th><th>layer</th></tr>{body}</table>')
+
+
+def _kinds(rows: list[Treatment]) -> str:
+    types = [r.type for r in rows]
+    return ', '.join(f'{t} {types.count(t)}' for t in sorted(set(types)))
+
+
+def _line(row: Treatment) -> str:
+    return f'{row}' + (', loses values of X' if row.loses else '')

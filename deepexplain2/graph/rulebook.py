@@ -1,0 +1,76 @@
+"""What a method does at each op between X and T: its rules, and what counts where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+
+from .bodies import Body
+from .decisions import kind
+from .linear import DIFFERENTIATED_INSIDE, is_linear
+from .path import SHAPE_ONLY, Path, can_carry, gradient_of, has_override
+
+Rule = Callable[..., tf.Tensor]         # (op, r) or (op, m, partner) -> relevance or multiplier of the inputs of op
+
+LINEAR = 'linear'
+RULE = 'rule'
+GENERAL = 'general rule'
+PLAIN = 'plain gradient'
+GRADIENT = 'gradient'           # plain, and what the method asks for
+EVALUATED = 'evaluated'
+PASSED = 'gradient on purpose'
+BROKEN = 'not differentiable'
+REFUSED = 'refused'
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """rules: op type -> rule, by family. reference: whether a rule compares with the reference. fallback: the rule for a nonlinear op
+    without one; None for its plain gradient. passing: nonlinear types left to the plain gradient on purpose. refused: types, with the
+    way out."""
+    families: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
+    reference: bool = False
+    fallback: Rule | None = None
+    passing: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def rule(self, op_type: str) -> Rule | None:
+        return next((rules[op_type] for rules in self.families.values() if op_type in rules and op_type not in self.passing), None)
+
+    def marks(self, node: tf.compat.v1.NodeDef) -> bool:
+        """Whether a node is to ask this book for its gradient."""
+        if self.rule(kind(node)):
+            return True
+        return self.fallback is not None and kind(node) == node.op and node.op not in DIFFERENTIATED_INSIDE \
+            and node.op not in self.passing and not node.attr['_gradient_op_type'].s
+
+    def treatment(self, op: tf.Operation, part: Path | Body) -> tuple[str, str]:
+        """(how `op` is treated, more on it): one of the words above; the family of the rule, or the reason."""
+        what = kind(op.node_def)
+        if what != op.type:
+            return RULE, 'decisions'
+        taken = part.varying_inputs(op)
+        if is_linear(op, part):
+            if taken and op.type not in SHAPE_ONLY and not any(map(can_carry, op.outputs)):
+                return BROKEN, 'an index or a condition'
+            return LINEAR, ''
+        if what in self.passing:
+            return PASSED, ''
+        for family, rules in self.families.items():
+            if what in rules:
+                return RULE, family
+        if has_override(op):
+            return PLAIN, 'a gradient of its own'
+        if what in self.refused:
+            return REFUSED, self.refused[what]
+        if gradient_of(op) != 'known' or not any(can_carry(op.inputs[k]) for k in taken):
+            return BROKEN, ''
+        if self.fallback is None:
+            return PLAIN, ''
+        if not all(can_carry(op.inputs[k]) for k in taken):
+            if op.type in ('Select', 'SelectV2'):
+                return PLAIN, 'a condition that is not a comparison'
+            return REFUSED, 'X decides on its indices: choose a T before it or an X behind it, or use intgrad'
+        return GENERAL, ''

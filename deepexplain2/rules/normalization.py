@@ -1,0 +1,34 @@
+"""DeepLIFT's rule for a normalization by the statistics of the input itself, in one op."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from .again import repeated_to, whole
+from .rescale import rsqrt
+
+
+def normalize(op, ms, reference):
+    """y = gamma u / sqrt(v), u = x - mean x, v = mean u^2 + epsilon: the rules of a product, a root and a square, one after the other."""
+    m = ms[0]
+    x = op.inputs[0]
+    x_ref = repeated_to(reference.inputs[0], x)
+    first = op.get_attr('data_format') in (b'NCHW', b'NCDHW')
+    axes = [k for k in range(x.shape.rank) if k != (1 if first else x.shape.rank - 1)]
+    gamma = op.inputs[1]
+    if first:
+        gamma = tf.reshape(gamma, [1, -1] + [1] * (x.shape.rank - 2))
+
+    def mean(t):
+        return tf.reduce_mean(t, axes, keepdims=True)
+    u, u_ref = x - mean(x), x_ref - mean(x_ref)
+    v, v_ref = mean(u ** 2) + op.get_attr('epsilon'), mean(u_ref ** 2) + op.get_attr('epsilon')
+    m = m * gamma
+    m_u = m * (tf.math.rsqrt(v) + tf.math.rsqrt(v_ref)) / 2
+    m_v = tf.reduce_sum(m * (u + u_ref) / 2, axes, keepdims=True) * rsqrt(op, v, v_ref)
+    count = tf.cast(tf.size(x) // tf.size(op.inputs[1]), x.dtype)
+    m_u += m_v * (u + u_ref) / count
+    return whole(op, {0: m_u - mean(m_u)})
+
+
+RULES = dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'], normalize)

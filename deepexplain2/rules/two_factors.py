@@ -1,0 +1,94 @@
+"""DeepLIFT's rules for functions of two tensors that both depend on X: gates, quotients, matrix products, maxima.
+
+With two players the Shapley value of each is known in closed form (Lundberg and Lee 2017, section 4.2): for y = f(a, b) the change of
+f along a, with b as it is in x and with b as it is in the reference, averaged. The shares of a and b sum to f(a, b) - f(a', b').
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from .again import again, pull_back, summed_to, varying, whole
+from .rescale import anywhere, from_zero, measured, never, relu
+
+
+def elementwise(slope_a, slope_b):
+    """m_a = m (S_a(b) + S_a(b'))/2 and the same for b; S_a(c): slope of the secant of f from a' to a with the other factor at c."""
+    def rule(op, m, reference):
+        positions = varying(op, reference)
+        exact = tf.float32 if m.dtype.size < 4 else m.dtype         # float16: squares of 1e-3 are 0
+
+        def widened(t):
+            return tf.cast(t, exact) + tf.zeros_like(op.outputs[0], exact)
+        a, b, a_ref, b_ref = map(widened, [*op.inputs, *reference.inputs])
+        sides = (slope_a, a, a_ref, b, b_ref), (slope_b, b, b_ref, a, a_ref)
+        shares = {}
+        for k in positions:
+            slope, z, z_ref, c, c_ref = sides[k]
+            s = slope(op, z, z_ref, c)
+            if len(positions) == 2:
+                s = (s + slope(op, z, z_ref, c_ref)) / 2
+            shares[k] = summed_to(tf.cast(tf.cast(m, exact) * s, m.dtype), op.inputs[k])
+        return whole(op, shares)
+    return rule
+
+
+def bilinear(op, m, reference):
+    """f linear in a and in b: m_a is the gradient by a with (b + b')/2 in place of b, and the same for b."""
+    positions = varying(op, reference)
+    shares = {}
+    for k in positions:
+        others = {j: (op.inputs[j] + reference.inputs[j]) / 2 for j in positions if j != k}
+        shares[k], = pull_back(again(op, {k: tf.identity(op.inputs[k])} | others), [m], [k])
+    return whole(op, shares)
+
+
+def _along(k, distance):
+    """The slope along input k, measured."""
+    def slope(op, z, z_ref, c):
+        return measured(lambda t: again(op, {k: t, 1 - k: c}).outputs[0], z, z_ref, distance)
+    return slope
+
+
+def _max(op, a, b, c):
+    """max(z, c) = c + relu(z - c)."""
+    return relu(op, a - c, b - c)
+
+
+def _min(op, a, b, c):
+    """min(z, c) = z - relu(z - c)."""
+    return 1 - relu(op, a - c, b - c)
+
+
+def _sum(op, a, b, c):
+    """((a - c)^2 - (b - c)^2)/(a - b)."""
+    return (a - c) + (b - c)
+
+
+def _other(op, a, b, c):
+    return c
+
+
+def _quotient(op, a, b, c):
+    """c/z: (c/a - c/b)/(a - b)."""
+    return -c / a / b
+
+
+SLOPES = {
+    'Mul': (_other, _other), 'MulNoNan': (_other, _other), 'Maximum': (_max, _max), 'Minimum': (_min, _min), 'SquaredDifference': (_sum, _sum),
+    'RealDiv': (lambda op, a, b, c: 1 / c, _quotient), 'Div': (lambda op, a, b, c: 1 / c, _quotient),
+    'Xdivy': (lambda op, a, b, c: 1 / c, _quotient),
+    'DivNoNan': (lambda op, a, b, c: tf.math.divide_no_nan(tf.ones_like(c), c), _along(1, never)),      # jumps at 0
+    'Pow': (_along(0, from_zero), _along(1, anywhere)),
+    'Xlogy': (lambda op, a, b, c: tf.math.log(c), _along(1, from_zero)),
+    'Xlog1py': (lambda op, a, b, c: tf.math.log1p(c), _along(1, lambda z: tf.abs(1 + z))),
+    'Atan2': (_along(0, from_zero), _along(1, from_zero)),
+    'FloorMod': (_along(0, never), _along(1, never)),
+}
+BILINEAR = '''
+    MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum SparseMatMul Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput
+    Conv3DBackpropInputV2 Conv2DBackpropFilter Conv3DBackpropFilterV2 DepthwiseConv2dNativeBackpropInput
+    DepthwiseConv2dNativeBackpropFilter Cross TridiagonalMatMul
+    '''.split()
+
+RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()} | dict.fromkeys(BILINEAR, bilinear)
