@@ -205,6 +205,22 @@ def test_string_layers():
         np.testing.assert_allclose(b, numbers / 2 * w, rtol=1e-4)       # Normalization is part of what is explained
 
 
+def test_text_vectorization():
+    text = keras.Input((1,), dtype='string')
+    layer = L.TextVectorization(output_sequence_length=4, vocabulary=['good', 'bad', 'film'], name='words')
+    ids = layer(text)
+    model = keras.Model(text, L.Dense(2, name='logits')(L.GlobalAveragePooling1D()(L.Embedding(5, 4)(ids))))
+    xs = tf.constant([['A good film'], ['bad, bad!']])
+    tokens = layer(xs).numpy()
+    with DeepExplain.from_keras(model) as de:
+        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: tokens}), model(xs), rtol=1e-5)
+        for T, X in ('logits', ids), (model.output, 'words'):
+            a = de.explain('deeplift', T, X, tokens, ys=np.array([0, 1]), baseline=0, sum_embedding=True)
+            f, f0 = (de.session.run(de.outputs[0], {de.inputs[0]: t}) for t in (tokens, 0 * tokens))
+            np.testing.assert_allclose(a.sum(1), (f - f0)[range(2), [0, 1]], atol=1e-6)
+            assert np.all((a != 0) == (tokens != 0))
+
+
 def test_fixed_batch_open_sizes_and_products():
     """A batch of 3 written into the model; images of any size; Multiply layers; a stack of recurrent layers."""
     x = keras.Input(batch_shape=(3, 5, 4))
@@ -324,10 +340,72 @@ def test_function_and_graph_def(tmp_path):
         np.testing.assert_allclose(a.sum(1), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_stateful_layers_are_refused():
+@pytest.mark.parametrize('layer, unroll', [(L.LSTM, False), (L.LSTM, True), (L.GRU, False)])
+def test_stateful_layers(layer, unroll):
+    """Every run starts from the state of the time of from_keras; the state of the model is not touched."""
     x = keras.Input(batch_shape=(3, 5, 4))
-    with pytest.raises(errors.SourceError, match=r'stateful=False'):
-        DeepExplain.from_keras(keras.Model(x, L.GRU(4, stateful=True)(x)))
+    model = keras.Model(x, L.Dense(3)(layer(6, stateful=True, unroll=unroll, name='recurrent')(x)))
+    xs, ys, states = inputs(model, 3), np.array([0, 2, 1]), model.get_layer('recurrent').states
+    model.predict(inputs(model, 3), verbose=0)
+    state = [s.numpy() for s in states]
+    assert np.abs(state).max() > .1
+    with DeepExplain.from_keras(model) as de, warnings.catch_warnings():
+        warnings.simplefilter('ignore', errors.NonlinearOpWarning)
+        outputs = [de.session.run(de.outputs[0], {de.inputs[0]: v}) for v in (xs, xs, 0 * xs)]
+        gradient = de.explain('grad*input', de.outputs[0], de.inputs[0], xs, ys=ys)
+        lift = de.explain('deeplift', de.outputs[0], de.inputs[0], np.r_[xs, xs], ys=np.r_[ys, ys])
+        de.explain('shapley_sampling', de.outputs[0], de.inputs[0], xs, ys=ys, samples=1, sampling_dims=[1])
+    np.testing.assert_array_equal(state, [s.numpy() for s in states])
+    np.testing.assert_allclose(model.predict(xs, verbose=0), outputs[0], atol=1e-6)
+    assert np.abs(state[0] - states[0].numpy()).max() > .01                             # the model itself goes on to write
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    np.testing.assert_allclose(lift.sum((1, 2)), np.tile((outputs[0] - outputs[2])[range(3), ys], 2), atol=1e-5)
+    for s, value in zip(states, state):
+        s.assign(value)
+    np.testing.assert_allclose(gradient, tape(model, xs, ys)[0] * xs, atol=1e-6)
+
+
+def test_functions_that_write_variables():
+    """Assignments after all reads are left out; those that the output hangs on, and tables, are refused."""
+    count, spec = tf.Variable(2.), [tf.TensorSpec((None, 3), tf.float32)]
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1, 2], [3., 4.]), 0.)
+    generator = tf.random.Generator.from_seed(1)
+
+    @tf.function
+    def read_and_write(x):
+        y = x * count
+        count.assign_add(1.)
+        return y
+
+    @tf.function
+    def write_in_branch(x):
+        y = x * count
+        if tf.reduce_sum(x) > 0:
+            count.assign(7.)
+        return y
+
+    def write_and_read(x):
+        count.assign_add(1.)
+        return x * count
+
+    @tf.function
+    def loop(x):
+        for _ in tf.range(3):
+            x *= count
+            count.assign_add(1.)
+        return x
+    for fn in read_and_write, write_in_branch, lambda x: read_and_write(x):
+        with DeepExplain.from_function(fn, spec) as de:
+            for _ in range(2):
+                np.testing.assert_array_equal(de.explain('elrp', de.outputs[0], de.inputs[0], np.ones((2, 3))), np.full((2, 3), 2))
+    for message, fn in {r'writes a variable \("AssignAddVariableOp"\) and then reads it \("mul/ReadVariableOp"\)': write_and_read,
+                        'writes a variable': lambda x: read_and_write(read_and_write(x)),
+                        r'depend on "while" \(While\), which writes variables': loop,
+                        r'\(RngReadAndSkip\), which writes': lambda x: x + generator.normal((3,)),
+                        r'\(LookupTableFindV2\), is a table': lambda x: x * table.lookup(tf.cast(x, tf.int32))}.items():
+        with pytest.raises(errors.SourceError, match=message):
+            DeepExplain.from_function(fn, spec)
+    assert count.numpy() == 2
 
 
 def test_bad_sources(tmp_path):
@@ -441,6 +519,24 @@ LEGACY = '''
     with DeepExplain.from_keras(model) as de:
         np.testing.assert_allclose(de.explain('deeplift', model.get_layer('logits').output, model.input, xs), a, atol=1e-5)
         assert 'recurrent' in str(de.describe())
+    for layer, text in [(K.layers.StringLookup(vocabulary=['good', 'bad', 'film'], name='words'), [['good', 'film', 'x'], ['bad', 'film', 'film']]),
+                        (K.layers.TextVectorization(output_sequence_length=3, vocabulary=['good', 'bad', 'film'], name='words'),
+                         [['a good film'], ['bad bad']])]:
+        words, number = K.Input((len(text[0]),), dtype='string'), K.Input((2,), name='number')
+        ids = layer(words)
+        h = K.layers.Concatenate()([K.layers.Flatten()(K.layers.Embedding(5, 4)(ids)), K.layers.Rescaling(.5)(number)])
+        model = K.Model([words, number], K.layers.Dense(2, name='head')(h))
+        tokens, numbers = layer(tf.constant(text)).numpy(), np.ones((2, 2), 'f')
+        with DeepExplain.from_keras(model) as de:
+            number_in, ids_in = de.inputs
+            y = de.session.run(de.outputs[0], {ids_in: tokens, number_in: numbers})
+            np.testing.assert_allclose(y, model([tf.constant(text), numbers]), rtol=1e-5)
+            y0 = de.session.run(de.tensor('head'), {ids_in: 0 * tokens, number_in: numbers})
+            a = de.explain('deeplift', 'head', ids, tokens, sum_embedding=True, baseline=0, feed_dict={number_in: numbers})
+            np.testing.assert_allclose(a.sum(1), (y - y0).sum(1), atol=1e-5)
+            b = de.explain('grad*input', 'head', number, numbers, feed_dict={ids_in: tokens})
+            assert layer.output is ids and model.layers[-1].output is model.output      # the model is as before
+            np.testing.assert_allclose(b[0], model.layers[-1].get_weights()[0].sum(1)[-2:] / 2, rtol=1e-4)
     if os.environ.get('TF_USE_LEGACY_KERAS'):           # the session of Keras in TF1 style
         tf.compat.v1.disable_eager_execution()
         x = tf.compat.v1.keras.layers.Input((6,))
