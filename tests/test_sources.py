@@ -1,5 +1,6 @@
 """Models of every kind through their way in: the graph computes what the model computes, and is explained as by hand."""
 
+import contextlib
 import gc
 import os
 import subprocess
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import twins
 from keras import layers as L
 from networks import v1
 
@@ -58,18 +60,54 @@ MODELS = {
 }
 
 
-@pytest.fixture(params=MODELS)
-def model(request):
+LOOPS = {'lstm', 'gru', 'bidirectional', 'embedding_lstm'}
+TOKENS = {
+    'embedding_conv': lambda: on_tokens(L.Conv1D(4, 2, activation='relu'), L.GlobalMaxPooling1D()),
+    'embedding_lstm': lambda: on_tokens(L.LSTM(4)),
+}
+
+
+def on_tokens(*layers):
+    return keras.Sequential([keras.Input((6,), dtype='int32'), L.Embedding(20, 5), *layers, L.Dense(3, name='logits')])
+
+
+def made(kind):
+    """The model, with batch statistics and biases that matter."""
     keras.utils.set_random_seed(1)
-    model = MODELS[request.param]()
-    for w in model.weights:                     # batch statistics and biases that matter
+    model = (MODELS | TOKENS)[kind]()
+    for w in model.weights:
         w.assign(w + .1 * np.abs(RNG.normal(size=w.shape)))
     return model
 
 
+@pytest.fixture(params=MODELS)
+def model(request):
+    return made(request.param)
+
+
 def inputs(model, n=4):
-    xs = [RNG.normal(size=(n, *t.shape[1:])).astype('f') for t in model.inputs]
+    xs = [RNG.integers(0, 20, (n, *t.shape[1:])) if t.dtype == 'int32' else RNG.normal(size=(n, *t.shape[1:])).astype(t.dtype) for t in model.inputs]
     return xs if len(xs) > 1 else xs[0]
+
+
+def explained(de, X, xs, only=()):
+    """All methods that take these inputs, with a baseline of their own where they have one: method -> a list of arrays."""
+    many, baseline = isinstance(xs, list), [x[-1] for x in xs] if isinstance(xs, list) else int(xs[0, 0]) if xs.dtype.kind == 'i' else xs[-1]
+    options = {'saliency': {}, 'grad*input': {}, 'elrp': {}, 'deeplift': {}, 'intgrad': {'steps': 3}}
+    options |= {} if many else {'occlusion': {}, 'shapley_sampling': {'samples': 1}}
+    assert many or sorted(options) == sorted(methods())
+    found = {}
+    for method in only or options:
+        more = options[method] | {} if method in ('saliency', 'grad*input', 'elrp') else {'baseline': baseline}
+        a = de.explain(method, de.outputs[0], X, xs, ys=np.arange(len(xs[0] if many else xs)) % 3, **more)
+        found[method] = a if many else [a]
+    return found
+
+
+def assert_same(found, expected, tolerance, way):
+    for method in found:
+        for a, b in zip(found[method], expected[method]):
+            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max(), err_msg=f'{way} {method}')
 
 
 def tape(model, xs, units):
@@ -115,7 +153,7 @@ def test_keras(model):
 
 
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
-@pytest.mark.parametrize('layer', [L.LSTM, L.GRU, L.SimpleRNN, L.Bidirectional])
+@pytest.mark.parametrize('layer', [L.LSTM, L.GRU, L.SimpleRNN])
 @pytest.mark.parametrize('method', RULES)
 def test_loops_are_as_unrolled_layers(layer, method):
     """The rules inside a loop give what they give on the same layer without one."""
@@ -247,29 +285,59 @@ def test_fixed_batch_open_sizes_and_products():
                 np.testing.assert_allclose(total[:len(f)], f - f0, atol=1e-4)
 
 
+@contextlib.contextmanager
+def float64():
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx('float64')
+    keras.config.set_dtype_policy('float64')
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+def by_hand(kind, model, xs):
+    """What all methods say on the same network made of raw ops in a TF1 graph."""
+    feeds, weights, expected = xs if isinstance(xs, list) else [xs], model.get_weights(), model.predict(xs, verbose=0)
+    with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session, DeepExplain(session) as de:
+        X = [v1.placeholder(t.dtype, (None, *t.shape[1:])) for t in model.inputs]
+        T = getattr(twins, kind)(*X, *weights)
+        assert de.outputs[0] is T and T.dtype == tf.float64 and not any(op.type == 'While' for op in graph.get_operations())
+        np.testing.assert_allclose(session.run(T, dict(zip(X, feeds))), expected, rtol=1e-12, atol=1e-12)
+        return explained(de, X if len(X) > 1 else X[0], xs)
+
+
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
-@pytest.mark.parametrize('kind', ['mlp', 'residual', 'lstm', 'two_inputs'])
-def test_other_ways_in_give_the_same(kind, tmp_path):
-    """The same model as SavedModel, function and frozen graph."""
-    model = MODELS[kind]()
-    xs = inputs(model)
-    many = isinstance(xs, list)
-    model.export(str(tmp_path / 'exported'), verbose=False)
-    specs = [tf.TensorSpec(t.shape, tf.float32, name=f'argument_{k}') for k, t in enumerate(model.inputs)]
-    found = {}
-    with DeepExplain.from_keras(model) as de:
-        tf.io.write_graph(de.graph, str(tmp_path), 'frozen.pb', as_text=False)
-    ways = {'keras': lambda: DeepExplain.from_keras(model), 'saved model': lambda: DeepExplain.from_saved_model(tmp_path / 'exported'),
-            'frozen': lambda: DeepExplain.from_graph_def(tmp_path / 'frozen.pb'),
-            'function': lambda: DeepExplain.from_function(lambda *x: model(list(x) if many else x[0], training=False), specs)}
-    for way, context in ways.items():
-        with context() as de:
-            X = sorted(de.inputs, key=lambda t: t.shape[-1]) if many else de.inputs[0]      # 4 and 6 features
-            found[way] = {m: de.explain(m, de.outputs[0], X, xs, ys=np.array([0, 1, 2, 0])) for m in ('intgrad', 'elrp', 'deeplift')}
-    for way in ways:
-        for method, expected in found['keras'].items():
-            for a, b in zip(*((r if many else [r]) for r in (found[way][method], expected))):
-                np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max(), err_msg=f'{way} {method}')
+@pytest.mark.parametrize('kind', [*MODELS, *TOKENS])
+def test_all_ways_in_give_the_same(kind, tmp_path):
+    """A model live, as SavedModel, frozen graph, function and in a session: every method says what it says on the network built by hand."""
+    with float64():
+        model = made(kind)
+        xs = inputs(model, 2)
+        many = isinstance(xs, list)
+        model.export(str(tmp_path / 'exported'), verbose=False)
+        specs = [tf.TensorSpec(t.shape, t.dtype, name=f'argument_{k}') for k, t in enumerate(model.inputs)]
+        with DeepExplain.from_keras(model) as de:
+            tf.io.write_graph(de.graph, str(tmp_path), 'frozen.pb', as_text=False)
+            graph_def, graph = de.graph.as_graph_def(), tf.Graph()
+            assert any(node.op == 'While' for node in graph_def.node) == (kind in LOOPS)
+            expected = explained(de, list(de.inputs) if many else de.inputs[0], xs)
+        with graph.as_default():
+            tf.graph_util.import_graph_def(graph_def, name='')
+        # float64, sums in another order
+        assert_same(by_hand(kind, model, xs) if hasattr(twins, kind) else expected, expected, 1e-10, 'by hand')
+        ways = {'saved model': lambda: DeepExplain.from_saved_model(tmp_path / 'exported'),
+                'frozen': lambda: DeepExplain.from_graph_def(tmp_path / 'frozen.pb'),
+                'function': lambda: DeepExplain.from_function(lambda *x: model(list(x) if many else x[0], training=False), specs),
+                'session': lambda: DeepExplain(v1.Session(graph=graph))}
+        for way, context in ways.items():
+            with context() as de:
+                X = sorted(de.inputs, key=lambda t: t.shape[-1]) if many else de.inputs[0]      # 4 and 6 features
+                # loops take long to compile: a frozen graph is that of the session, and two loops are twice one
+                slow = (way == 'frozen' and kind in LOOPS) or (way in ('function', 'session') and kind == 'bidirectional')
+                assert_same(explained(de, X, xs, ['elrp'] if slow else ()), expected, 1e-10, way)
+            de.session.close()
 
 
 def test_subclassed():
