@@ -208,7 +208,7 @@ def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], way: s
     """Leave of a graph what the wanted tensors need, without waiting for the variables it writes."""
     nodes = {node.name: node for node in graph_def.node}
     writing = _writing(graph_def)
-    before = {name: _ancestors([name], nodes) & writing for name in nodes} if writing else {}
+    late = _late_reads(nodes, writing)
     for node in graph_def.node:
         kept = [i for i in node.input if not (i.startswith('^') and i[1:] in writing)]
         del node.input[:]
@@ -217,11 +217,9 @@ def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], way: s
     for name in sorted(needed & writing):
         raise SourceError(f'{way} cannot freeze the model: its outputs depend on "{name}" ({nodes[name].op}), which writes variables. Only '
                           'variables that are written outside of loops and conditionals can be kept as they are')
-    for name in needed & before.keys():
-        for write in before[name]:
-            if _variables(name, nodes) & _variables(write, nodes):
-                raise SourceError(f'{way} cannot freeze the model: it writes a variable ("{write}") and then reads it ("{name}"), so that there '
-                                  'is no one value to keep')
+    for name in sorted(needed & late.keys()):
+        raise SourceError(f'{way} cannot freeze the model: it writes a variable ("{late[name]}") and then reads it ("{name}"), so that there is '
+                          'no one value to keep')
     remaining = [node for node in graph_def.node if node.name in needed]
     del graph_def.node[:]
     graph_def.node.extend(remaining)
@@ -242,6 +240,19 @@ def _writing(graph_def: tf.compat.v1.GraphDef) -> set[str]:
         called = [f.name for a in node.attr.values() for f in ([a.func] if a.HasField('func') else a.list.func)]
         return bool(WRITES.match(node.op)) or any(map(function_writes, called))
     return {node.name for node in graph_def.node if writes(node)}
+
+
+def _late_reads(nodes: Mapping[str, Any], writing: set[str]) -> dict[str, str]:
+    """Nodes that take a variable after it was written -> what wrote it."""
+    writes = {name: _variables(name, nodes) for name in writing}
+    written = set().union(*writes.values())
+    late: dict[str, str] = {}
+    for name in nodes.keys() - writing if written else ():
+        read = _variables(name, nodes) & written
+        for write in sorted(_ancestors([name], nodes) & writing) if read else ():
+            if writes[write] & read:
+                late[name] = write
+    return late
 
 
 def _ancestors(names: Sequence[str], nodes: Mapping[str, Any]) -> set[str]:
@@ -314,19 +325,17 @@ def _behind_lookups(model: Any, symbolic: list[tuple[Any, str]]) -> tuple[list[A
     tables = [node for node in nodes if type(node.layer).__name__ in TABLES]
     if not tables and not any(_dtype(t) == tf.string for t in model.inputs):
         return list(model.inputs), symbolic
-    behind = {id(t) for t in model.inputs if _dtype(t) != tf.string}
-    inputs = [t for t in model.inputs if id(t) in behind]
+    used = {id(t) for node in nodes if node not in tables for t in node.inputs} | {id(t) for t in model.outputs}
+    given = [*model.inputs, *(t for node in tables for t in node.outputs)]
+    inputs = [t for t in given if id(t) in used and _dtype(t) != tf.string]
+    behind = {id(t) for t in inputs}
     for node in nodes:
-        if node in tables:
-            inputs += [t for t in node.outputs if _dtype(t) != tf.string]
-            behind |= {id(t) for t in node.outputs if _dtype(t) != tf.string}
-        elif node.inputs and all(id(t) in behind for t in node.inputs):
+        if node not in tables and node.inputs and all(id(t) in behind for t in node.inputs):
             behind |= {id(t) for t in node.outputs}
     if not all(id(t) in behind for t in model.outputs):
         raise SourceError(f'an output of "{model.name}" depends on strings other than through string and lookup layers ({", ".join(TABLES)}). '
                           'Give from_keras the part of the model that takes numbers')
-    used = {id(t) for node in nodes if node not in tables for t in node.inputs}
-    return [t for t in inputs if id(t) in used], [(t, layer) for t, layer in symbolic if id(t) in behind]
+    return inputs, [(t, layer) for t, layer in symbolic if id(t) in behind]
 
 
 def _function_of(model: Any, inputs: list[Any], tensors: list[Any]) -> Callable:

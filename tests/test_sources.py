@@ -243,6 +243,16 @@ def test_string_layers():
         np.testing.assert_allclose(b, numbers / 2 * w, rtol=1e-4)       # Normalization is part of what is explained
 
 
+def test_integers_that_are_looked_up():
+    given = keras.Input((3,), dtype='int64')
+    layer = L.IntegerLookup(vocabulary=[10, 20, 30])
+    model = keras.Model(given, L.Dense(2)(L.Flatten()(L.Embedding(6, 2)(layer(given)))))
+    tokens = layer(np.array([[10, 30, 7]])).numpy()
+    with DeepExplain.from_keras(model) as de:
+        assert len(de.inputs) == 1 and de.inputs[0].dtype == tf.int64
+        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: tokens}), model(np.array([[10, 30, 7]])), rtol=1e-5)
+
+
 def test_text_vectorization():
     text = keras.Input((1,), dtype='string')
     layer = L.TextVectorization(output_sequence_length=4, vocabulary=['good', 'bad', 'film'], name='words')
