@@ -180,10 +180,14 @@ def _freeze(concrete: Any, way: str) -> tuple[tf.Graph, list[tf.Tensor], list[tf
     try:
         data = _FunctionConverterDataInEager(func=concrete, lower_control_flow=False, aggressive_inlining=False)
         outputs = _without_copies(data.graph_def, [t.name for t in concrete.outputs])
-        _drop_writes(data.graph_def, [*inputs, *outputs], way)
+        written = _drop_writes(data.graph_def, [*inputs, *outputs], way)
         for name in data.tensor_data.keys() - {node.name for node in data.graph_def.node}:
             del data.tensor_data[name]
         _check_resources(data.graph_def, data.tensor_data, way)
+        states = [data.tensor_data[name].numpy for name in written & data.tensor_data.keys()]
+        rows = {state.shape[0] for state in states if state.ndim > 1}
+        if len(rows) == 1 and all(t.shape.rank and t.shape[0] in rows for t in concrete.outputs):
+            _fix_batch(data.graph_def, {_node_name(name) for name in inputs}, *rows)
         graph = _graph_of(_replace_variables_by_constants(data)[0])
     except SourceError:
         raise
@@ -204,10 +208,11 @@ def _without_copies(graph_def: tf.compat.v1.GraphDef, outputs: Sequence[str]) ->
     return result
 
 
-def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], way: str) -> None:
-    """Leave of a graph what the wanted tensors need, without waiting for the variables it writes."""
+def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], way: str) -> set[str]:
+    """Leave of a graph what the wanted tensors need, without waiting for the variables it writes; their names."""
     nodes = {node.name: node for node in graph_def.node}
     writing = _writing(graph_def)
+    written = set().union(*(_variables(name, nodes) for name in writing))
     late = _late_reads(nodes, writing)
     for node in graph_def.node:
         kept = [i for i in node.input if not (i.startswith('^') and i[1:] in writing)]
@@ -223,6 +228,14 @@ def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], way: s
     remaining = [node for node in graph_def.node if node.name in needed]
     del graph_def.node[:]
     graph_def.node.extend(remaining)
+    return written
+
+
+def _fix_batch(graph_def: tf.compat.v1.GraphDef, inputs: set[str], rows: int) -> None:
+    """Give inputs the batch of the state: Keras leaves it open in a SavedModel, where a single row would meet the states of all."""
+    for node in graph_def.node:
+        if node.name in inputs and node.attr['shape'].shape.dim and node.attr['shape'].shape.dim[0].size == -1:
+            node.attr['shape'].shape.dim[0].size = rows
 
 
 def _writing(graph_def: tf.compat.v1.GraphDef) -> set[str]:

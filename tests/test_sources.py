@@ -419,7 +419,7 @@ def test_function_and_graph_def(tmp_path):
 
 
 @pytest.mark.parametrize('layer, unroll', [(L.LSTM, False), (L.LSTM, True), (L.GRU, False)])
-def test_stateful_layers(layer, unroll):
+def test_stateful_layers(layer, unroll, tmp_path):
     """Every run starts from the state of the time of from_keras; the state of the model is not touched."""
     x = keras.Input(batch_shape=(3, 5, 4))
     model = keras.Model(x, L.Dense(3)(layer(6, stateful=True, unroll=unroll, name='recurrent')(x)))
@@ -433,6 +433,9 @@ def test_stateful_layers(layer, unroll):
         gradient = de.explain('grad*input', de.outputs[0], de.inputs[0], xs, ys=ys)
         lift = de.explain('deeplift', de.outputs[0], de.inputs[0], np.r_[xs, xs], ys=np.r_[ys, ys])
         de.explain('shapley_sampling', de.outputs[0], de.inputs[0], xs, ys=ys, samples=1, sampling_dims=[1])
+        model.export(str(tmp_path), verbose=False)
+        with DeepExplain.from_saved_model(tmp_path) as de2:
+            np.testing.assert_allclose(de2.explain('grad*input', de2.outputs[0], de2.inputs[0], xs, ys=ys), gradient, atol=1e-6)
     np.testing.assert_array_equal(state, [s.numpy() for s in states])
     np.testing.assert_allclose(model.predict(xs, verbose=0), outputs[0], atol=1e-6)
     assert np.abs(state[0] - states[0].numpy()).max() > .01                             # the model itself goes on to write
