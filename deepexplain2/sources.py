@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.framework import op_def_registry
+from tensorflow.python.framework.convert_to_constants import _FunctionConverterDataInEager, _replace_variables_by_constants
 
 from .errors import SourceError
 from .graph.flat import drop_custom_gradients
 
 TABLES = ('StringLookup', 'IntegerLookup', 'TextVectorization', 'Hashing', 'HashedCrossing')      # layers with a table or a hash inside
 VARIABLES = {'VarHandleOp', 'Variable', 'VariableV2', 'AutoReloadVariable', 'TemporaryVariable'}
+WRITES = re.compile('Assign|Resource(Scatter|Apply|SparseApply|StridedSliceAssign|CountUpTo)|Scatter(Nd)?(Add|Sub|Mul|Div|Min|Max|Update)$'
+                    '|Rng|Stateful(Standard|Truncated|Uniform|Random)')
+OWN_RESOURCES = ('TensorArray', 'Stack')        # made and used up within one run
 
 
 @dataclass
@@ -34,6 +39,14 @@ class Source:
     symbolic: dict[int, tuple[Any, tf.Tensor]] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
+class Node:
+    """A call of a layer in a functional model, with symbolic tensors."""
+    layer: Any
+    inputs: list[Any]
+    outputs: list[Any]
+
+
 def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> Source:
     """A Keras 3 or tf_keras model, or the path of a saved one; inference mode."""
     _need_eager('from_keras')
@@ -48,18 +61,19 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
     if input_signature is not None:
         raise SourceError('from_keras takes an input_signature for subclassed models only; this one knows its inputs')
     inputs, symbolic = _behind_lookups(functional, symbolic)
-    tensors = [t for t, _ in symbolic]
+    taken_in = {id(t) for t in inputs}
+    tensors = [t for t, _ in symbolic if id(t) not in taken_in]
     specs = [tf.TensorSpec(t.shape, _dtype(t), name=f'input_{k}') for k, t in enumerate(inputs)]
     call = _function_of(functional, inputs, tensors)
-    frozen = _freeze(tf.function(lambda *x: call(list(x))).get_concrete_function(*specs), 'from_keras')
-    graph, taken, given = _import(frozen)
+    graph, taken, given = _freeze(tf.function(lambda *x: call(list(x))).get_concrete_function(*specs), 'from_keras')
     source = Source(graph, taken, [])
     counterpart = {id(t): t_graph for t, t_graph in zip(tensors, given)}
     counterpart |= {id(t): t_graph for t, t_graph in zip(inputs, taken)}
     source.symbolic = {id(t): (t, counterpart[id(t)]) for t in [*tensors, *inputs]}
     source.layers = {layer: counterpart[id(t)] for t, layer in symbolic}
     source.outputs = [counterpart[id(t)] for t in functional.outputs]
-    input_names = list(getattr(functional, 'input_names', None) or []) if inputs == list(functional.inputs) else []
+    whole = [id(t) for t in inputs] == [id(t) for t in functional.inputs]       # tf_keras tensors do not compare with ==
+    input_names = list(getattr(functional, 'input_names', None) or []) if whole else []
     input_names = input_names or [t.name for t in inputs]
     output_names = list(getattr(functional, 'output_names', None) or [])
     source.names = dict(zip(output_names, source.outputs)) | dict(zip(input_names, taken))
@@ -148,36 +162,149 @@ def _from_subclassed(model: Any, input_signature: Sequence[tf.TensorSpec] | None
 
 def _from_concrete(concrete: Any, way: str) -> Source:
     names = sorted(concrete.structured_outputs) if isinstance(concrete.structured_outputs, dict) else []
-    graph, inputs, outputs = _import(_freeze(concrete, way))
+    graph, inputs, outputs = _freeze(concrete, way)
     return Source(graph, inputs, outputs, dict(zip(names, outputs)) | {t.op.name: t for t in inputs})
 
 
-def _freeze(concrete: Any, way: str) -> Any:
+def _freeze(concrete: Any, way: str) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor]]:
+    """(graph, inputs, outputs) of a function, with constants for variables: also those that it writes have, in every run, the value of now.
+
+    Outputs are the tensors of the model, not the copies that a function returns.
+    """
     strings = [t.name for t in concrete.inputs if t.dtype == tf.string]
     if strings:
         raise SourceError(f'the model takes strings ("{strings[0]}"), which have no attributions. Cut it behind its string layers and give '
                           f'{way} the part that takes numbers')
+    captured = {t.name for t in concrete.graph.internal_captures}
+    inputs = [t.name for t in concrete.inputs if t.name not in captured]
     try:
-        return convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+        data = _FunctionConverterDataInEager(func=concrete, lower_control_flow=False, aggressive_inlining=False)
+        outputs = _without_copies(data.graph_def, [t.name for t in concrete.outputs])
+        written = _drop_writes(data.graph_def, [*inputs, *outputs], way)
+        for name in data.tensor_data.keys() - {node.name for node in data.graph_def.node}:
+            del data.tensor_data[name]
+        _check_resources(data.graph_def, data.tensor_data, way)
+        states = [data.tensor_data[name].numpy for name in written & data.tensor_data.keys()]
+        rows = {state.shape[0] for state in states if state.ndim > 1}
+        if len(rows) == 1 and all(t.shape.rank and t.shape[0] in rows for t in concrete.outputs):
+            _fix_batch(data.graph_def, {_node_name(name) for name in inputs}, *rows)
+        graph = _graph_of(_replace_variables_by_constants(data)[0])
+    except SourceError:
+        raise
     except Exception as e:
-        hint = ' A model that writes its variables when called (a stateful layer) cannot be frozen: build it with stateful=False.' \
-            if 'Assign' in str(e) else ''
-        raise SourceError(f'{way} could not freeze the model.{hint} TensorFlow says: {str(e)[:500]}') from e
+        raise SourceError(f'{way} could not freeze the model. TensorFlow says: {str(e)[:500]}') from e
+    return graph, [graph.get_tensor_by_name(name) for name in inputs], [graph.get_tensor_by_name(name) for name in outputs]
 
 
-def _import(frozen: Any) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor]]:
-    """(graph, inputs, outputs); outputs are the tensors of the model, not the copies that a function returns."""
-    copies = {}                                         # what a function returns: Identity ops that only clutter the graph
-    for t in frozen.outputs:
-        if t.op.type == 'Identity' and not t.consumers():
-            copies[t.op.name] = t.op.inputs[0].name
-    graph_def = frozen.graph.as_graph_def()
-    kept = [n for n in graph_def.node if n.name not in copies]
+def _without_copies(graph_def: tf.compat.v1.GraphDef, outputs: Sequence[str]) -> list[str]:
+    """Names of the tensors behind the Identity ops that a function returns, which only clutter the graph."""
+    nodes = {node.name: node for node in graph_def.node}
+    taken = {_node_name(i) for node in graph_def.node for i in node.input}
+    result = []
+    for name in outputs:
+        node = nodes[_node_name(name)]
+        behind = node.input[0] if node.op == 'Identity' and node.name not in taken else name
+        result.append(behind if ':' in behind else f'{behind}:0')
+    return result
+
+
+def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], way: str) -> set[str]:
+    """Leave of a graph what the wanted tensors need, without waiting for the variables it writes; their names."""
+    nodes = {node.name: node for node in graph_def.node}
+    writing = _writing(graph_def)
+    written = set().union(*(_variables(name, nodes) for name in writing))
+    late = _late_reads(nodes, writing)
+    for node in graph_def.node:
+        kept = [i for i in node.input if not (i.startswith('^') and i[1:] in writing)]
+        del node.input[:]
+        node.input.extend(kept)
+    needed = _ancestors([_node_name(name) for name in wanted], nodes)
+    for name in sorted(needed & writing):
+        raise SourceError(f'{way} cannot freeze the model: its outputs depend on "{name}" ({nodes[name].op}), which writes variables. Only '
+                          'variables that are written outside of loops and conditionals can be kept as they are')
+    for name in sorted(needed & late.keys()):
+        raise SourceError(f'{way} cannot freeze the model: it writes a variable ("{late[name]}") and then reads it ("{name}"), so that there is '
+                          'no one value to keep')
+    remaining = [node for node in graph_def.node if node.name in needed]
     del graph_def.node[:]
-    graph_def.node.extend(kept)
-    graph = _graph_of(graph_def)
-    outputs = [graph.get_tensor_by_name(copies.get(t.op.name, t.name)) for t in frozen.outputs]
-    return graph, [graph.get_tensor_by_name(t.name) for t in frozen.inputs], outputs
+    graph_def.node.extend(remaining)
+    return written
+
+
+def _fix_batch(graph_def: tf.compat.v1.GraphDef, inputs: set[str], rows: int) -> None:
+    """Give inputs the batch of the state: Keras leaves it open in a SavedModel, where a single row would meet the states of all."""
+    for node in graph_def.node:
+        if node.name in inputs and node.attr['shape'].shape.dim and node.attr['shape'].shape.dim[0].size == -1:
+            node.attr['shape'].shape.dim[0].size = rows
+
+
+def _writing(graph_def: tf.compat.v1.GraphDef) -> set[str]:
+    """Names of the nodes that write variables, in the functions they call included."""
+    functions = {f.signature.name: f for f in graph_def.library.function}
+    known: dict[str, bool] = {}
+
+    def function_writes(name):
+        if name not in known:
+            known[name] = False                         # while it is being looked at: it may call itself
+            known[name] = name in functions and any(map(writes, functions[name].node_def))
+        return known[name]
+
+    def writes(node):
+        called = [f.name for a in node.attr.values() for f in ([a.func] if a.HasField('func') else a.list.func)]
+        return bool(WRITES.match(node.op)) or any(map(function_writes, called))
+    return {node.name for node in graph_def.node if writes(node)}
+
+
+def _late_reads(nodes: Mapping[str, Any], writing: set[str]) -> dict[str, str]:
+    """Nodes that take a variable after it was written -> what wrote it."""
+    writes = {name: _variables(name, nodes) for name in writing}
+    written = set().union(*writes.values())
+    late: dict[str, str] = {}
+    for name in nodes.keys() - writing if written else ():
+        read = _variables(name, nodes) & written
+        for write in sorted(_ancestors([name], nodes) & writing) if read else ():
+            if writes[write] & read:
+                late[name] = write
+    return late
+
+
+def _ancestors(names: Sequence[str], nodes: Mapping[str, Any]) -> set[str]:
+    """The named nodes and all they wait for."""
+    found, stack = set(names), list(names)
+    while stack:
+        fresh = {_node_name(i) for i in nodes[stack.pop()].input} - found
+        found |= fresh
+        stack += fresh
+    return found
+
+
+def _variables(name: str, nodes: Mapping[str, Any]) -> set[str]:
+    """The nodes that the inputs of a node are, without the Identity ops on the way: its variables among them."""
+    found = set()
+    for i in nodes[name].input:
+        behind = nodes[_node_name(i)]
+        while behind.op == 'Identity':
+            behind = nodes[_node_name(behind.input[0])]
+        if not i.startswith('^') and (behind.op in VARIABLES or behind.attr['dtype'].type == tf.resource.as_datatype_enum):
+            found.add(behind.name)
+    return found
+
+
+def _check_resources(graph_def: tf.compat.v1.GraphDef, values: Mapping[str, Any], way: str) -> None:
+    """Raise SourceError at tables and the like, which have no value that could stand in their place."""
+    nodes = {node.name: node for node in graph_def.node}
+    for node in graph_def.node:
+        made = any(o.type == tf.resource.as_datatype_enum for o in op_def_registry.get(node.op).output_arg)
+        given = node.op == 'Placeholder' and node.attr['dtype'].type == tf.resource.as_datatype_enum
+        if (made or given) and node.name not in values and not node.op.startswith(OWN_RESOURCES):
+            users = [n for n in nodes if node.name in _variables(n, nodes) and nodes[n].op != 'Identity']
+            used = f' by "{users[0]}" ({nodes[users[0]].op})' if users else ''
+            raise SourceError(f'{way} cannot freeze the model: "{node.name}", used{used}, is a table or another resource without a value. Cut the '
+                              f'model behind it and give {way} the part that takes numbers')
+
+
+def _node_name(tensor: str) -> str:
+    return tensor.lstrip('^').split(':')[0]
 
 
 def _graph_of(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
@@ -188,9 +315,11 @@ def _graph_of(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
     return graph
 
 
-def _nodes(model: Any) -> list[Any]:
+def _nodes(model: Any) -> list[Node]:
     """The calls of layers in a functional model, inputs first."""
-    return [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+    return [Node(n.operation, n.input_tensors, n.output_tensors) if hasattr(n, 'operation')         # Keras 3, else tf_keras
+            else Node(n.layer, [] if n.is_input else n.keras_inputs, tf.nest.flatten(n.outputs)) for n in nodes]
 
 
 def _symbolic_tensors(model: Any) -> list[tuple[Any, str]]:
@@ -198,12 +327,7 @@ def _symbolic_tensors(model: Any) -> list[tuple[Any, str]]:
     if not getattr(model, 'inputs', None) or not getattr(model, 'outputs', None):
         return []
     wanted = {id(t) for t in model.outputs} | {id(t) for t in model.inputs}
-    result = []
-    for node in _nodes(model):
-        if hasattr(node, 'operation'):                  # Keras 3
-            result += [(t, node.operation.name) for t in node.output_tensors]
-        else:                                           # tf_keras
-            result += [(t, node.layer.name) for t in tf.nest.flatten(node.outputs)]
+    result = [(t, node.layer.name) for node in _nodes(model) for t in node.outputs]
     return result if wanted <= {id(t) for t, _ in result} | {id(t) for t in model.inputs} else []
 
 
@@ -211,31 +335,31 @@ def _behind_lookups(model: Any, symbolic: list[tuple[Any, str]]) -> tuple[list[A
     """(inputs, tensors) of the part of a functional model that takes numbers, without string and lookup layers, whose tables cannot be
     frozen; the whole model where it has none."""
     nodes = _nodes(model)
-    if not all(hasattr(node, 'operation') for node in nodes):           # tf_keras
-        return list(model.inputs), symbolic
-    tables = [node for node in nodes if type(node.operation).__name__ in TABLES]
+    tables = [node for node in nodes if type(node.layer).__name__ in TABLES]
     if not tables and not any(_dtype(t) == tf.string for t in model.inputs):
         return list(model.inputs), symbolic
-    behind = {id(t) for t in model.inputs if _dtype(t) != tf.string}
-    inputs = [t for t in model.inputs if id(t) in behind]
+    used = {id(t) for node in nodes if node not in tables for t in node.inputs} | {id(t) for t in model.outputs}
+    given = [*model.inputs, *(t for node in tables for t in node.outputs)]
+    inputs = [t for t in given if id(t) in used and _dtype(t) != tf.string]
+    behind = {id(t) for t in inputs}
     for node in nodes:
-        if node in tables:
-            inputs += [t for t in node.output_tensors if _dtype(t) != tf.string]
-            behind |= {id(t) for t in node.output_tensors if _dtype(t) != tf.string}
-        elif node.input_tensors and all(id(t) in behind for t in node.input_tensors):
-            behind |= {id(t) for t in node.output_tensors}
+        if node not in tables and node.inputs and all(id(t) in behind for t in node.inputs):
+            behind |= {id(t) for t in node.outputs}
     if not all(id(t) in behind for t in model.outputs):
         raise SourceError(f'an output of "{model.name}" depends on strings other than through string and lookup layers ({", ".join(TABLES)}). '
                           'Give from_keras the part of the model that takes numbers')
-    used = {id(t) for node in nodes if node not in tables for t in node.input_tensors}
-    return [t for t in inputs if id(t) in used], [(t, layer) for t, layer in symbolic if id(t) in behind]
+    return inputs, [(t, layer) for t, layer in symbolic if id(t) in behind]
 
 
 def _function_of(model: Any, inputs: list[Any], tensors: list[Any]) -> Callable:
     """A callable from the inputs to all these tensors, in inference mode."""
     if any(c.__module__.startswith('tf_keras') for c in type(model).__mro__):
         import tf_keras
+        layers = [layer for layer in model._flatten_layers() if hasattr(layer, '_inbound_nodes')]
+        nodes = [(layer, list(layer._inbound_nodes), list(layer._outbound_nodes)) for layer in layers]
         whole = tf_keras.Model(inputs, tensors, name=model.name)
+        for layer, inbound, outbound in nodes:          # a model of hidden tensors adds nodes, after which layer.output is ambiguous
+            layer._inbound_nodes[:], layer._outbound_nodes[:] = inbound, outbound
         return lambda x: whole(x, training=False)
     import keras
     return keras.Function(inputs, tensors, name='deepexplain2')

@@ -1,5 +1,6 @@
 """Models of every kind through their way in: the graph computes what the model computes, and is explained as by hand."""
 
+import contextlib
 import gc
 import os
 import subprocess
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import twins
 from keras import layers as L
 from networks import v1
 
@@ -58,18 +60,54 @@ MODELS = {
 }
 
 
-@pytest.fixture(params=MODELS)
-def model(request):
+LOOPS = {'lstm', 'gru', 'bidirectional', 'embedding_lstm'}
+TOKENS = {
+    'embedding_conv': lambda: on_tokens(L.Conv1D(4, 2, activation='relu'), L.GlobalMaxPooling1D()),
+    'embedding_lstm': lambda: on_tokens(L.LSTM(4)),
+}
+
+
+def on_tokens(*layers):
+    return keras.Sequential([keras.Input((6,), dtype='int32'), L.Embedding(20, 5), *layers, L.Dense(3, name='logits')])
+
+
+def made(kind):
+    """The model, with batch statistics and biases that matter."""
     keras.utils.set_random_seed(1)
-    model = MODELS[request.param]()
-    for w in model.weights:                     # batch statistics and biases that matter
+    model = (MODELS | TOKENS)[kind]()
+    for w in model.weights:
         w.assign(w + .1 * np.abs(RNG.normal(size=w.shape)))
     return model
 
 
+@pytest.fixture(params=MODELS)
+def model(request):
+    return made(request.param)
+
+
 def inputs(model, n=4):
-    xs = [RNG.normal(size=(n, *t.shape[1:])).astype('f') for t in model.inputs]
+    xs = [RNG.integers(0, 20, (n, *t.shape[1:])) if t.dtype == 'int32' else RNG.normal(size=(n, *t.shape[1:])).astype(t.dtype) for t in model.inputs]
     return xs if len(xs) > 1 else xs[0]
+
+
+def explained(de, X, xs, only=()):
+    """All methods that take these inputs, with a baseline of their own where they have one: method -> a list of arrays."""
+    many, baseline = isinstance(xs, list), [x[-1] for x in xs] if isinstance(xs, list) else int(xs[0, 0]) if xs.dtype.kind == 'i' else xs[-1]
+    options = {'saliency': {}, 'grad*input': {}, 'elrp': {}, 'deeplift': {}, 'intgrad': {'steps': 3}}
+    options |= {} if many else {'occlusion': {}, 'shapley_sampling': {'samples': 1}}
+    assert many or sorted(options) == sorted(methods())
+    found = {}
+    for method in only or options:
+        more = options[method] | {} if method in ('saliency', 'grad*input', 'elrp') else {'baseline': baseline}
+        a = de.explain(method, de.outputs[0], X, xs, ys=np.arange(len(xs[0] if many else xs)) % 3, **more)
+        found[method] = a if many else [a]
+    return found
+
+
+def assert_same(found, expected, tolerance, way):
+    for method in found:
+        for a, b in zip(found[method], expected[method]):
+            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max(), err_msg=f'{way} {method}')
 
 
 def tape(model, xs, units):
@@ -115,7 +153,7 @@ def test_keras(model):
 
 
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
-@pytest.mark.parametrize('layer', [L.LSTM, L.GRU, L.SimpleRNN, L.Bidirectional])
+@pytest.mark.parametrize('layer', [L.LSTM, L.GRU, L.SimpleRNN])
 @pytest.mark.parametrize('method', RULES)
 def test_loops_are_as_unrolled_layers(layer, method):
     """The rules inside a loop give what they give on the same layer without one."""
@@ -205,6 +243,32 @@ def test_string_layers():
         np.testing.assert_allclose(b, numbers / 2 * w, rtol=1e-4)       # Normalization is part of what is explained
 
 
+def test_integers_that_are_looked_up():
+    given = keras.Input((3,), dtype='int64')
+    layer = L.IntegerLookup(vocabulary=[10, 20, 30])
+    model = keras.Model(given, L.Dense(2)(L.Flatten()(L.Embedding(6, 2)(layer(given)))))
+    tokens = layer(np.array([[10, 30, 7]])).numpy()
+    with DeepExplain.from_keras(model) as de:
+        assert len(de.inputs) == 1 and de.inputs[0].dtype == tf.int64
+        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: tokens}), model(np.array([[10, 30, 7]])), rtol=1e-5)
+
+
+def test_text_vectorization():
+    text = keras.Input((1,), dtype='string')
+    layer = L.TextVectorization(output_sequence_length=4, vocabulary=['good', 'bad', 'film'], name='words')
+    ids = layer(text)
+    model = keras.Model(text, L.Dense(2, name='logits')(L.GlobalAveragePooling1D()(L.Embedding(5, 4)(ids))))
+    xs = tf.constant([['A good film'], ['bad, bad!']])
+    tokens = layer(xs).numpy()
+    with DeepExplain.from_keras(model) as de:
+        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: tokens}), model(xs), rtol=1e-5)
+        for T, X in ('logits', ids), (model.output, 'words'):
+            a = de.explain('deeplift', T, X, tokens, ys=np.array([0, 1]), baseline=0, sum_embedding=True)
+            f, f0 = (de.session.run(de.outputs[0], {de.inputs[0]: t}) for t in (tokens, 0 * tokens))
+            np.testing.assert_allclose(a.sum(1), (f - f0)[range(2), [0, 1]], atol=1e-6)
+            assert np.all((a != 0) == (tokens != 0))
+
+
 def test_fixed_batch_open_sizes_and_products():
     """A batch of 3 written into the model; images of any size; Multiply layers; a stack of recurrent layers."""
     x = keras.Input(batch_shape=(3, 5, 4))
@@ -231,29 +295,59 @@ def test_fixed_batch_open_sizes_and_products():
                 np.testing.assert_allclose(total[:len(f)], f - f0, atol=1e-4)
 
 
+@contextlib.contextmanager
+def float64():
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx('float64')
+    keras.config.set_dtype_policy('float64')
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+def by_hand(kind, model, xs):
+    """What all methods say on the same network made of raw ops in a TF1 graph."""
+    feeds, weights, expected = xs if isinstance(xs, list) else [xs], model.get_weights(), model.predict(xs, verbose=0)
+    with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session, DeepExplain(session) as de:
+        X = [v1.placeholder(t.dtype, (None, *t.shape[1:])) for t in model.inputs]
+        T = getattr(twins, kind)(*X, *weights)
+        assert de.outputs[0] is T and T.dtype == tf.float64 and not any(op.type == 'While' for op in graph.get_operations())
+        np.testing.assert_allclose(session.run(T, dict(zip(X, feeds))), expected, rtol=1e-12, atol=1e-12)
+        return explained(de, X if len(X) > 1 else X[0], xs)
+
+
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
-@pytest.mark.parametrize('kind', ['mlp', 'residual', 'lstm', 'two_inputs'])
-def test_other_ways_in_give_the_same(kind, tmp_path):
-    """The same model as SavedModel, function and frozen graph."""
-    model = MODELS[kind]()
-    xs = inputs(model)
-    many = isinstance(xs, list)
-    model.export(str(tmp_path / 'exported'), verbose=False)
-    specs = [tf.TensorSpec(t.shape, tf.float32, name=f'argument_{k}') for k, t in enumerate(model.inputs)]
-    found = {}
-    with DeepExplain.from_keras(model) as de:
-        tf.io.write_graph(de.graph, str(tmp_path), 'frozen.pb', as_text=False)
-    ways = {'keras': lambda: DeepExplain.from_keras(model), 'saved model': lambda: DeepExplain.from_saved_model(tmp_path / 'exported'),
-            'frozen': lambda: DeepExplain.from_graph_def(tmp_path / 'frozen.pb'),
-            'function': lambda: DeepExplain.from_function(lambda *x: model(list(x) if many else x[0], training=False), specs)}
-    for way, context in ways.items():
-        with context() as de:
-            X = sorted(de.inputs, key=lambda t: t.shape[-1]) if many else de.inputs[0]      # 4 and 6 features
-            found[way] = {m: de.explain(m, de.outputs[0], X, xs, ys=np.array([0, 1, 2, 0])) for m in ('intgrad', 'elrp', 'deeplift')}
-    for way in ways:
-        for method, expected in found['keras'].items():
-            for a, b in zip(*((r if many else [r]) for r in (found[way][method], expected))):
-                np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max(), err_msg=f'{way} {method}')
+@pytest.mark.parametrize('kind', [*MODELS, *TOKENS])
+def test_all_ways_in_give_the_same(kind, tmp_path):
+    """A model live, as SavedModel, frozen graph, function and in a session: every method says what it says on the network built by hand."""
+    with float64():
+        model = made(kind)
+        xs = inputs(model, 2)
+        many = isinstance(xs, list)
+        model.export(str(tmp_path / 'exported'), verbose=False)
+        specs = [tf.TensorSpec(t.shape, t.dtype, name=f'argument_{k}') for k, t in enumerate(model.inputs)]
+        with DeepExplain.from_keras(model) as de:
+            tf.io.write_graph(de.graph, str(tmp_path), 'frozen.pb', as_text=False)
+            graph_def, graph = de.graph.as_graph_def(), tf.Graph()
+            assert any(node.op == 'While' for node in graph_def.node) == (kind in LOOPS)
+            expected = explained(de, list(de.inputs) if many else de.inputs[0], xs)
+        with graph.as_default():
+            tf.graph_util.import_graph_def(graph_def, name='')
+        # float64, sums in another order
+        assert_same(by_hand(kind, model, xs) if hasattr(twins, kind) else expected, expected, 1e-10, 'by hand')
+        ways = {'saved model': lambda: DeepExplain.from_saved_model(tmp_path / 'exported'),
+                'frozen': lambda: DeepExplain.from_graph_def(tmp_path / 'frozen.pb'),
+                'function': lambda: DeepExplain.from_function(lambda *x: model(list(x) if many else x[0], training=False), specs),
+                'session': lambda: DeepExplain(v1.Session(graph=graph))}
+        for way, context in ways.items():
+            with context() as de:
+                X = sorted(de.inputs, key=lambda t: t.shape[-1]) if many else de.inputs[0]      # 4 and 6 features
+                # loops take long to compile: a frozen graph is that of the session, and two loops are twice one
+                slow = (way == 'frozen' and kind in LOOPS) or (way in ('function', 'session') and kind == 'bidirectional')
+                assert_same(explained(de, X, xs, ['elrp'] if slow else ()), expected, 1e-10, way)
+            de.session.close()
 
 
 def test_subclassed():
@@ -324,10 +418,75 @@ def test_function_and_graph_def(tmp_path):
         np.testing.assert_allclose(a.sum(1), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_stateful_layers_are_refused():
+@pytest.mark.parametrize('layer, unroll', [(L.LSTM, False), (L.LSTM, True), (L.GRU, False)])
+def test_stateful_layers(layer, unroll, tmp_path):
+    """Every run starts from the state of the time of from_keras; the state of the model is not touched."""
     x = keras.Input(batch_shape=(3, 5, 4))
-    with pytest.raises(errors.SourceError, match=r'stateful=False'):
-        DeepExplain.from_keras(keras.Model(x, L.GRU(4, stateful=True)(x)))
+    model = keras.Model(x, L.Dense(3)(layer(6, stateful=True, unroll=unroll, name='recurrent')(x)))
+    xs, ys, states = inputs(model, 3), np.array([0, 2, 1]), model.get_layer('recurrent').states
+    model.predict(inputs(model, 3), verbose=0)
+    state = [s.numpy() for s in states]
+    assert np.abs(state).max() > .1
+    with DeepExplain.from_keras(model) as de, warnings.catch_warnings():
+        warnings.simplefilter('ignore', errors.NonlinearOpWarning)
+        outputs = [de.session.run(de.outputs[0], {de.inputs[0]: v}) for v in (xs, xs, 0 * xs)]
+        gradient = de.explain('grad*input', de.outputs[0], de.inputs[0], xs, ys=ys)
+        lift = de.explain('deeplift', de.outputs[0], de.inputs[0], np.r_[xs, xs], ys=np.r_[ys, ys])
+        de.explain('shapley_sampling', de.outputs[0], de.inputs[0], xs, ys=ys, samples=1, sampling_dims=[1])
+        model.export(str(tmp_path), verbose=False)
+        with DeepExplain.from_saved_model(tmp_path) as de2:
+            np.testing.assert_allclose(de2.explain('grad*input', de2.outputs[0], de2.inputs[0], xs, ys=ys), gradient, atol=1e-6)
+    np.testing.assert_array_equal(state, [s.numpy() for s in states])
+    np.testing.assert_allclose(model.predict(xs, verbose=0), outputs[0], atol=1e-6)
+    assert np.abs(state[0] - states[0].numpy()).max() > .01                             # the model itself goes on to write
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    np.testing.assert_allclose(lift.sum((1, 2)), np.tile((outputs[0] - outputs[2])[range(3), ys], 2), atol=1e-5)
+    for s, value in zip(states, state):
+        s.assign(value)
+    np.testing.assert_allclose(gradient, tape(model, xs, ys)[0] * xs, atol=1e-6)
+
+
+def test_functions_that_write_variables():
+    """Assignments after all reads are left out; those that the output hangs on, and tables, are refused."""
+    count, spec = tf.Variable(2.), [tf.TensorSpec((None, 3), tf.float32)]
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1, 2], [3., 4.]), 0.)
+    generator = tf.random.Generator.from_seed(1)
+
+    @tf.function
+    def read_and_write(x):
+        y = x * count
+        count.assign_add(1.)
+        return y
+
+    @tf.function
+    def write_in_branch(x):
+        y = x * count
+        if tf.reduce_sum(x) > 0:
+            count.assign(7.)
+        return y
+
+    def write_and_read(x):
+        count.assign_add(1.)
+        return x * count
+
+    @tf.function
+    def loop(x):
+        for _ in tf.range(3):
+            x *= count
+            count.assign_add(1.)
+        return x
+    for fn in read_and_write, write_in_branch, lambda x: read_and_write(x):
+        with DeepExplain.from_function(fn, spec) as de:
+            for _ in range(2):
+                np.testing.assert_array_equal(de.explain('elrp', de.outputs[0], de.inputs[0], np.ones((2, 3))), np.full((2, 3), 2))
+    for message, fn in {r'writes a variable \("AssignAddVariableOp"\) and then reads it \("mul/ReadVariableOp"\)': write_and_read,
+                        'writes a variable': lambda x: read_and_write(read_and_write(x)),
+                        r'depend on "while" \(While\), which writes variables': loop,
+                        r'\(RngReadAndSkip\), which writes': lambda x: x + generator.normal((3,)),
+                        r'\(LookupTableFindV2\), is a table': lambda x: x * table.lookup(tf.cast(x, tf.int32))}.items():
+        with pytest.raises(errors.SourceError, match=message):
+            DeepExplain.from_function(fn, spec)
+    assert count.numpy() == 2
 
 
 def test_bad_sources(tmp_path):
@@ -441,6 +600,24 @@ LEGACY = '''
     with DeepExplain.from_keras(model) as de:
         np.testing.assert_allclose(de.explain('deeplift', model.get_layer('logits').output, model.input, xs), a, atol=1e-5)
         assert 'recurrent' in str(de.describe())
+    for layer, text in [(K.layers.StringLookup(vocabulary=['good', 'bad', 'film'], name='words'), [['good', 'film', 'x'], ['bad', 'film', 'film']]),
+                        (K.layers.TextVectorization(output_sequence_length=3, vocabulary=['good', 'bad', 'film'], name='words'),
+                         [['a good film'], ['bad bad']])]:
+        words, number = K.Input((len(text[0]),), dtype='string'), K.Input((2,), name='number')
+        ids = layer(words)
+        h = K.layers.Concatenate()([K.layers.Flatten()(K.layers.Embedding(5, 4)(ids)), K.layers.Rescaling(.5)(number)])
+        model = K.Model([words, number], K.layers.Dense(2, name='head')(h))
+        tokens, numbers = layer(tf.constant(text)).numpy(), np.ones((2, 2), 'f')
+        with DeepExplain.from_keras(model) as de:
+            number_in, ids_in = de.inputs
+            y = de.session.run(de.outputs[0], {ids_in: tokens, number_in: numbers})
+            np.testing.assert_allclose(y, model([tf.constant(text), numbers]), rtol=1e-5)
+            y0 = de.session.run(de.tensor('head'), {ids_in: 0 * tokens, number_in: numbers})
+            a = de.explain('deeplift', 'head', ids, tokens, sum_embedding=True, baseline=0, feed_dict={number_in: numbers})
+            np.testing.assert_allclose(a.sum(1), (y - y0).sum(1), atol=1e-5)
+            b = de.explain('grad*input', 'head', number, numbers, feed_dict={ids_in: tokens})
+            assert layer.output is ids and model.layers[-1].output is model.output      # the model is as before
+            np.testing.assert_allclose(b[0], model.layers[-1].get_weights()[0].sum(1)[-2:] / 2, rtol=1e-4)
     if os.environ.get('TF_USE_LEGACY_KERAS'):           # the session of Keras in TF1 style
         tf.compat.v1.disable_eager_execution()
         x = tf.compat.v1.keras.layers.Input((6,))
