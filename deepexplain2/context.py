@@ -14,12 +14,10 @@ import tensorflow as tf
 from . import checks
 from .errors import ContextError, TargetWarning, TensorError
 from .explainer import Explainer
-from .graph.clone import override_inside
 from .graph.lookups import lookups
 from .graph.path import before_squashing, explainable, split_weights
 from .model import Model, graph_lock
 from .registry import create
-from .rules.epsilon import ACTIVATIONS
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
 
@@ -93,8 +91,6 @@ class DeepExplain:
         stack = ExitStack()
         if self._source is None:            # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
             stack.enter_context(self.graph.as_default())
-            if not tf.compat.v1.control_flow_v2_enabled():      # loops of TF1, to be given rules, must be marked when they are built
-                stack.enter_context(self.graph.gradient_override_map(override_inside(ACTIVATIONS)))
         self._entered.append(stack)
         return self
 

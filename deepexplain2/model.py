@@ -24,9 +24,9 @@ from .errors import (
 )
 from .graph import clone
 from .graph.clone import Rule
-from .graph.linear import WINNER_TAKES_ALL, is_linear
+from .graph.linear import WINNER_TAKES_ALL
 from .graph.pair import CONTAINERS
-from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
+from .graph.path import FUNCTION_CALLS, Path, is_custom_gradient, learning_phases, placeholders
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
 
@@ -181,23 +181,18 @@ class Model:
             raise ContextError('the graph is finalized, and this method adds ops to it once. Call get_explainer before '
                                'graph.finalize(); explainer.run adds none')
         plain = []
-        if rules is not PLAIN and any(op.type in V1_CONTROL_FLOW for op in self.path.ops):
-            if reference:
-                loop = next(op for op in self.path.ops if op.type in V1_CONTROL_FLOW)
-                raise RuleError(f'op {self.path.name(loop)} between X and T is TF1 control flow: the reference of "{name}" cannot follow it. Build '
-                                'the model with tf.compat.v1.enable_control_flow_v2(), or use intgrad or elrp')
-            self.path.check_differentiable()
-            plain = [self.path.name(op) for op in self.path.ops if op.type not in rules.keys() | WINNER_TAKES_ALL | V1_CONTROL_FLOW
-                     and not is_linear(op, self.path)]
-            self._warn(plain, name)
-            c = clone.in_place(self.path, rules, name)
-            question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
-        elif rules is PLAIN and self._must_stay():
-            self._check_in_place()
-            c = clone.in_place(self.path, rules, name)
+        refusal = copy = None
+        try:
+            copy = None if rules is PLAIN and self._must_stay() else clone.Copy(self.path, rules, reference)
+        except RuleError as e:                          # control flow of TF1 that cannot be put into functions
+            if rules is not PLAIN:
+                raise
+            refusal = e
+        if copy is None:
+            self._check_in_place(refusal)
+            c = clone.in_place(self.path, name)
             question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
         else:
-            copy = clone.Copy(self.path, rules, reference)
             copy.path.check_differentiable()
             if rules is not PLAIN:
                 plain = copy.nonlinear(rules.keys() | WINNER_TAKES_ALL)
@@ -208,16 +203,19 @@ class Model:
         return question
 
     def _must_stay(self) -> bool:
-        """Whether the gradient holds tensors of the user's graph, or loops of TF1, that a copy would lose."""
-        return any(is_custom_gradient(op) or op.type in V1_CONTROL_FLOW for op in self.path.ops)
+        """Whether the gradient holds tensors of the user's graph, which a copy would lose."""
+        return any(is_custom_gradient(op) for op in self.path.ops)
 
-    def _check_in_place(self) -> None:
-        """Raise PathError where the plain gradient cannot be built in the user's graph, or would harm it."""
+    def _check_in_place(self, refusal: RuleError | None) -> None:
+        """Raise PathError where the plain gradient cannot be built in the user's graph, or would harm it. refusal: why it has to be."""
         self.path.check_differentiable()
         for op in self.path.ops:
             if op.type in FUNCTION_CALLS or op.type in CONTAINERS:
-                raise PathError(f'between X and T there are both "{op.name}" ({op.type}) and a tf.custom_gradient function: TensorFlow '
+                raise PathError(f'between X and T there are both {self.path.name(op)} and {refusal or "a tf.custom_gradient function"}: TensorFlow '
                                 'cannot differentiate them here without changing the graph. Use a perturbation method')
+            if op.type in ('Enter', 'Switch') and op._get_control_flow_context() is None:       # imported, which loses what gradients need
+                raise PathError(f'{refusal or f"op {self.path.name(op)} between X and T is TF1 control flow without its context"}. TensorFlow '
+                                'has no gradient for it. Use a perturbation method')
         for x in self.inputs:
             if any(s.op is x.op and s is not x for s in [*self.path.sources, *self.inputs]):
                 raise PathError(f'X "{x.name}" is one of several outputs of its op that T depends on. Put tf.identity behind it when '
