@@ -186,13 +186,19 @@ class Model:
         if self.target.graph.finalized:
             raise ContextError('the graph is finalized, and this method adds ops to it once. Call get_explainer before '
                                'graph.finalize(); explainer.run adds none')
-        if book is PLAIN and self._must_stay():
-            self._check_in_place()
-            treatments = []
+        treatments = []
+        refusal = copy = None
+        try:
+            copy = None if book is PLAIN and self._must_stay() else clone.Copy(self.path, book)
+        except RuleError as e:                          # control flow of TF1 that cannot be put into functions
+            if book is not PLAIN:
+                raise
+            refusal = e
+        if copy is None:
+            self._check_in_place(refusal)
             c = clone.in_place(self.path, name)
             question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
         else:
-            copy = clone.Copy(self.path, book)
             copy.path.check_differentiable()
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
@@ -240,16 +246,19 @@ class Model:
         return [replace(t, layer=layer_of(t.label)) for t in treatments]
 
     def _must_stay(self) -> bool:
-        """Whether the gradient holds tensors of the user's graph, or loops of TF1, that a copy would lose."""
-        return any(is_custom_gradient(op) or op.type in V1_CONTROL_FLOW for op in self.path.ops)
+        """Whether the gradient holds tensors of the user's graph, which a copy would lose."""
+        return any(is_custom_gradient(op) for op in self.path.ops)
 
-    def _check_in_place(self) -> None:
-        """Raise PathError where the plain gradient cannot be built in the user's graph, or would harm it."""
+    def _check_in_place(self, refusal: RuleError | None) -> None:
+        """Raise PathError where the plain gradient cannot be built in the user's graph, or would harm it. refusal: why it has to be."""
         self.path.check_differentiable()
         for op in self.path.ops:
             if op.type in FUNCTION_CALLS or op.type in CONTAINERS:
-                raise PathError(f'between X and T there are both "{op.name}" ({op.type}) and a tf.custom_gradient function: TensorFlow '
+                raise PathError(f'between X and T there are both {self.path.name(op)} and {refusal or "a tf.custom_gradient function"}: TensorFlow '
                                 'cannot differentiate them here without changing the graph. Use a perturbation method')
+            if op.type in ('Enter', 'Switch') and op._get_control_flow_context() is None:       # imported, which loses what gradients need
+                raise PathError(f'{refusal or f"op {self.path.name(op)} between X and T is TF1 control flow without its context"}. TensorFlow '
+                                'has no gradient for it. Use a perturbation method')
         for x in self.inputs:
             if any(s.op is x.op and s is not x for s in [*self.path.sources, *self.inputs]):
                 raise PathError(f'X "{x.name}" is one of several outputs of its op that T depends on. Put tf.identity behind it when '

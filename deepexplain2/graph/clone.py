@@ -9,7 +9,6 @@ the partner of its op by name. No rule has to know where the batch axis is, and 
 from __future__ import annotations
 
 import contextvars
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,13 +21,12 @@ from .decisions import CHOICE, MARK, kind, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import INSIDE, NEVER_A_GRADIENT, RULED, Path, constant_value, own_gradient, static_value
+from .path import NEVER_A_GRADIENT, RULED, Path, own_gradient, stand_in
 from .rulebook import BROKEN, Rulebook
 from .stops import harmless, open_stops
 
 # TensorFlow's gradient registry is for the whole process and forgets nothing: one name, registered once, and the rules of the
 # graph that is being built reach it through a context variable.
-BUILT_INSIDE = f'{INSIDE}{uuid.uuid4().hex}'
 _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rulebook')
 
 
@@ -41,21 +39,12 @@ def _apply_rule(op, *rs):
     return _rulebook.get()(op, *rs)
 
 
-@tf.RegisterGradient(BUILT_INSIDE)
-def _apply_rule_if_any(op, r):
-    """For ops that were built inside a context in TF1 style: the rule while relevance is being built, else the op's own gradient."""
-    rule = _rulebook.get(None)
-    if rule is not None:
-        return rule(op, r)
-    return own_gradient(op)(op, r)
-
-
 def in_place(path: Path, name: str) -> Clone:
     """The plain gradient built in the user's graph, for what a copy cannot hold: the Python gradients of tf.custom_gradient."""
     graph = path.target.graph
     with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'deepexplain2/{name}'):
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], path.target.dtype), None, 'weights')
-        rs = _differentiate(path, weights, lambda op, r: own_gradient(op)(op, r))
+        rs = _differentiate(path, weights)
         return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
 
 
@@ -96,7 +85,7 @@ class Copy:
     def __init__(self, path: Path, book: Rulebook):
         self._original, self._book = path, book
         reference = book.reference
-        nodes, target = flatten(path)
+        nodes, target, self._sources = flatten(path)
         self._nodes = nodes
         drop_custom_gradients(nodes)
         if reference:
@@ -107,7 +96,7 @@ class Copy:
                 node.attr['_gradient_op_type'].s = RULED.encode()
         self._graph = tf.Graph()
         with self._graph.as_default():
-            self._outside = {t.name: _stand_in(t, f'source_{k}') for k, t in enumerate(path.sources)}
+            self._outside = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
             self._xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
             self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
                         for k, x in enumerate(path.inputs)} if reference else {}
@@ -169,7 +158,7 @@ class Copy:
         if not all(x.shape.rank for x in xs):
             return False
         with tf.Graph().as_default() as one:                # the path for one row, to see what TensorFlow infers of its shapes
-            given = {t.name: _stand_in(t, f'source_{k}') for k, t in enumerate(self._original.sources)}
+            given = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
             given |= {x.name: tf.compat.v1.placeholder(x.dtype, [1, *x.shape.as_list()[1:]]) for x in xs}
             try:
                 _import(single(self._nodes, self._xs), given)
@@ -188,11 +177,15 @@ class Copy:
         with self._graph.as_default():
             target = self.path.target
             weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
-            rs = _differentiate(self.path, weights, self._apply)
+            token = _rulebook.set(self._apply)
+            try:
+                rs = _differentiate(self.path, weights)
+            finally:
+                _rulebook.reset(token)
             outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
             outputs.append(tf.shape(target, tf.int64, name='target_shape'))
             wanted = [*self._bs.values(), weights, *outputs]
-            mapped = {s.name: t for s, t in zip(self._outside.values(), self._original.sources) if s.op.type != 'Const'}
+            mapped = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
             mapped |= {self._xs[x.name].name: x for x in self._original.inputs}
             graph_def = _prune(self._graph.as_graph_def(), wanted, {n.split(':')[0] for n in mapped})
         used = {i.split(':')[0] for n in graph_def.node for i in n.input}
@@ -237,15 +230,13 @@ def _loses(op: tf.Operation, part: Path | Body, decisions: bool) -> bool:
     return op.type in NEVER_A_GRADIENT | {'StopGradient'} and bool(part.varying_inputs(op))
 
 
-def _differentiate(path: Path, weights: tf.Tensor, apply: Callable[..., tf.Tensor]) -> list[tf.Tensor]:
-    """The gradient of T, weighted, by X in the default graph; `apply(op, r)` is asked at ops that carry a mark for rules."""
+def _differentiate(path: Path, weights: tf.Tensor) -> list[tf.Tensor]:
+    """The gradient of T, weighted, by X in the default graph."""
     target, xs = path.target, path.inputs
-    weighted = tf.ensure_shape(tf.broadcast_to(weights, tf.shape(target)), target.shape)     # fails where they do not fit
-    token = _rulebook.set(apply)
-    try:
-        rs = tf.gradients(target, xs, grad_ys=weighted, stop_gradients=xs)
-    finally:
-        _rulebook.reset(token)
+    weighted = tf.broadcast_to(weights, tf.shape(target))
+    if target.shape.rank is not None:
+        weighted = tf.ensure_shape(weighted, target.shape)          # fails where they do not fit
+    rs = tf.gradients(target, xs, grad_ys=weighted, stop_gradients=xs)
     if any(r is None for r in rs):
         raise PathError(f'TensorFlow finds no gradient of T {path.name(target)} by X '
                         + ', '.join(path.name(x) for x, r in zip(xs, rs) if r is None))
@@ -263,27 +254,6 @@ def _share_random(graph_def: tf.compat.v1.GraphDef) -> None:
     random = {n.name for n in graph_def.node if n.name.startswith(REFERENCE) and n.op.startswith(_RANDOM)}
     for node in graph_def.node:
         node.input[:] = [ACTUAL + i.removeprefix(REFERENCE) if i.split(':')[0] in random else i for i in node.input]
-
-
-def _stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
-    """What a tensor from outside the path is in the copy's own graph: a small constant itself, anything else a placeholder.
-
-    Constants matter to the gradient functions: axes and shapes decide which ops they build.
-    """
-    if tensor.shape.is_fully_defined() and tensor.shape.num_elements() <= 64:
-        value = None
-        if tensor.op.type == 'Const':
-            value = constant_value(tensor)
-        elif tensor.dtype.is_integer or tensor.dtype.is_bool:
-            value = static_value(tensor)
-        if value is not None:
-            return tf.constant(value, tensor.dtype, tensor.shape, name)
-    if tensor.dtype == tf.resource and tensor.op.type == 'VarHandleOp':     # with its handle: the type and shape of the variable
-        graph_def = tf.compat.v1.GraphDef(node=[tensor.op.node_def])
-        graph_def.node[0].name = name
-        graph_def.node[0].attr.pop('_class', None)
-        return tf.graph_util.import_graph_def(graph_def, name='', return_elements=[f'{name}:0'])[0]
-    return tf.compat.v1.placeholder(tensor.dtype.base_dtype, tensor.shape, name)
 
 
 def _is_random(op: tf.Operation) -> bool:

@@ -8,19 +8,22 @@ from collections.abc import Mapping
 import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
-from .path import FUNCTION_CALLS, INSIDE, Path
+from .functional import Functional, functional, has_loops
+from .path import FUNCTION_CALLS, Path
 
 
-def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str]:
-    """(nodes, T): the path as a GraphDef without calls of functions, and the name of T in it.
+def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
+    """(nodes, T, sources): the path as a GraphDef without calls of functions and control flow of TF1, the name of T in it, and the
+    tensors of the user's graph that it takes beside X.
 
-    Inputs are names of tensors, those of the path's sources and of X included. Loops and conditionals keep their functions, in the
+    Inputs are names of tensors, those of the sources and of X included. Loops and conditionals keep their functions, in the
     library. Colocation and control dependencies, which may point outside the path, are left out.
     """
+    taken = functional(path) if has_loops(path) else Functional(path.target.graph, path.ops, path.target, {}, path.sources)
     graph_def = tf.compat.v1.GraphDef()
     functions = {}
-    if any(_calls(op.node_def) for op in path.ops):
-        graph_def.library.CopyFrom(path.target.graph.as_graph_def().library)
+    if any(_calls(op.node_def) for op in taken.ops):
+        graph_def.library.CopyFrom(taken.graph.as_graph_def().library)
         functions = {f.signature.name: f for f in graph_def.library.function}
     graph_def.versions.CopyFrom(tf.Graph().as_graph_def().versions)
     renamed: dict[str, str] = {}                # tensors that come out of a call -> the tensors inside
@@ -35,7 +38,7 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str]:
         new.attr.pop('_class', None)
         del new.input[:]
         new.input.extend(renamed.get(i, i) for i in inputs)
-        if new.attr['_gradient_op_type'].s.startswith((b'PartitionedCall-', INSIDE.encode())) or not new.attr['_gradient_op_type'].s:
+        if new.attr['_gradient_op_type'].s.startswith(b'PartitionedCall-') or not new.attr['_gradient_op_type'].s:
             del new.attr['_gradient_op_type']
 
     def call(name, function, inputs, prefix):
@@ -50,10 +53,13 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str]:
             source = arguments.get(source, inside + source)
             renamed[f'{prefix}{name}:{k}'] = renamed.get(source, source)
 
-    for op in path.ops:
-        add(op.node_def, [i.name for i in op.inputs], '')
+    def name(tensor):
+        return taken.given[tensor.name].name if tensor.name in taken.given else tensor.name
+
+    for op in taken.ops:
+        add(op.node_def, [name(i) for i in op.inputs], '')
     own_functions(graph_def)
-    return graph_def, renamed.get(path.target.name, path.target.name)
+    return graph_def, renamed.get(name(taken.target), name(taken.target)), taken.sources
 
 
 def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, dict[str, str]]:

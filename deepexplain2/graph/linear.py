@@ -20,6 +20,7 @@ JOINTLY_LINEAR = frozenset('''
     TensorScatterAdd TensorScatterUpdate Real Imag Complex Print ExtractImagePatches ExtractVolumePatches ScaleAndTranslate
     TensorListFromTensor TensorListStack TensorListGetItem TensorListSetItem TensorListReserve TensorListPushBack TensorListPopBack
     TensorListConcat TensorListConcatV2 TensorListGather TensorListScatter TensorListScatterV2 TensorListSplit TensorListResize
+    TensorListScatterIntoExistingList
     MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D
     '''.split())
 # Linear in one factor when the other ones do not depend on X.

@@ -75,7 +75,13 @@ def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], s
             other.attr.pop('_gradient_op_type', None)       # nothing flows back through the reference
             continue
         head = 0 if node.op in LOOPS else 1                 # the condition of a branch is there once
-        new.input.extend(reference(i) for i in inputs[head:])
+        for k, i in enumerate(inputs[head:]):
+            other_input = reference(i)
+            if other_input == actual(i) and node.op in BRANCHES:    # the gradient of a branch loses one of two equal inputs
+                twin = out.add(name=f'{REFERENCE}{node.name}/input_{k}', op='Identity', input=[other_input])
+                twin.attr['T'].type = node.attr['Tin'].list.type[k]
+                other_input = f'{twin.name}:0'              # in functions x and its reference are different arguments
+            new.input.append(other_input)
         for key in ('T', 'Tin', 'Tout'):
             if key in new.attr:
                 new.attr[key].list.type.extend(node.attr[key].list.type)

@@ -21,7 +21,6 @@ SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'IsFin
 RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that asks a rulebook; its end lets the module be imported twice
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
-INSIDE = 'DeepExplain2Inside-'          # how the mark begins that ops built inside a context carry
 REDUCTIONS = {'Mean', 'Sum', 'Max', 'Min', 'Prod', 'EuclideanNorm'}
 ELEMENTWISE = {'Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'MulNoNan', 'Maximum', 'Minimum', 'SquaredDifference',
                'Pow', 'Select', 'SelectV2', 'Xdivy', 'Xlogy'}
@@ -148,12 +147,7 @@ def is_custom_gradient(op: tf.Operation) -> bool:
 
 def has_override(op: tf.Operation) -> bool:
     """Whether somebody gave `op` a gradient other than that of its type."""
-    return _override(op) not in ('', RULED) and op.type not in FUNCTION_CALLS and not marked_inside(op)
-
-
-def marked_inside(op: tf.Operation) -> bool:
-    """Whether `op` was built inside a context that marks ops for rules in place."""
-    return _override(op).startswith(INSIDE)
+    return _override(op) not in ('', RULED) and op.type not in FUNCTION_CALLS
 
 
 def own_gradient(op: tf.Operation) -> Callable:
@@ -225,9 +219,31 @@ def static_value(tensor: tf.Tensor) -> np.ndarray | None:
     graph_def = tf.compat.v1.GraphDef(node=[op.node_def for op in ops])
     for node in graph_def.node:
         node.attr.pop('_class', None)
+        node.input[:] = [i for i in node.input if not i.startswith('^')]
     with tf.Graph().as_default():
         copy, = tf.graph_util.import_graph_def(graph_def, name='', return_elements=[tensor.name])
         return tf.get_static_value(copy)
+
+
+def stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
+    """What a tensor from outside the path is in a graph of the library's own: a small constant itself, anything else a placeholder.
+
+    Constants matter to the gradient functions: axes and shapes decide which ops they build.
+    """
+    if tensor.shape.is_fully_defined() and tensor.shape.num_elements() <= 64:
+        value = None
+        if tensor.op.type == 'Const':
+            value = constant_value(tensor)
+        elif tensor.dtype.is_integer or tensor.dtype.is_bool:
+            value = static_value(tensor)
+        if value is not None:
+            return tf.constant(value, tensor.dtype, tensor.shape, name)
+    if tensor.dtype == tf.resource and tensor.op.type == 'VarHandleOp':     # with its handle: the type and shape of the variable
+        graph_def = tf.compat.v1.GraphDef(node=[tensor.op.node_def])
+        graph_def.node[0].name = name
+        graph_def.node[0].attr.pop('_class', None)
+        return tf.graph_util.import_graph_def(graph_def, name='', return_elements=[f'{name}:0'])[0]
+    return tf.compat.v1.placeholder(tensor.dtype.base_dtype, tensor.shape, name)
 
 
 def _only_weighs(factor: tf.TensorShape, constant: tf.TensorShape) -> bool:
