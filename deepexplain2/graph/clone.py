@@ -58,6 +58,13 @@ class Clone:
 
 
 @dataclass(frozen=True)
+class Partner:
+    """An op on the path of the reference, as rules see it: what does not depend on X is the same tensor as for x."""
+    inputs: list[tf.Tensor]
+    outputs: list[tf.Tensor]
+
+
+@dataclass(frozen=True)
 class Treatment:
     """How an op between X and T is treated: a word of rulebook.py, more on it, what messages call the op, its type."""
     how: str
@@ -143,6 +150,15 @@ class Copy:
         return [self.path, *inside(self.path, self._library, paired)]
 
     @cached_property
+    def _varying_inside(self) -> dict[str, set[int]]:
+        """Positions of the inputs of ops in bodies that vary anywhere, by the name of the op."""
+        found: dict[str, set[int]] = {}
+        for body in self._parts(False)[1:]:
+            for op in body.ops:
+                found.setdefault(op.name, set()).update(body.varying_inputs(op))
+        return found
+
+    @cached_property
     def _linear_inside(self) -> set[str]:
         """Names of ops in bodies that are linear wherever they stand."""
         bodies = self._parts(False)[1:]
@@ -210,9 +226,10 @@ class Copy:
         r = rs[0] if len(rs) == 1 else rs
         return rule(op, r, self._partner(op)) if self._book.reference else rule(op, r)
 
-    @staticmethod
-    def _partner(op: tf.Operation) -> tf.Operation:
-        return op.graph.get_operation_by_name(REFERENCE + op.name.removeprefix(ACTUAL))
+    def _partner(self, op: tf.Operation) -> Partner:
+        partner = op.graph.get_operation_by_name(REFERENCE + op.name.removeprefix(ACTUAL))
+        varying = self.path.varying_inputs(op) if op.graph is self._graph else self._varying_inside.get(op.name, range(len(op.inputs)))
+        return Partner([p if k in varying else i for k, (p, i) in enumerate(zip(partner.inputs, op.inputs))], list(partner.outputs))
 
     def _find(self, name: str) -> tf.Tensor | None:
         try:

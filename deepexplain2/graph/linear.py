@@ -21,6 +21,11 @@ JOINTLY_LINEAR = frozenset('''
     TensorListFromTensor TensorListStack TensorListGetItem TensorListSetItem TensorListReserve TensorListPushBack TensorListPopBack
     TensorListConcat TensorListConcatV2 TensorListGather TensorListScatter TensorListScatterV2 TensorListSplit TensorListResize
     TensorListScatterIntoExistingList
+    AccumulateNV2 AvgPoolGrad AvgPool3DGrad BiasAddGrad CheckNumericsV2 Conj CopyToMesh CopyToMeshGrad DebugGradientIdentity
+    DebugGradientRefIdentity DebugIdentityV2 Fill MirrorPadGrad OptionalFromValue OptionalGetValue ReadVariableOp RefIdentity Relayout
+    RelayoutLike ResourceGather ResourceGatherNd ScatterNdNonAliasingAdd SparseSegmentMean SparseSegmentMeanWithNumSegments
+    SparseSegmentSqrtN SparseSegmentSqrtNWithNumSegments SparseSegmentSum SparseSegmentSumWithNumSegments StridedSliceGrad TensorScatterSub
+    TensorStridedSliceUpdate XlaClusterOutput XlaSharding XlaSpmdFullToShardShape XlaSpmdShardToFullShape _EagerConst
     MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D
     '''.split())
 # Linear in one factor when the other ones do not depend on X.
@@ -30,7 +35,8 @@ MULTILINEAR = frozenset('''
     '''.split())
 # Linear in one input when nothing else depends on X: op type -> its position.
 LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm': 0, 'FusedBatchNormV2': 0, 'FusedBatchNormV3': 0,
-             'MatrixSolve': 1, 'MatrixTriangularSolve': 1}
+             'BatchNormWithGlobalNormalization': 0, 'CropAndResize': 0, 'MatrixSolve': 1, 'MatrixTriangularSolve': 1,
+             'BandedTriangularSolve': 1, 'TridiagonalSolve': 1}
 # Without a gradient of their own to replace: what is linear whatever depends on X, and what is differentiated inside.
 DIFFERENTIATED_INSIDE = (JOINTLY_LINEAR - {'Select', 'SelectV2'}) | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW | SHAPE_ONLY
 

@@ -11,6 +11,8 @@ SORTED = 'what comes first depends on X: choose a T before it or an X behind it,
 SPARSE = 'sparse and ragged tensors are not followed: use dense ops, or intgrad'
 FORGED = 'its gradient is not that of its values: choose a T before it or an X behind it'
 KINKED = 'it has corners that no closed rule covers: use intgrad'
+FACTORED = 'its factors jump in sign and order: choose a T before it, or use intgrad'
+ELSEWHERE = 'it sends values between devices or keeps them outside of the graph: explain the model on one device'
 HIDDEN = 'what happens inside it is not seen: build the model with open ops (for Keras layers use_cudnn=False), or use intgrad'
 REFUSED = {op_type: why for why, types in {
     SORTED: 'TopK TopKV2 ApproxTopK NthElement IsotonicRegression DynamicPartition',
@@ -24,8 +26,13 @@ REFUSED = {op_type: why for why, types in {
         StatelessParameterizedTruncatedNormal CTCLoss CTCLossV2 EagerPyFunc TPUEmbeddingActivations''',
     KINKED: '''Dilation2D FractionalAvgPool FractionalMaxPool RGBToHSV TensorScatterMax TensorScatterMin MaxPoolGrad MaxPoolGradV2
         MaxPoolGradGrad MaxPool3DGrad MaxPool3DGradGrad ReluGrad Relu6Grad LeakyReluGrad EluGrad SeluGrad ImageProjectiveTransformV2
-        ImageProjectiveTransformV3 Angle''',
-    HIDDEN: 'BlockLSTM BlockLSTMV2 CudnnRNN CudnnRNNV2 CudnnRNNV3',
+        ImageProjectiveTransformV3 CropAndResize Angle''',
+    FACTORED: 'Eig SelfAdjointEigV2 Svd Qr',
+    HIDDEN: 'BlockLSTM BlockLSTMV2 CudnnRNN CudnnRNNV2 CudnnRNNV3 FusedBatchNormGrad FusedBatchNormGradV2 FusedBatchNormGradV3 XlaEinsum',
+    ELSEWHERE: '''AllToAll CollectivePermute CrossReplicaSum NcclAllReduce NcclBroadcast NcclReduce
+        CompositeTensorVariantFromComponents CompositeTensorVariantToComponents TensorArrayConcat TensorArrayConcatV2 TensorArrayGather
+        TensorArrayGatherV2 TensorArrayRead TensorArrayReadV2 TensorArrayScatter TensorArrayScatterV2 TensorArraySplit TensorArraySplitV2
+        TensorArrayWrite TensorArrayWriteV2''',
 }.items() for op_type in types.split()}
 
 

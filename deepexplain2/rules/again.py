@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from ..errors import RuleError
+from ..graph.pair import ACTUAL
+
 
 def again(op: tf.Operation, changed: Mapping[int, tf.Tensor]) -> tf.Operation:
     """A new op like `op`, with TensorFlow's own gradient, whose inputs at these positions are others; of their dtype if that is wider."""
@@ -21,11 +24,19 @@ def again(op: tf.Operation, changed: Mapping[int, tf.Tensor]) -> tf.Operation:
     return tf.compat.v1.get_default_graph().create_op(op.type, inputs, outputs, attrs=attributes, name=op.type)
 
 
-def pull_back(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[int]) -> list[tf.Tensor]:
-    """The gradient of the outputs of an op of `again`, weighted by ms, by its inputs at these positions; zeros where there is none."""
+def pull_back(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[int], name: str = '') -> list[tf.Tensor]:
+    """The gradient of the outputs of an op of `again`, weighted by ms, by its inputs at these positions. RuleError where TensorFlow has none;
+    name: what the op is a copy of."""
     pairs = [(y, m) for y, m in zip(op.outputs, ms) if isinstance(m, tf.Tensor) and y.dtype == m.dtype]
     gradients = tf.gradients([y for y, _ in pairs], [op.inputs[k] for k in positions], [m for _, m in pairs])
-    return [tf.zeros_like(op.inputs[k]) if g is None else tf.convert_to_tensor(g) for k, g in zip(positions, gradients)]
+    if any(g is None for g in gradients):
+        raise no_gradient(op, name)
+    return [tf.convert_to_tensor(g) for g in gradients]
+
+
+def no_gradient(op: tf.Operation, name: str) -> RuleError:
+    return RuleError(f'op "{name.removeprefix(ACTUAL) or op.name}" ({op.type}) between X and T has no gradient in TensorFlow by an input that '
+                     'depends on X: choose a T before it or an X behind it, or use a perturbation method')
 
 
 def summed_to(t: tf.Tensor, like: tf.Tensor) -> tf.Tensor:

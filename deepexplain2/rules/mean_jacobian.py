@@ -33,7 +33,7 @@ def mean_jacobian(op, ms, reference):
             for alpha, weight in gauss(NODES):
                 at = (tf.cast(k, real) + tf.cast(alpha, real)) * width
                 points = [start + tf.cast(at, step.dtype) * step for start, step in zip(starts, steps)]
-                found = pull_back(again(op, dict(zip(positions, points))), ms, positions)
+                found = pull_back(again(op, dict(zip(positions, points))), ms, positions, op.name)
                 totals = [total + tf.cast(tf.cast(weight, real) * width, f.dtype) * f for total, f in zip(totals, found)]
             return k + 1, *totals
         return tf.while_loop(lambda k, *_: k < panels, panel, [tf.constant(0), *map(tf.zeros_like, steps)])[1:]

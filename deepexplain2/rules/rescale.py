@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .again import again
+from .again import again, no_gradient
 from .lines import gauss
 
 
@@ -147,9 +147,11 @@ def measured(f, a, b, distance):
     mean = tf.zeros_like(d)
     for alpha, weight in gauss(4):
         z = b + tf.cast(alpha, d.dtype) * step
-        slope, = tf.gradients(f(z), z)
-        if slope is not None:
-            mean += tf.cast(weight, d.dtype) * slope
+        y = f(z)
+        slope, = tf.gradients(y, z)
+        if slope is None:
+            raise no_gradient(y.op, '')
+        mean += tf.cast(weight, d.dtype) * slope
     infinite = tf.equal(d, 0) & ~tf.math.is_finite(mean)        # nothing is to be shared there
     return tf.where(near, tf.where(infinite, tf.zeros_like(d), mean), (f(a) - f(b)) / nonzero(d))
 

@@ -43,6 +43,17 @@ def bilinear(op, m, reference):
     return whole(op, shares)
 
 
+def clip(op, m, reference):
+    """max(min(x, high), low): the rule of Maximum, then that of Minimum."""
+    (x, low, high), (x_ref, low_ref, high_ref) = ([i + tf.zeros_like(op.outputs[0]) for i in o.inputs] for o in (op, reference))
+    t, t_ref = tf.minimum(x, high), tf.minimum(x_ref, high_ref)
+    m_t, m_low = (m * (_max(op, a, b, c) + _max(op, a, b, c_ref)) / 2 for a, b, c, c_ref in ((t, t_ref, low, low_ref), (low, low_ref, t, t_ref)))
+    m_x, m_high = (m_t * (_min(op, a, b, c) + _min(op, a, b, c_ref)) / 2
+                   for a, b, c, c_ref in ((x, x_ref, high, high_ref), (high, high_ref, x, x_ref)))
+    shares = dict(enumerate((m_x, m_low, m_high)))
+    return whole(op, {k: summed_to(shares[k], op.inputs[k]) for k in varying(op, reference)})
+
+
 def _along(k, distance):
     """The slope along input k, measured."""
     def slope(op, z, z_ref, c):
@@ -91,4 +102,5 @@ BILINEAR = '''
     DepthwiseConv2dNativeBackpropFilter Cross TridiagonalMatMul
     '''.split()
 
-RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()} | dict.fromkeys(BILINEAR, bilinear)
+RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()} | dict.fromkeys(BILINEAR, bilinear) \
+    | {'ClipByValue': clip}
