@@ -23,7 +23,8 @@ DOMAINS = {(.3, 4.): 'Log Log1p Sqrt Rsqrt Lgamma Digamma Reciprocal Inv BesselK
            (-.9, .9): 'Acos Asin Atanh Erfinv Tan', (1.1, 4.): 'Acosh', (.1, .9): 'Ndtri'}
 DOMAIN = {op: domain for domain, names in DOMAINS.items() for op in names.split()}
 UNARY = sorted(COMPLETE.families['Rescale'])
-SINGLE = {'LRN', 'FakeQuantWithMinMaxArgs', 'FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3', 'SparseMatMul', 'MaxPool3D'}      # in float32 only
+# In float32 only.
+SINGLE = {'LRN', 'FakeQuantWithMinMaxArgs', 'FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3', 'SparseMatMul', 'MaxPool3D'}
 
 
 def square(x):
