@@ -16,7 +16,7 @@ from .audit import Audit
 from .errors import ContextError, TargetWarning, TensorError
 from .explainer import Explainer
 from .graph.lookups import lookups
-from .graph.path import before_squashing, explainable, split_weights
+from .graph.path import before_squashing, explainable, own_placeholders, split_weights
 from .model import Model, graph_lock
 from .registry import create
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
@@ -104,7 +104,7 @@ class DeepExplain:
     def inputs(self) -> Tensors:
         """The inputs of the model by position and name: of a session the placeholders of its graph."""
         if self._source is None:
-            return Tensors([op.outputs[0] for op in self.graph.get_operations() if op.type == 'Placeholder'], {})
+            return Tensors(own_placeholders(self.graph), {})
         return Tensors(self._source.inputs, self._source.names)
 
     @property
@@ -168,9 +168,6 @@ class DeepExplain:
         Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a DeepExplainError, before anything
         is added, where T, X or a parameter does not fit.
         """
-        if not self._entered:
-            raise ContextError('get_explainer and explain can be called only inside "with DeepExplain(session) as de:". '
-                               'Explainers made there work outside')
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
             return tokens
@@ -202,6 +199,7 @@ class DeepExplain:
 
     def _tokens(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> TokenExplainer | None:
         """The explainer for an integer X with embedding lookups behind it; None for any other X."""
+        self._check_entered()
         ids, target = self._resolve(X), self._resolve(T)
         if not isinstance(ids, tf.Tensor) or not ids.dtype.is_integer:
             return None
@@ -217,9 +215,7 @@ class DeepExplain:
 
     def _compiled(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> tuple[Explainer, np.ndarray | None]:
         """The explainer of T without the weights written into it, and these weights."""
-        if not self._entered:
-            raise ContextError('get_explainer and explain can be called only inside "with DeepExplain(session) as de:". '
-                               'Explainers made there work outside')
+        self._check_entered()
         checks.check_open(self.session)
         T, X = self._resolve(T), [self._resolve(x) for x in X] if isinstance(X, (list, tuple)) else self._resolve(X)
         inputs, many = checks.inputs(X, self.graph)
@@ -239,6 +235,11 @@ class DeepExplain:
                             f'has no gradient. Target "{squashed.name}" instead: de.logits(T)', TargetWarning)
             compiled.explainers[key] = Explainer(method_object, compiled.models[question], many)
             return compiled.explainers[key], written
+
+    def _check_entered(self) -> None:
+        if not self._entered:
+            raise ContextError('get_explainer, explain and audit can be called only inside "with DeepExplain(session) as de:". '
+                               'Explainers made there work outside')
 
     def _resolve(self, value: Any) -> Any:
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""

@@ -16,6 +16,7 @@ from tensorflow.python.framework.convert_to_constants import _FunctionConverterD
 
 from .errors import SourceError
 from .graph.flat import drop_custom_gradients
+from .graph.path import OURS, explainable, own_placeholders
 
 TABLES = ('StringLookup', 'IntegerLookup', 'TextVectorization', 'Hashing', 'HashedCrossing')      # layers with a table or a hash inside
 VARIABLES = {'VarHandleOp', 'Variable', 'VariableV2', 'AutoReloadVariable', 'TemporaryVariable'}
@@ -115,7 +116,7 @@ def from_graph_def(given: Any) -> Source:
         raise SourceError(f'the graph is not frozen: it has {len(variables)} variables, e.g. "{variables[0]}", without values. Freeze it with '
                           'tf.compat.v1.graph_util.convert_variables_to_constants, or use DeepExplain(session)')
     graph = _graph_of(graph_def)
-    inputs = [op.outputs[0] for op in graph.get_operations() if op.type == 'Placeholder']
+    inputs = own_placeholders(graph)
     return Source(graph, inputs, leaves(graph, inputs))
 
 
@@ -134,15 +135,11 @@ def from_function(fn: Callable, input_signature: Sequence[Any] | None) -> Source
 
 
 def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Floating outputs of the ops that depend on the inputs and that no op takes anything of."""
-    reached = {x.name for x in inputs}
-    result = []
-    for op in graph.get_operations():
-        if any(i.name in reached for i in op.inputs):
-            reached.update(o.name for o in op.outputs)
-            if not any(o.consumers() for o in op.outputs):      # a loop of which something is used has results nobody wants
-                result += [o for o in op.outputs if o.dtype.is_floating]
-    return result
+    """Floating outputs of the model's ops that depend on the inputs and that none of them takes anything of."""
+    def is_used(op):                # a loop of which something is used has results nobody wants
+        return any(not user.name.startswith(OURS) for o in op.outputs for user in o.consumers())
+    names = {x.name for x in inputs}
+    return [t for t in explainable(graph, inputs) if t.name not in names and t.dtype.is_floating and not is_used(t.op)]
 
 
 def _from_subclassed(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> Source:

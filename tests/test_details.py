@@ -210,3 +210,11 @@ def test_one_row_of_baseline_where_a_variable_knows_the_batch(session, x):
     T = tf.reduce_sum(tf.nn.relu(tf.reshape(x, [size, -1]) - .5), 1)
     with DeepExplain() as de:
         close(de.explain('deeplift', T, x, xs, baseline=b).sum(1), np.maximum(xs - .5, 0).sum(1) - np.maximum(b - .5, 0).sum())
+
+
+def test_inputs_and_outputs_are_those_of_the_model(session, x):
+    """What explaining added to the graph is not among them."""
+    T = tf.nn.relu(x @ W, name='scores')
+    with DeepExplain() as de:
+        de.explain('deeplift', T, x, XS, baseline=np.ones(4))
+        assert list(de.inputs) == [x] and list(de.outputs) == [T]

@@ -209,7 +209,7 @@ def test_decisions_of_one_tensor_are_its_secant(session):
             tolerance = 1e-6 if name == 'other dtype' else 1e-9         # the multiplier of a comparison in float32 is in float32
             np.testing.assert_allclose(got, evaluate(f, xs) - evaluate(f, b), rtol=tolerance, atol=tolerance, err_msg=name)
         # v1 Select with one condition per row, a condition of several tensors, and any/all over an axis: complete
-        rows = tf.raw_ops.Select(condition=x[:, 0] > x[:, 1], t=tf.sin(x), e=x * x)
+        rows = tf.raw_ops.Select(condition=x[:, 0] > x[:, 1], x=tf.sin(x), y=x * x)
         anywhere = tf.where(tf.reduce_any(x > 1.2, 1, keepdims=True) & tf.reduce_all(x < 2, 1, keepdims=True), x, tf.tanh(x))
         loop = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.where(h > .1, h * h, h - 1.)), [0, x])[1]
         for T in rows, anywhere, loop:

@@ -21,7 +21,7 @@ from .decisions import CHOICE, MARK, kind, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import NEVER_A_GRADIENT, RULED, Path, own_gradient, stand_in
+from .path import NEVER_A_GRADIENT, OURS, RULED, Path, own_gradient, stand_in
 from .rulebook import BROKEN, Rulebook
 from .stops import harmless, open_stops
 
@@ -42,7 +42,7 @@ def _apply_rule(op, *rs):
 def in_place(path: Path, name: str) -> Clone:
     """The plain gradient built in the user's graph, for what a copy cannot hold: the Python gradients of tf.custom_gradient."""
     graph = path.target.graph
-    with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'deepexplain2/{name}'):
+    with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'{OURS}{name}'):
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], path.target.dtype), None, 'weights')
         rs = _differentiate(path, weights)
         return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
@@ -208,7 +208,7 @@ class Copy:
         graph = self._original.target.graph
         with graph.as_default(), graph.control_dependencies(None), graph.device(None):
             found = tf.graph_util.import_graph_def(
-                graph_def, name=f'deepexplain2/{name}', input_map={n: t for n, t in mapped.items() if n.split(':')[0] in used},
+                graph_def, name=f'{OURS}{name}', input_map={n: t for n, t in mapped.items() if n.split(':')[0] in used},
                 return_elements=[t.name for t in wanted])
         k = len(self._bs)
         return Clone(found[:k], found[k], found[k + 1:-1], found[-1])

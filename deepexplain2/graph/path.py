@@ -19,6 +19,7 @@ NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}
 # No value of the input reaches the output; the last three tell finite values from others, which are errors wherever they appear.
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'IsFinite', 'IsInf', 'IsNan'}
 RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that asks a rulebook; its end lets the module be imported twice
+OURS = 'deepexplain2/'               # how the names of ops begin that the library adds to a graph
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
 REDUCTIONS = {'Mean', 'Sum', 'Max', 'Min', 'Prod', 'EuclideanNorm'}
@@ -152,9 +153,21 @@ def has_override(op: tf.Operation) -> bool:
 
 def own_gradient(op: tf.Operation) -> Callable:
     """The gradient function of the type of `op`, whatever override it carries."""
+    return gradient_of_type(op.type)
+
+
+def gradient_of_type(op_type: str) -> Callable:
+    """The gradient function registered for a type, None where it is declared not differentiable. LookupError for unknown ones."""
     def no_override(name):
         raise ValueError(name)
-    return get_gradient_function(SimpleNamespace(type=op.type, inputs=op.inputs, _gradient_function=None, get_attr=no_override))
+    return get_gradient_function(SimpleNamespace(type=op_type, inputs=[None], _gradient_function=None, get_attr=no_override))
+
+
+def is_differentiable(op_type: str) -> bool:
+    try:
+        return op_type not in NEVER_A_GRADIENT and gradient_of_type(op_type) is not None
+    except LookupError:
+        return False
 
 
 def placeholders(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
@@ -196,11 +209,16 @@ def before_squashing(target: tf.Tensor) -> tf.Tensor | None:
     return op.inputs[0] if op.type in ('Softmax', 'Sigmoid') else None
 
 
+def own_placeholders(graph: tf.Graph) -> list[tf.Tensor]:
+    """The placeholders of a graph, without those that the library added."""
+    return [op.outputs[0] for op in graph.get_operations() if op.type == 'Placeholder' and not op.name.startswith(OURS)]
+
+
 def explainable(graph: tf.Graph, inputs: Sequence[tf.Tensor] | None = None) -> list[tf.Tensor]:
     """Floating tensors that depend on the inputs (default: the placeholders), and the inputs; not the library's own."""
-    ops = [op for op in graph.get_operations() if not op.name.startswith('deepexplain2/')]
+    ops = [op for op in graph.get_operations() if not op.name.startswith(OURS)]
     if inputs is None:
-        inputs = [op.outputs[0] for op in ops if op.type == 'Placeholder']
+        inputs = own_placeholders(graph)
     names = {x.name for x in inputs}
     found = reached(ops, names, SHAPE_ONLY)
     return [o for op in ops for o in op.outputs if o.name in names or (o.name in found and o.dtype.is_floating)]

@@ -10,7 +10,7 @@ import tensorflow as tf
 from .bodies import Body
 from .decisions import kind
 from .linear import DIFFERENTIATED_INSIDE, is_linear
-from .path import SHAPE_ONLY, Path, can_carry, gradient_of, has_override
+from .path import SHAPE_ONLY, Path, can_carry, gradient_of, has_override, is_differentiable
 
 Rule = Callable[..., tf.Tensor]         # (op, r) or (op, m, partner) -> relevance or multiplier of the inputs of op
 
@@ -44,7 +44,7 @@ class Rulebook:
         if self.rule(kind(node)):
             return True
         return self.fallback is not None and kind(node) == node.op and node.op not in DIFFERENTIATED_INSIDE \
-            and node.op not in self.passing and not node.attr['_gradient_op_type'].s
+            and node.op not in self.passing and '_gradient_op_type' not in node.attr and is_differentiable(node.op)
 
     def treatment(self, op: tf.Operation, part: Path | Body) -> tuple[str, str]:
         """(how `op` is treated, more on it): one of the words above; the family of the rule, or the reason."""
