@@ -19,9 +19,9 @@ from ..errors import PathError
 from .bodies import Body, inside
 from .decisions import CHOICE, MARK, kind, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
-from .linear import is_linear
+from .linear import JOINTLY_LINEAR, is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import NEVER_A_GRADIENT, OURS, RULED, Path, own_gradient, stand_in
+from .path import NEVER_A_GRADIENT, OURS, RULED, Path, can_carry, own_gradient, stand_in
 from .rulebook import BROKEN, Rulebook
 from .stops import harmless, open_stops
 
@@ -244,7 +244,11 @@ def _loses(op: tf.Operation, part: Path | Body, decisions: bool) -> bool:
     if op.type == 'Cast' and op.outputs[0].dtype.is_floating:
         source = op.inputs[0].dtype
         return bool(part.varying_inputs(op)) and (source.is_integer or (decisions and source.is_bool)) and kind(op.node_def) == op.type
-    return op.type in NEVER_A_GRADIENT | {'StopGradient'} and bool(part.varying_inputs(op))
+    taken = part.varying_inputs(op)
+    if decisions and taken and op.type in JOINTLY_LINEAR | {'OneHot'} and op.type not in ('Select', 'SelectV2') \
+            and any(o.dtype.is_floating for o in op.outputs) and not any(can_carry(op.inputs[k]) for k in taken):
+        return True                         # an index that X decides on
+    return op.type in NEVER_A_GRADIENT | {'StopGradient'} and bool(taken)
 
 
 def _differentiate(path: Path, weights: tf.Tensor) -> list[tf.Tensor]:

@@ -53,6 +53,13 @@ class _Nodes:
                 if twin:                    # a cast to the type that the twin has already
                     node.attr['SrcT'].type = node.attr['DstT'].type
                     node.input[0] = twin
+            elif node.op == 'Cast' and node.attr['DstT'].type in _FLOATS and self._varies(node.input[0]):
+                inner = self._by_name.get(node.input[0].split(':')[0])          # by way of an integer
+                if inner is not None and inner.op == 'Cast' and inner.attr['SrcT'].type == _BOOL:
+                    twin = self._twin(inner.input[0], node.attr['DstT'].type)
+                    if twin:
+                        node.attr['SrcT'].type = node.attr['DstT'].type
+                        node.input[0] = twin
 
     def _choice(self, node, dtype: int) -> None:
         twin = self._twin(node.input[0], dtype)
@@ -81,13 +88,22 @@ class _Nodes:
         if node is None:
             return None
         name = f'{node.name}/twin_{dtype}'
-        if node.op in COMPARISONS:
-            compared = node.attr['T'].type
+        if node.op in ('Equal', 'NotEqual') and node.attr['T'].type == _BOOL:
+            a, b = (self._twin(i, dtype) for i in node.input)
+            same = self._chosen(a, b, None, name, dtype)
+            return same if node.op == 'Equal' else self._not(same, name, dtype)
+        if node.op in COMPARISONS or (node.op == 'Cast' and node.attr['SrcT'].type in _FLOATS):
+            compared = node.attr['SrcT' if node.op == 'Cast' else 'T'].type
             if compared not in _FLOATS:
                 return None
+            both = list(node.input)
+            if node.op == 'Cast':           # to a boolean: is not 0
+                zero = self._add('ZerosLike', f'{name}/zero', both)
+                zero.attr['T'].type = compared
+                both.append(self._tensor(zero.name, 'y', 0))
             value = self._cast(condition, _BOOL, compared)
             self._by_name[value.split(':')[0]].attr[MARK].s = VALUE.encode()
-            step = self._add('IdentityN', f'{name}/step', [value, *node.input])
+            step = self._add('IdentityN', f'{name}/step', [value, *both])
             step.attr['T'].list.type.extend([compared] * 3)
             step.attr[MARK].s = STEP.encode()
             result = self._tensor(step.name, 'output', 0)
@@ -102,11 +118,15 @@ class _Nodes:
                 return self._arithmetic('Mul', f'{name}/and', [a, b], dtype)
             a, b = self._not(a, f'{name}/a', dtype), self._not(b, f'{name}/b', dtype)
             return self._not(self._arithmetic('Mul', f'{name}/or', [a, b], dtype), name, dtype)
-        if node.op in ('Any', 'All') or node.op in SHAPING:
-            twin = self._twin(node.input[0], dtype)
-            if twin is None:
+        if node.op == 'SelectV2':
+            c, a, b = (self._twin(i, dtype) for i in node.input)
+            return None if b is None else self._chosen(c, a, b, name, dtype)
+        if node.op in ('Any', 'All', 'Pack', 'ConcatV2') or node.op in SHAPING:
+            count = node.attr['N'].i if 'N' in node.attr else 1
+            twins = [self._twin(i, dtype) for i in node.input[:count]]
+            if None in twins:
                 return None
-            new = self._add(node.op, f'{name}/{node.op}', [twin, *list(node.input)[1:]])
+            new = self._add(node.op, f'{name}/{node.op}', [*twins, *node.input[count:]])
             for attribute, value in node.attr.items():
                 if not attribute.startswith('_'):
                     new.attr[attribute].CopyFrom(value)
@@ -114,6 +134,16 @@ class _Nodes:
             new.attr['Tparams' if node.op == 'GatherV2' else 'T'].type = dtype
             return self._tensor(new.name, SHAPING.get(node.op, 'output'), 0)
         return None
+
+    def _chosen(self, c: str | None, a: str | None, b: str | None, name: str, dtype: int) -> str | None:
+        """c a + (1 - c) b; without b: c a + (1 - c)(1 - a), whether the two are the same."""
+        b = b or self._not(a, f'{name}/b', dtype)
+        if c is None or a is None or b is None:
+            return None
+        first = self._arithmetic('Mul', f'{name}/first', [c, a], dtype)
+        other = self._not(c, f'{name}/other', dtype)
+        second = self._arithmetic('Mul', f'{name}/second', [other, b], dtype)
+        return self._arithmetic('AddV2', f'{name}/chosen', [first, second], dtype)
 
     def _not(self, twin: str | None, name: str, dtype: int) -> str | None:
         if twin is None:

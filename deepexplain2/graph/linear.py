@@ -17,7 +17,7 @@ JOINTLY_LINEAR = frozenset('''
     SpaceToBatch SpaceToBatchND BatchToSpace BatchToSpaceND SpaceToDepth DepthToSpace ResizeBilinear ResizeNearestNeighbor
     ResizeBicubic Diag MatrixDiag MatrixDiagV2 MatrixDiagV3 DiagPart MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3
     MatrixBandPart SegmentSum SegmentMean UnsortedSegmentSum Select SelectV2 DynamicStitch ParallelDynamicStitch ScatterNd
-    TensorScatterAdd TensorScatterUpdate Real Imag Complex Print ExtractImagePatches ExtractVolumePatches ScaleAndTranslate
+    TensorScatterAdd TensorScatterUpdate Real Imag Complex Print ExtractImagePatches ExtractVolumePatches
     TensorListFromTensor TensorListStack TensorListGetItem TensorListSetItem TensorListReserve TensorListPushBack TensorListPopBack
     TensorListConcat TensorListConcatV2 TensorListGather TensorListScatter TensorListScatterV2 TensorListSplit TensorListResize
     TensorListScatterIntoExistingList
@@ -35,7 +35,7 @@ MULTILINEAR = frozenset('''
     '''.split())
 # Linear in one input when nothing else depends on X: op type -> its position.
 LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm': 0, 'FusedBatchNormV2': 0, 'FusedBatchNormV3': 0,
-             'BatchNormWithGlobalNormalization': 0, 'CropAndResize': 0, 'MatrixSolve': 1, 'MatrixTriangularSolve': 1,
+             'BatchNormWithGlobalNormalization': 0, 'CropAndResize': 0, 'ScaleAndTranslate': 0, 'MatrixSolve': 1, 'MatrixTriangularSolve': 1,
              'BandedTriangularSolve': 1, 'TridiagonalSolve': 1}
 # Without a gradient of their own to replace: what is linear whatever depends on X, and what is differentiated inside.
 DIFFERENTIATED_INSIDE = (JOINTLY_LINEAR - {'Select', 'SelectV2'}) | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW | SHAPE_ONLY

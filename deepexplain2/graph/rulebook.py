@@ -24,6 +24,9 @@ PASSED = 'gradient on purpose'
 BROKEN = 'not differentiable'
 REFUSED = 'refused'
 
+# Positions of numbers that TensorFlow differentiates an op by as if they were constants.
+WITHOUT_A_GRADIENT = {'Zeta': (0,), 'Polygamma': (0,), 'Betainc': (0, 1)}
+
 
 @dataclass(frozen=True)
 class Rulebook:
@@ -73,4 +76,6 @@ class Rulebook:
             if op.type in ('Select', 'SelectV2'):
                 return PLAIN, 'a condition that is not a comparison'
             return REFUSED, 'X decides on its indices: choose a T before it or an X behind it, or use intgrad'
+        if any(k in WITHOUT_A_GRADIENT.get(op.type, ()) for k in taken):
+            return REFUSED, 'TensorFlow has no gradient by one of its inputs that depend on X: choose a T before it or an X behind it'
         return GENERAL, ''

@@ -26,7 +26,7 @@ REFUSED = {op_type: why for why, types in {
         StatelessParameterizedTruncatedNormal CTCLoss CTCLossV2 EagerPyFunc TPUEmbeddingActivations''',
     KINKED: '''Dilation2D FractionalAvgPool FractionalMaxPool RGBToHSV TensorScatterMax TensorScatterMin MaxPoolGrad MaxPoolGradV2
         MaxPoolGradGrad MaxPool3DGrad MaxPool3DGradGrad ReluGrad Relu6Grad LeakyReluGrad EluGrad SeluGrad ImageProjectiveTransformV2
-        ImageProjectiveTransformV3 CropAndResize Angle''',
+        ImageProjectiveTransformV3 CropAndResize ScaleAndTranslate Angle''',
     FACTORED: 'Eig SelfAdjointEigV2 Svd Qr',
     HIDDEN: 'BlockLSTM BlockLSTMV2 CudnnRNN CudnnRNNV2 CudnnRNNV3 FusedBatchNormGrad FusedBatchNormGradV2 FusedBatchNormGradV3 XlaEinsum',
     ELSEWHERE: '''AllToAll CollectivePermute CrossReplicaSum NcclAllReduce NcclBroadcast NcclReduce

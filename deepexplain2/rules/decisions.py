@@ -14,26 +14,41 @@ def step(op, ms, reference):
     c, u, v = op.inputs
     c_ref, u_ref, v_ref = reference.inputs
     share = ms[0] * (c - c_ref) / nonzero((u - v) - (u_ref - v_ref))
+    share = tf.where(tf.equal(c, c_ref), tf.zeros_like(share), share)           # u or v may be infinite
     return [None, summed_to(share, u), -summed_to(share, v)]
 
 
 def select(op, m, reference):
     """y = c a + (1 - c) b as a product, for a and b: m_a = m (c + c')/2, m_b = m (1 - (c + c')/2)."""
-    chosen = (_number(op, op.inputs[0], m) + _number(op, reference.inputs[0], m)) / 2
-    shares = {1: chosen, 2: 1 - chosen}
+    shares = dict(zip((1, 2), _weights(op, reference, m)))
     return whole(op, {k: summed_to(m * shares[k], op.inputs[k]) for k in varying(op, reference)})
 
 
 def choice(op, ms, reference):
-    """... and for c: m_c = m ((a - b) + (a' - b'))/2. y itself passes on to `select`."""
+    """... and for c what is left: m_c = m ((a - b) + (a' - b'))/2. y itself passes on to `select`."""
     m, y, y_ref = ms[0], op.inputs[0].op, reference.inputs[0].op
     c, c_ref = op.inputs[1], reference.inputs[1]
-    both = ((y.inputs[1] - y.inputs[2]) + (y_ref.inputs[1] - y_ref.inputs[2])) / 2
-    changed = tf.not_equal(_number(y, y.inputs[0], m), _number(y, y_ref.inputs[0], m))        # a branch not taken may hold infinities
-    share = tf.where(changed, m * both, tf.zeros_like(m))
+    left = op.inputs[0] - reference.inputs[0]
+    for k, weight in zip((1, 2), _weights(y, y_ref, m)):
+        left -= tf.math.multiply_no_nan(y.inputs[k] - y_ref.inputs[k], weight)
+    jump = _number(y, y.inputs[0], m) - _number(y, y_ref.inputs[0], m)
+    share = tf.where(tf.equal(jump, 0), tf.zeros_like(m), m * (jump * left))
     if y.type == 'Select' and c.shape.rank == 1 and m.shape.rank != 1:
         return [m, tf.reduce_sum(share, list(range(1, m.shape.rank)))]
     return [m, summed_to(share, c + tf.zeros_like(c_ref))]
+
+
+def _weights(op, reference, m):
+    """The weights of the two branches. One that is NaN or infinite where it is not taken has none where the decision changes: the other
+    one changes first then, and the decision takes the rest."""
+    c, c_ref = _number(op, op.inputs[0], m), _number(op, reference.inputs[0], m)
+    changed = tf.not_equal(c, c_ref)
+    a, b = (tf.math.is_finite(op.inputs[k]) & tf.math.is_finite(reference.inputs[k]) for k in (1, 2))
+    half = (c + c_ref) / 2
+
+    def weight(mean, mine, other):
+        return tf.where(changed & ~(mine & other), tf.cast(mine, m.dtype), mean)
+    return weight(half, a, b), weight(1 - half, b, a)
 
 
 def _number(op, condition, m):

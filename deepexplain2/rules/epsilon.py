@@ -65,6 +65,8 @@ def normalization(constant: bool):
     """One op that normalizes by the statistics of its input, y = gamma u / s: u takes all (the LN rule of Ali et al. 2022: s is a constant),
     or half, and the other half goes through s = sqrt(mean u^2 + epsilon)."""
     def rule(op, rs):
+        if not op.get_attr('is_training'):              # given statistics, more than x depends on X
+            return own_gradient(op)(op, *rs)
         x, gamma = op.inputs[0], op.inputs[1]
         first = op.get_attr('data_format') in (b'NCHW', b'NCDHW')
         axes = [k for k in range(x.shape.rank) if k != (1 if first else x.shape.rank - 1)]

@@ -20,8 +20,9 @@ def mean_jacobian(op, ms, reference):
     """
     ms = ms if isinstance(ms, (list, tuple)) else [ms]
     positions = varying(op, reference)
-    starts = [reference.inputs[k] + tf.zeros_like(op.inputs[k]) for k in positions]
-    steps = [op.inputs[k] - start for k, start in zip(positions, starts)]
+    starts = [_exact(reference.inputs[k] + tf.zeros_like(op.inputs[k])) for k in positions]
+    steps = [_exact(op.inputs[k]) - start for k, start in zip(positions, starts)]
+    ms = [_exact(m) for m in ms]
     real = steps[0].dtype.real_dtype
 
     def over(panels):
@@ -46,4 +47,9 @@ def mean_jacobian(op, ms, reference):
         return 2 * panels, change(old, new), *new
     found = tf.while_loop(lambda panels, excess, *_: (excess > 0) & (panels < PANELS), refine,
                           [tf.constant(1), tf.ones([], real), *over(tf.constant(1))])[2:]
-    return whole(op, dict(zip(positions, found)))
+    return whole(op, {k: tf.cast(f, op.inputs[k].dtype) for k, f in zip(positions, found)})
+
+
+def _exact(t):
+    """float16 as float32: a mean of many loses its digits."""
+    return tf.cast(t, tf.float32) if isinstance(t, tf.Tensor) and t.dtype.is_floating and t.dtype.size < 4 else t

@@ -1,15 +1,18 @@
-"""DeepLIFT's rule for a normalization by the statistics of the input itself, in one op."""
+"""DeepLIFT's rules for norms, and for a normalization by the statistics of the input itself, in one op."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
 from .again import repeated_to, whole
+from .mean_jacobian import mean_jacobian
 from .rescale import rsqrt
 
 
 def normalize(op, ms, reference):
     """y = gamma u / sqrt(v), u = x - mean x, v = mean u^2 + epsilon: the rules of a product, a root and a square, one after the other."""
+    if not op.get_attr('is_training'):                  # given statistics: a product of x, scale and root, where more than x depends on X
+        return mean_jacobian(op, ms, reference)
     m = ms[0]
     x = op.inputs[0]
     x_ref = repeated_to(reference.inputs[0], x)
@@ -31,4 +34,17 @@ def normalize(op, ms, reference):
     return whole(op, {0: m_u - mean(m_u)})
 
 
-RULES = dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'], normalize)
+def norm(op, m, reference):
+    """|z|^2 - |z'|^2 = (z + z') (z - z'): the rules of a square, a sum and a root."""
+    z, z_ref = op.inputs[0], repeated_to(reference.inputs[0], op.inputs[0])
+    y, y_ref = (tf.raw_ops.EuclideanNorm(input=t, axis=op.inputs[1], keep_dims=True) for t in (z, z_ref))
+    return whole(op, {0: tf.math.divide_no_nan(tf.reshape(m, tf.shape(y)) * (z + z_ref), y + y_ref)})
+
+
+def modulus(op, m, reference):
+    """The same for a complex number."""
+    z, z_ref = op.inputs[0], repeated_to(reference.inputs[0], op.inputs[0])
+    return whole(op, {0: (z + z_ref) * tf.cast(tf.math.divide_no_nan(m, tf.abs(z) + tf.abs(z_ref)), z.dtype)})
+
+
+RULES = dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'], normalize) | {'EuclideanNorm': norm, 'ComplexAbs': modulus}

@@ -13,16 +13,29 @@ import tensorflow as tf
 
 from .again import again, no_gradient
 from .lines import gauss
+from .mean_jacobian import mean_jacobian
 
 
 def rescale(slope):
     """Rescale on an activation: m_in = m * (f(z) - f(z')) / (z - z') (Shrikumar et al. 2017, section 3.5.1)."""
     def rule(op, m, reference):
         z, z_ref = op.inputs[0], reference.inputs[0]
-        if z.dtype.size < 4:                # float16: exp leaves its range at 11, its steps are 1e-3
-            return m * tf.cast(slope(op, tf.cast(z, tf.float32), tf.cast(z_ref, tf.float32)), z.dtype)
-        return m * slope(op, z, z_ref)
+        if z.dtype.is_complex:
+            return mean_jacobian(op, m, reference)[0]
+        exact = tf.float32 if z.dtype.size < 4 else z.dtype         # float16: exp leaves its range at 11, its steps are 1e-3
+        a, b = tf.cast(z, exact), tf.cast(z_ref, exact)
+        return weighed(m, tf.cast(finite_between(slope(op, a, b), a, b), z.dtype))
     return rule
+
+
+def weighed(m, slope):
+    """m times a slope; 0 where m is 0, though f may be NaN or infinite there: the branch that a Select did not take."""
+    return tf.math.multiply_no_nan(slope, m)
+
+
+def finite_between(slope, a, b):
+    """The slope, NaN where one of a and b is infinite: a slope of 0 would lose the difference, the answer must not hide that."""
+    return tf.where(tf.math.is_inf(a - b), tf.constant(float('nan'), slope.dtype), slope)
 
 
 def relu(op, a, b):
@@ -122,11 +135,17 @@ def log1p(op, a, b):
 
 def sin(op, a, b):
     """sin a - sin b = 2 cos((a + b)/2) sin((a - b)/2)."""
-    return tf.cos((a + b) / 2) * _sinc((a - b) / 2)
+    return _wave(tf.sin, a, b, tf.cos((a + b) / 2))
 
 
 def cos(op, a, b):
-    return -tf.sin((a + b) / 2) * _sinc((a - b) / 2)
+    return _wave(tf.cos, a, b, -tf.sin((a + b) / 2))
+
+
+def _wave(f, a, b, between):
+    """Far out, where the middle of a and b is known to |a| ulp only, the plain quotient is the better one: from |a - b| |a| = 1 on."""
+    d = a - b
+    return tf.where(tf.abs(d) * tf.maximum(tf.abs(a), tf.abs(b)) > 1, (f(a) - f(b)) / nonzero(d), between * _sinc(d / 2))
 
 
 def measured_by(distance):
@@ -166,6 +185,11 @@ def from_zero(z):
     return tf.abs(z)
 
 
+def from_poles(z):
+    """Smooth between the integers below zero."""
+    return tf.where(z > 0, z, tf.abs(z - tf.round(z)))
+
+
 def from_one(z):
     """Smooth between -1 and 1."""
     return 1 - tf.abs(z)
@@ -181,7 +205,8 @@ SLOPES = {'Relu': relu, 'LeakyRelu': leaky_relu, 'Relu6': relu6, 'Elu': elu, 'Se
           'Sqrt': sqrt, 'Rsqrt': rsqrt, 'Exp': exp, 'Expm1': exp, 'Log': log, 'Log1p': log1p, 'Sin': sin, 'Cos': cos}
 MEASURED = {
     anywhere: 'Sinh Cosh Asinh Atan Erf Erfc BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1 Dawsn FresnelCos FresnelSin',
-    from_zero: 'BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Digamma Lgamma Expint Spence',
+    from_zero: 'BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Expint Spence',
+    from_poles: 'Digamma Lgamma',
     from_one: 'Acos Asin Atanh Erfinv',
     lambda z: tf.abs(tf.abs(z) - 1): 'Acosh',
     lambda z: tf.minimum(z, 1 - z): 'Ndtri',

@@ -13,42 +13,45 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .again import repeated_to, whole
-from .rescale import decay, exp
+from .rescale import decay, exp, finite_between
 
 
 def log_softmax(op, m, reference):
     """log y_i = z_i - L: m_z = m - S sum(m)."""
     z, z_ref = _logits(op, reference)
-    return m - _secant(z, z_ref) * tf.reduce_sum(m, -1, keepdims=True)
+    return tf.cast(_shared(tf.cast(m, z.dtype), z, z_ref), m.dtype)
 
 
 def softmax(op, m, reference):
     """y = exp(log y): Rescale on the exponential, then the rule of LogSoftmax."""
     z, z_ref = _logits(op, reference)
-    return log_softmax(op, m * exp(op, tf.nn.log_softmax(z), tf.nn.log_softmax(z_ref)), reference)
+    return tf.cast(_shared(tf.cast(m, z.dtype) * exp(op, tf.nn.log_softmax(z), tf.nn.log_softmax(z_ref)), z, z_ref), m.dtype)
 
 
 def cross_entropy(op, ms, reference):
     """sum_i p_i (L - z_i), a product of p and -log y where the labels p depend on X too."""
-    m = ms[0][..., None]
     z, z_ref = _logits(op, reference)
-    p, p_ref = op.inputs[1], reference.inputs[1]
-    mean = (p + p_ref) / 2
-    shares = {0: m * (_secant(z, z_ref) * tf.reduce_sum(mean, -1, keepdims=True) - mean)}
-    if p is not p_ref:
+    m, p, p_ref = (tf.cast(t, z.dtype) for t in (ms[0][..., None], op.inputs[1], reference.inputs[1]))
+    shares = {0: -m * _shared((p + p_ref) / 2, z, z_ref)}
+    if op.inputs[1] is not reference.inputs[1]:
         shares[1] = -m * (tf.nn.log_softmax(z) + tf.nn.log_softmax(z_ref)) / 2
-    return whole(op, shares)
+    return whole(op, {k: tf.cast(share, op.inputs[k].dtype) for k, share in shares.items()})
 
 
 def sparse_cross_entropy(op, ms, reference):
     """L - z_k for the class k."""
     z, z_ref = _logits(op, reference)
     classes = tf.one_hot(op.inputs[1], tf.shape(z)[-1], dtype=z.dtype)
-    return whole(op, {0: ms[0][..., None] * (_secant(z, z_ref) - classes)})
+    return whole(op, {0: ms[0][..., None] * -tf.cast(_shared(classes, z, z_ref), op.inputs[0].dtype)})
 
 
 def _logits(op, reference):
-    return op.inputs[0], repeated_to(reference.inputs[0], op.inputs[0])
+    """In float64: far from the reference 1 - S falls below the digits of float32."""
+    return tf.cast(op.inputs[0], tf.float64), tf.cast(repeated_to(reference.inputs[0], op.inputs[0]), tf.float64)
+
+
+def _shared(m, z, z_ref):
+    return finite_between(m - _secant(z, z_ref) * tf.reduce_sum(m, -1, keepdims=True), z, z_ref)
 
 
 def _secant(z, z_ref):

@@ -9,12 +9,15 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .again import again, pull_back, summed_to, varying, whole
-from .rescale import anywhere, from_zero, measured, never, relu
+from .mean_jacobian import mean_jacobian
+from .rescale import anywhere, finite_between, from_zero, measured, never, relu, weighed
 
 
 def elementwise(slope_a, slope_b):
     """m_a = m (S_a(b) + S_a(b'))/2 and the same for b; S_a(c): slope of the secant of f from a' to a with the other factor at c."""
     def rule(op, m, reference):
+        if m.dtype.is_complex:
+            return bilinear(op, m, reference) if op.type == 'Mul' else mean_jacobian(op, m, reference)
         positions = varying(op, reference)
         exact = tf.float32 if m.dtype.size < 4 else m.dtype         # float16: squares of 1e-3 are 0
 
@@ -22,13 +25,15 @@ def elementwise(slope_a, slope_b):
             return tf.cast(t, exact) + tf.zeros_like(op.outputs[0], exact)
         a, b, a_ref, b_ref = map(widened, [*op.inputs, *reference.inputs])
         sides = (slope_a, a, a_ref, b, b_ref), (slope_b, b, b_ref, a, a_ref)
+        slopes = {k: [slope(op, z, z_ref, other) for other in ((c, c_ref) if len(positions) == 2 else (c,))]
+                  for k, (slope, z, z_ref, c, c_ref) in enumerate(sides) if k in positions}
         shares = {}
-        for k in positions:
-            slope, z, z_ref, c, c_ref = sides[k]
-            s = slope(op, z, z_ref, c)
-            if len(positions) == 2:
-                s = (s + slope(op, z, z_ref, c_ref)) / 2
-            shares[k] = summed_to(tf.cast(tf.cast(m, exact) * s, m.dtype), op.inputs[k])
+        for k, found in slopes.items():
+            s = finite_between(sum(found) / len(found), *sides[k][1:3])
+            if len(positions) == 2 and op.type in ONE_SIDED:        # k last, the other one first; and the other way round
+                last, first = (tf.math.is_finite(slopes[k][j] + slopes[1 - k][1 - j]) for j in (0, 1))
+                s = tf.where(last ^ first, tf.where(last, found[0], found[1]), s)
+            shares[k] = summed_to(tf.cast(weighed(tf.cast(m, exact), s), m.dtype), op.inputs[k])
         return whole(op, shares)
     return rule
 
@@ -41,17 +46,6 @@ def bilinear(op, m, reference):
         others = {j: (op.inputs[j] + reference.inputs[j]) / 2 for j in positions if j != k}
         shares[k], = pull_back(again(op, {k: tf.identity(op.inputs[k])} | others), [m], [k])
     return whole(op, shares)
-
-
-def clip(op, m, reference):
-    """max(min(x, high), low): the rule of Maximum, then that of Minimum."""
-    (x, low, high), (x_ref, low_ref, high_ref) = ([i + tf.zeros_like(op.outputs[0]) for i in o.inputs] for o in (op, reference))
-    t, t_ref = tf.minimum(x, high), tf.minimum(x_ref, high_ref)
-    m_t, m_low = (m * (_max(op, a, b, c) + _max(op, a, b, c_ref)) / 2 for a, b, c, c_ref in ((t, t_ref, low, low_ref), (low, low_ref, t, t_ref)))
-    m_x, m_high = (m_t * (_min(op, a, b, c) + _min(op, a, b, c_ref)) / 2
-                   for a, b, c, c_ref in ((x, x_ref, high, high_ref), (high, high_ref, x, x_ref)))
-    shares = dict(enumerate((m_x, m_low, m_high)))
-    return whole(op, {k: summed_to(shares[k], op.inputs[k]) for k in varying(op, reference)})
 
 
 def _along(k, distance):
@@ -85,10 +79,11 @@ def _quotient(op, a, b, c):
     return -c / a / b
 
 
+ONE_SIDED = {'Xlogy', 'Xlog1py', 'Xdivy'}           # finite at 0, where of the two orders of change one leads through infinity
 SLOPES = {
     'Mul': (_other, _other), 'MulNoNan': (_other, _other), 'Maximum': (_max, _max), 'Minimum': (_min, _min), 'SquaredDifference': (_sum, _sum),
     'RealDiv': (lambda op, a, b, c: 1 / c, _quotient), 'Div': (lambda op, a, b, c: 1 / c, _quotient),
-    'Xdivy': (lambda op, a, b, c: 1 / c, _quotient),
+    'Xdivy': (lambda op, a, b, c: 1 / c, lambda op, a, b, c: -tf.math.multiply_no_nan(1 / a / b, c)),
     'DivNoNan': (lambda op, a, b, c: tf.math.divide_no_nan(tf.ones_like(c), c), _along(1, never)),      # jumps at 0
     'Pow': (_along(0, from_zero), _along(1, anywhere)),
     'Xlogy': (lambda op, a, b, c: tf.math.log(c), _along(1, from_zero)),
@@ -102,5 +97,18 @@ BILINEAR = '''
     DepthwiseConv2dNativeBackpropFilter Cross TridiagonalMatMul
     '''.split()
 
-RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()} | dict.fromkeys(BILINEAR, bilinear) \
-    | {'ClipByValue': clip}
+
+def clip(op, m, reference):
+    """max(min(t, hi), lo): the rules of the two, one after the other; the bounds may depend on X too."""
+    t, lo, hi = (i + tf.zeros_like(op.outputs[0]) for i in op.inputs)
+    t_ref, lo_ref, hi_ref = (i + tf.zeros_like(op.outputs[0]) for i in reference.inputs)
+    u, u_ref = tf.minimum(t, hi), tf.minimum(t_ref, hi_ref)
+
+    def mean(slope, z, z_ref, c, c_ref):
+        return (slope(op, z, z_ref, c) + slope(op, z, z_ref, c_ref)) / 2
+    m_u = m * mean(_max, u, u_ref, lo, lo_ref)
+    shares = [m_u * mean(_min, t, t_ref, hi, hi_ref), m * mean(_max, lo, lo_ref, u, u_ref), m_u * mean(_min, hi, hi_ref, t, t_ref)]
+    return whole(op, {k: summed_to(shares[k], op.inputs[k]) for k in varying(op, reference)})
+
+
+RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()} | dict.fromkeys(BILINEAR, bilinear) | {'ClipByValue': clip}

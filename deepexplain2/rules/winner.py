@@ -25,8 +25,7 @@ def cross(smallest):
         credit = pull_back(here, [tf.where(more, gain, tf.zeros_like(gain))], [0])[0] \
             + pull_back(there, [tf.where(more, tf.zeros_like(gain), gain)], [0])[0]
         same, = pull_back(here, [tf.where(tf.equal(y, y_ref), m, tf.zeros_like(m))], [0])
-        d = x - x_ref
-        return whole(op, {0: tf.where(tf.equal(d, 0), same, credit / nonzero(d))})
+        return whole(op, {0: tf.where(tf.equal(x, x_ref), same, credit / nonzero(x - x_ref))})
     return rule
 
 
