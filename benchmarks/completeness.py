@@ -39,7 +39,7 @@ TEXT = '''# The completeness gap of DeepLIFT
 
 DeepLIFT promises that the attributions of a row sum to f(x) - f(baseline). The tables show by how much they do not, in networks with
 random weights and random baselines: the gap relative to max(1, |f(x) - f(baseline)|) / relative to the sum of |attributions|, each the
-largest over {rows}. Where the first is {promise:.0e} or more it is **bold**: not complete. What is left elsewhere is rounding, which
+largest over {rows}. Where the first is {promise:.0e} or more it is **bold**. What is left where nothing is missing is rounding, which
 grows with the depth of a network and with how much positive and negative attributions cancel; the second number is free of the latter.
 Deep networks with random weights amplify rounding so much that f(x) - f(baseline) itself is off: the column *f itself* has the error of
 Keras in float32, measured in the same way against Keras in float64. The last table shows the attributions of such networks in float64.
@@ -59,11 +59,15 @@ python benchmarks/completeness.py{peers}
 
 
 def gaps(result):
-    """(relative to the change of f, relative to the attributions), each the largest over the rows; the last output is that of the baseline."""
+    """The largest over the rows, of what `measured` returns."""
+    if 'error' in result:
+        return {'error': result['error']}
     sums, sizes, outputs = (np.asarray(result[name], float) for name in ('sums', 'sizes', 'outputs'))
     change = outputs[:-1] - outputs[-1]
     gap = np.abs(sums - change)
-    return (gap / np.maximum(1, np.abs(change))).max(), (gap / np.maximum(sizes, np.finfo(float).tiny)).max()
+    some = sizes > 1e-6                     # where f does not change attributions are rounding alone
+    return {'relative_gap': (gap / np.maximum(1, np.abs(change))).max(), 'gap_of_attributions': (gap[some] / sizes[some]).max(initial=0),
+            'warnings': result.get('warnings', [])}
 
 
 def explained(model, xs, baseline):
@@ -114,8 +118,8 @@ def ask(python, library, folder):
                 versions = answer['versions']
             else:
                 key = tuple(answer.pop('key'))
-                found[key] = answer
-                print(f'{library:14}{" ".join(key):34}{cell(answer)}', flush=True)
+                found[key] = gaps(answer)
+                print(f'{library:14}{" ".join(key):34} {cell(found[key])}', flush=True)
     return versions, found
 
 
@@ -127,11 +131,12 @@ def measure(keys, seed, python):
         folder = Path(name)
         for number, key in enumerate(keys):
             model, xs, baseline = completeness_models.build(key, seed)
-            results[key] = {'deepexplain2': explained(model, xs, baseline)}
-            print(f'{"deepexplain2":14}{" ".join(key):34}{cell(results[key]["deepexplain2"])}', flush=True)
-            if key[0] == 'application' and 'error' not in results[key]['deepexplain2']:
-                results[key]['f'] = rounding(model, key, seed, xs, baseline, results[key]['deepexplain2']['sizes'])
-            np.savez(folder / f'{number}.npz', xs=xs, baseline=baseline, expected=results[key]['deepexplain2']['expected'],
+            answer = explained(model, xs, baseline)
+            results[key] = {'deepexplain2': gaps(answer)}
+            print(f'{"deepexplain2":14}{" ".join(key):34} {cell(results[key]["deepexplain2"])}', flush=True)
+            if key[0] == 'application' and 'error' not in answer:
+                results[key]['f'] = gaps(rounding(model, key, seed, xs, baseline, answer['sizes']))
+            np.savez(folder / f'{number}.npz', xs=xs, baseline=baseline, expected=answer['expected'],
                      **{f'w{k}': w for k, w in enumerate(model.get_weights())})
             tf.keras.backend.clear_session()
         (folder / 'jobs.json').write_text(json.dumps([{'number': n, 'key': key, 'seed': seed} for n, key in enumerate(keys)]))
@@ -143,7 +148,7 @@ def measure(keys, seed, python):
 
 
 def is_complete(result):
-    return 'error' not in result and gaps(result)[0] < PROMISE
+    return 'error' not in result and result['relative_gap'] < PROMISE
 
 
 def cell(result):
@@ -151,8 +156,7 @@ def cell(result):
     if 'error' in result:
         text = ' '.join(result['error'].split()).replace('|', '/')
         return text if len(text) <= 110 else f'{text[:107]}...'
-    change, size = gaps(result)
-    text = f'{change:.0e} / {size:.0e}'
+    text = f'{result["relative_gap"]:.0e} / {result["gap_of_attributions"]:.0e}'
     return ', '.join([text if is_complete(result) else f'**{text}**', *result.get('warnings', [])])
 
 
@@ -176,23 +180,30 @@ def document(versions, results, libraries):
     return text + '\n'.join(tables(results, libraries))
 
 
-def listed(versions, results):
-    """For the JSON: one entry per network and library."""
-    entries = []
-    for (kind, network), found in results.items():
-        for library, result in found.items():
-            numbers = {} if 'error' in result else dict(zip(('relative_gap', 'gap_of_attributions'), map(float, gaps(result))))
-            rest = {name: result[name] for name in ('error', 'warnings') if result.get(name)}
-            entries.append({'kind': kind, 'network': network, 'library': library, **numbers, **rest})
-    return {'versions': versions, 'promise': PROMISE, 'results': entries}
+def save(path, versions, results):
+    entries = [{'kind': kind, 'network': network, 'library': library, **result}
+               for (kind, network), found in results.items() for library, result in found.items()]
+    path.write_text(json.dumps({'versions': versions, 'promise': PROMISE, 'results': entries}, indent=1) + '\n')
+
+
+def load(path):
+    """What `save` has written: (versions, results)."""
+    saved, results = json.loads(path.read_text()), {}
+    for entry in saved['results']:
+        results.setdefault((entry.pop('kind'), entry.pop('network')), {})[entry.pop('library')] = entry
+    return saved['versions'], results
 
 
 def main(options):
     keys = [key for key in completeness_models.MODELS if not options.only or set(key) & set(options.only)]
     python = environment(options.env) if options.peers else None
-    versions, results = measure(keys, options.seed, python)
     libraries = LIBRARIES if python else LIBRARIES[:1]
-    options.json.write_text(json.dumps(listed(versions, results), indent=1) + '\n')
+    versions, results = measure(keys, options.seed, python)
+    if options.only and options.json.exists():
+        old_versions, old = load(options.json)
+        if old_versions == versions:
+            results = {key: results.get(key, old.get(key)) for key in completeness_models.MODELS if key in results or key in old}
+    save(options.json, versions, results)
     options.markdown.write_text(document(versions, results, libraries))
 
 
@@ -201,7 +212,7 @@ if __name__ == '__main__':
     parser.add_argument('--peers', action='store_true', help='measure SHAP and Captum too')
     parser.add_argument('--env', type=Path, default=HERE / '.peers', help='the environment of the peers')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--only', nargs='+', help='kinds or names of networks')
+    parser.add_argument('--only', nargs='+', help='kinds or names of networks; what the JSON has of others, by the same versions, stays')
     parser.add_argument('--json', type=Path, default=HERE / 'completeness.json')
     parser.add_argument('--markdown', type=Path, default=HERE.parent / 'docs' / 'completeness.md')
     main(parser.parse_args())

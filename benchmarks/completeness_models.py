@@ -10,7 +10,7 @@ ACTIVATIONS = '''relu leaky_relu relu6 elu selu celu sigmoid tanh softplus softs
     hard_tanh hard_shrink soft_shrink tanh_shrink threshold glu squareplus sparse_plus sparse_sigmoid sparsemax log_sigmoid log_softmax
     linear'''.split()
 RECURRENT = {'LSTM': lambda: layers.LSTM(8), 'GRU': lambda: layers.GRU(8), 'Bidirectional LSTM': lambda: layers.Bidirectional(layers.LSTM(8))}
-GAINS = {'exponential': .5, 'sparsemax': 6}      # no overflow; not all zero, which sparsemax of Keras 3.15 is without a clear winner
+GAINS = {'exponential': .5, 'sparsemax': 60}      # no overflow; not all zero, which sparsemax of Keras 3.15 is without a clear winner
 APPLICATIONS = {'ResNet50': 32, 'MobileNetV2': 32, 'EfficientNetB0': 32, 'InceptionV3': 75}     # and the side of its images
 
 
