@@ -5,14 +5,13 @@ model: attributions are those at its embedding lookup, summed over the embedding
 """
 
 import argparse
-import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
 
-from deepexplain2 import DeepExplain, errors
+from deepexplain2 import DeepExplain
 
 HERE = Path(__file__).parent
 LENGTH, PADDING, UNKNOWN = 16, 0, 1
@@ -32,8 +31,7 @@ def main(short=False):
     print(f'accuracy on 50 test sentences: {np.mean((scores > 0) == labels[-50:]):.0%}\n')
 
     xs = ids[-50:]
-    with DeepExplain.from_keras(model) as de, warnings.catch_warnings():
-        warnings.simplefilter('ignore', errors.NonlinearOpWarning)      # the products of the gates have no rule: see the gap below
+    with DeepExplain.from_keras(model) as de:
         score, X = de.outputs[0], de.inputs[0]
         found = {m: de.explain(m, score, X, xs, sum_embedding=True, baseline=PADDING) for m in ('intgrad', 'deeplift')}
         # What the attributions of a sentence should sum to: its score minus that of padding in its words' places, under the same mask.

@@ -85,6 +85,7 @@ OPS = {
     'Softmax': lambda x: tf.nn.softmax(3 * x) * 2., 'LogSoftmax': lambda x: tf.nn.log_softmax(3 * x),
     'SoftmaxCrossEntropyWithLogits': lambda x: tf.nn.softmax_cross_entropy_with_logits(labels=x[:, :3], logits=x[:, 3:]),
     'SparseSoftmaxCrossEntropyWithLogits': lambda x: tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(x[:, 0] * 0, tf.int32) + 2, x),
+    'TopKV2': lambda x: tf.math.top_k(x, 4).values, 'TopK': lambda x: RAW.TopK(input=x, k=3).values,
     # under the general rule
     'MatrixInverse': lambda x: tf.linalg.inv(square(x)), 'MatrixDeterminant': lambda x: tf.linalg.det(square(x)),
     'LogMatrixDeterminant': lambda x: tf.linalg.slogdet(square(x))[1], 'Cholesky': lambda x: tf.linalg.cholesky(square(x)),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from ..graph.rulebook import Rulebook
 from ..registry import register
-from ..rules import decisions, normalization, rescale, softmax, two_factors, winner
+from ..rules import decisions, normalization, rescale, softmax, sorting, two_factors, winner
 from ..rules.mean_jacobian import mean_jacobian
 from ..sweep import take
 from .base import Method, choice, flag
@@ -15,7 +15,7 @@ FACTORED = 'its factors jump in sign and order: choose a T before it, or use int
 ELSEWHERE = 'it sends values between devices or keeps them outside of the graph: explain the model on one device'
 HIDDEN = 'what happens inside it is not seen: build the model with open ops (for Keras layers use_cudnn=False), or use intgrad'
 REFUSED = {op_type: why for why, types in {
-    SORTED: 'TopK TopKV2 ApproxTopK NthElement IsotonicRegression DynamicPartition',
+    SORTED: 'ApproxTopK NthElement IsotonicRegression DynamicPartition',
     SPARSE: '''CSRSparseMatrixToDense CSRSparseMatrixToSparseTensor DenseToCSRSparseMatrix SparseAdd SparseDenseCwiseAdd SparseDenseCwiseDiv
         SparseDenseCwiseMul SparseFillEmptyRows SparseMatrixAdd SparseMatrixMatMul SparseMatrixMul SparseMatrixSoftmax
         SparseMatrixSparseMatMul SparseMatrixTranspose SparseReduceSum SparseReorder SparseSlice SparseSoftmax SparseSparseMaximum
@@ -43,8 +43,8 @@ class DeepLift(Method):
     Multipliers from the reference to the actual value of every tensor take the place of derivatives. At an elementwise function of one
     tensor: the slope of the secant (Rescale). At products, quotients, matrix products and maxima of two tensors that both depend on X:
     the Shapley value of the two, for a product the mean of the other factor. At max pooling and maxima over an axis: the
-    cross-maximum rule. At softmax, log-softmax and the cross-entropies: closed rules. At decisions that X takes part in: steps. At
-    any other op: the mean of its Jacobian along the straight line.
+    cross-maximum rule. At softmax, log-softmax, the cross-entropies and sorted values: closed rules. At decisions that X takes part in:
+    steps. At any other op: the mean of its Jacobian along the straight line.
     Attributions are the multipliers times (x - baseline) and sum to f(x) - f(baseline) to rounding. Cost: 1 gradient per row, and 1
     evaluation of the baseline per run, or per row where each has its own; times the number of baselines.
 
@@ -78,6 +78,6 @@ class DeepLift(Method):
 
 
 FAMILIES = {'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': winner.RULES, 'softmax': softmax.RULES,
-            'normalization': normalization.RULES, 'decisions': decisions.RULES}
+            'normalization': normalization.RULES, 'sorting': sorting.RULES, 'decisions': decisions.RULES}
 COMPLETE = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED)
 GRADIENT_OF_MAXIMA = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED, passing=frozenset(winner.RULES))
