@@ -50,7 +50,7 @@ def lstm_states(x, w, u, b, length, units=6):
 
 def gru_states(x, w, u, b, order=range(5)):
     units = len(u)
-    h = tf.zeros((tf.shape(x)[0], units), x.dtype)
+    h = x[:, 0] @ tf.zeros((x.shape[2], units), x.dtype)        # what is a factor in one iteration of a loop is one in all
     for t in order:
         a, r = x[:, t] @ w + b[0], h @ u + b[1]
         update = tf.sigmoid(a[:, :units] + r[:, :units])

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from ..errors import PathError
 from .bodies import Body, inside
-from .decisions import CHOICE, MARK, kind, open_decisions
+from .decisions import CHOICE, MARK, kind_of, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import JOINTLY_LINEAR, is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
@@ -131,12 +131,12 @@ class Copy:
         for part in self._parts(self._book.reference):
             harmless_stops = harmless(op.node_def for op in part.ops)
             for op in part.ops:
-                if kind(op.node_def) in (op.type, CHOICE) and part.varying_inputs(op):
+                if kind_of(op) in (op.type, CHOICE) and part.varying_inputs(op):
                     how, more = self._book.treatment(op, part)
                     loses = _loses(op, part, self._book.reference) and op.name not in harmless_stops
                     if op.name in harmless_stops:
                         more = 'what it stops adds up to nothing'
-                    op_type = 'Select' if kind(op.node_def) == CHOICE else op.type
+                    op_type = 'Select' if kind_of(op) == CHOICE else op.type
                     found.setdefault(part.name(op), Treatment(how, more, part.name(op), op_type, loses))
         return list(found.values())
 
@@ -150,21 +150,20 @@ class Copy:
         return [self.path, *inside(self.path, self._library, paired)]
 
     @cached_property
-    def _varying_inside(self) -> dict[str, set[int]]:
-        """Positions of the inputs of ops in bodies that vary anywhere, by the name of the op."""
-        found: dict[str, set[int]] = {}
+    def _inside(self) -> dict[tuple[str, str], tuple[bool, frozenset[int]]]:
+        """Of each op in a body, by names of function and op: whether it is linear, and the positions of its inputs that vary."""
+        found: dict[tuple[str, str], tuple[bool, frozenset[int]]] = {}
         for body in self._parts(False)[1:]:
             for op in body.ops:
-                found.setdefault(op.name, set()).update(body.varying_inputs(op))
+                linear, varying = found.get((body.function, op.name), (True, frozenset()))      # of a function that is called twice
+                found[body.function, op.name] = linear and is_linear(op, body), varying | set(body.varying_inputs(op))
         return found
 
-    @cached_property
-    def _linear_inside(self) -> set[str]:
-        """Names of ops in bodies that are linear wherever they stand."""
-        bodies = self._parts(False)[1:]
-        linear = {op.name: is_linear(op, body) for body in bodies for op in body.ops}
-        return {op.name for body in bodies for op in body.ops if linear[op.name]} \
-            - {op.name for body in bodies for op in body.ops if not is_linear(op, body)}
+    def _known(self, op: tf.Operation) -> tuple[bool, frozenset[int]]:
+        """(whether `op` is linear, positions of its inputs that vary), in the graph or in the body of a loop or conditional."""
+        if op.graph is self._graph:
+            return is_linear(op, self.path), frozenset(self.path.varying_inputs(op))
+        return self._inside[op.graph.name, op.name]
 
     def one_row_fits(self) -> bool:
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
@@ -214,21 +213,19 @@ class Copy:
         return Clone(found[:k], found[k], found[k + 1:-1], found[-1])
 
     def _is_linear(self, op: tf.Operation) -> bool:
-        if kind(op.node_def) != op.type:
-            return False
-        return is_linear(op, self.path) if op.graph is self._graph else op.name in self._linear_inside
+        return kind_of(op) == op.type and self._known(op)[0]
 
     def _apply(self, op, *rs):
         if self._is_linear(op):
             return own_gradient(op)(op, *rs)
-        rule = self._book.rule(kind(op.node_def)) or self._book.fallback
+        rule = self._book.rule(kind_of(op)) or self._book.fallback
         assert rule
         r = rs[0] if len(rs) == 1 else rs
         return rule(op, r, self._partner(op)) if self._book.reference else rule(op, r)
 
     def _partner(self, op: tf.Operation) -> Partner:
         partner = op.graph.get_operation_by_name(REFERENCE + op.name.removeprefix(ACTUAL))
-        varying = self.path.varying_inputs(op) if op.graph is self._graph else self._varying_inside.get(op.name, range(len(op.inputs)))
+        _, varying = self._known(op)
         return Partner([p if k in varying else i for k, (p, i) in enumerate(zip(partner.inputs, op.inputs))], list(partner.outputs))
 
     def _find(self, name: str) -> tf.Tensor | None:
@@ -243,7 +240,7 @@ def _loses(op: tf.Operation, part: Path | Body, decisions: bool) -> bool:
     differences; a derivative does not see it."""
     if op.type == 'Cast' and op.outputs[0].dtype.is_floating:
         source = op.inputs[0].dtype
-        return bool(part.varying_inputs(op)) and (source.is_integer or (decisions and source.is_bool)) and kind(op.node_def) == op.type
+        return bool(part.varying_inputs(op)) and (source.is_integer or (decisions and source.is_bool)) and kind_of(op) == op.type
     taken = part.varying_inputs(op)
     if decisions and taken and op.type in JOINTLY_LINEAR | {'OneHot'} and op.type not in ('Select', 'SelectV2') \
             and any(o.dtype.is_floating for o in op.outputs) and not any(can_carry(op.inputs[k]) for k in taken):

@@ -27,6 +27,11 @@ def kind(node: tf.compat.v1.NodeDef) -> str:
     return node.attr[MARK].s.decode() if MARK in node.attr else node.op
 
 
+def kind_of(op: tf.Operation) -> str:
+    """The same of an op; looks only where a mark can be, as to read the attributes of an op takes long."""
+    return kind(op.node_def) if op.type in ('IdentityN', 'Select', 'SelectV2', 'Cast') else op.type
+
+
 def open_decisions(graph_def: tf.compat.v1.GraphDef, xs: Container[str]) -> None:
     """Give twins to the decisions in the nodes of a path and in its functions. xs: names of the tensors of X."""
     varying = set()

@@ -17,7 +17,8 @@ from ..errors import PathError, TensorError
 FUNCTION_CALLS = {'PartitionedCall', 'StatefulPartitionedCall'}     # differentiated by TensorFlow without a registered gradient
 NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}    # registered, but the function returns None
 # No value of the input reaches the output; the last three tell finite values from others, which are errors wherever they appear.
-SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'IsFinite', 'IsInf', 'IsNan'}
+SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'TensorListLength', 'TensorListElementShape', 'IsFinite', 'IsInf',
+              'IsNan'}
 RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that asks a rulebook; its end lets the module be imported twice
 OURS = 'deepexplain2/'               # how the names of ops begin that the library adds to a graph
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from .bodies import Body
-from .decisions import kind
+from .decisions import kind, kind_of
 from .linear import DIFFERENTIATED_INSIDE, is_linear
 from .path import SHAPE_ONLY, Path, can_carry, gradient_of, has_override, is_differentiable
 
@@ -51,7 +51,7 @@ class Rulebook:
 
     def treatment(self, op: tf.Operation, part: Path | Body) -> tuple[str, str]:
         """(how `op` is treated, more on it): one of the words above; the family of the rule, or the reason."""
-        what = kind(op.node_def)
+        what = kind_of(op)
         if what != op.type:
             return RULE, 'decisions'
         taken = part.varying_inputs(op)

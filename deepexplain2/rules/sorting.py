@@ -32,4 +32,4 @@ def sort(op, ms, reference):
     return whole(op, {0: tf.reshape(share, tf.shape(op.inputs[0]))})
 
 
-RULES = dict.fromkeys(['TopK', 'TopKV2'], sort)
+RULES = {'TopK': sort, 'TopKV2': sort}
