@@ -153,7 +153,7 @@ class Copy:
     def _inside(self) -> dict[tuple[str, str], tuple[bool, frozenset[int]]]:
         """Of each op in a body, by names of function and op: whether it is linear, and the positions of its inputs that vary."""
         found: dict[tuple[str, str], tuple[bool, frozenset[int]]] = {}
-        for body in self._parts(False)[1:]:
+        for body in inside(self.path, self._library, False):
             for op in body.ops:
                 linear, varying = found.get((body.function, op.name), (True, frozenset()))      # of a function that is called twice
                 found[body.function, op.name] = linear and is_linear(op, body), varying | set(body.varying_inputs(op))
