@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -289,6 +290,14 @@ def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf
                             'that is the same for all rows, give the placeholder a shape without an open first axis')
         result[t.name] = Feed(t, v, per_row and len(v) == n)
     return result
+
+
+def free_memory() -> int:
+    """Bytes that are free, as far as the system tells."""
+    try:
+        return os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    except (AttributeError, ValueError, OSError):
+        return 4 << 30
 
 
 def integer(value: Any, name: str, least: int) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,17 @@ from .audit import Audit
 from .errors import ParameterError, ShapeError, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model, Question, graph_lock
+from .progress import Progress, Reporter
 from .sweep import Sweep, take
+
+
+class Plan(NamedTuple):
+    """calls: of session.run. rows: in each at most. evaluations: of the model, in all. bytes: estimate of what the tensors between X and T take
+    in one call."""
+    calls: int
+    rows: int
+    evaluations: int
+    bytes: int
 
 
 class Explainer:
@@ -56,7 +66,8 @@ class Explainer:
         return other
 
     def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
-            return_delta: bool = False, return_std_error: bool = False) -> Any:
+            return_delta: bool = False, return_std_error: bool = False, progress: bool | Callable[[Progress], Any] = False,
+            memory_limit: int | None = None) -> Any:
         """Attributions of T to X for the samples xs.
 
         xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows.
@@ -69,6 +80,10 @@ class Explainer:
             attributions, for elrp f(x) minus the sum, which is what biases and the stabilizer absorbed. For methods that promise a
             sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp.
         return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the attributions.
+        progress: True for a progress bar (tqdm where it is installed, else a line of text), or a function that is called with a Progress
+            after every session.run.
+        memory_limit: bytes that the tensors between X and T may take in one session.run, where batch_size is not given; default: half of
+            the memory that is free. See `plan`.
 
         Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T. For integer X the dtype is
         that of T. shapley_sampling returns (n,) + the sampled axes. With return_delta or return_std_error a tuple: (attributions,
@@ -95,7 +110,7 @@ class Explainer:
         baselines, k = self._references(xs, arrays)
         feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         model.check_fed(feeds)
-        size, aligned, per_row = self._layout(n, batch_size)
+        size, aligned, per_row = self._layout(n, batch_size, memory_limit)
         weights = checks.Weights(ys, self._written, model.target, n, per_row)
 
         if per_row and not aligned and size > 1:
@@ -108,9 +123,14 @@ class Explainer:
         def value(points, rows):
             return model.value().ask(points, rows, weights, feeds, per_row, not aligned)
 
-        sweep = Sweep(ask, n, size, aligned, value)
-        results, errors = _averaged(method, sweep, arrays, baselines, k, return_std_error)
-        delta = self._delta(sweep, arrays, baselines, k, results) if return_delta else None
+        reporter = self._reporter(progress, n, k, [a.shape for a in arrays], return_delta)
+        sweep = Sweep(ask, n, size, aligned, value, reporter)
+        try:
+            results, errors = _averaged(method, sweep, arrays, baselines, k, return_std_error)
+            delta = self._delta(sweep, arrays, baselines, k, results) if return_delta else None
+        finally:
+            if reporter is not None:
+                reporter.close()
         dtypes = [(x.dtype if x.dtype.is_floating else model.target.dtype).as_numpy_dtype for x in model.inputs]
         with np.errstate(over='ignore'):        # said below
             results = [r.astype(d, copy=False) for r, d in zip(results, dtypes)]
@@ -123,6 +143,47 @@ class Explainer:
         if delta is not None:
             answer.append(delta)
         return answer[0] if len(answer) == 1 else tuple(answer)
+
+    def stream(self, batches: Any, batch_size: int | None = None, **options: Any) -> Iterator[Any]:
+        """Attributions of one batch after the other, in order, as they are asked for; only one batch is held.
+
+        batches: an iterable of xs, or of tuples (xs, ys): a generator, a tf.data.Dataset that is batched; or one array or memmap, which is cut
+            into pieces of 16 runs each. For a list X an xs is a list. options: those of `run`, which each batch goes through.
+        """
+        pieces = batches
+        if isinstance(batches, np.ndarray):
+            step = 16 * (batch_size or self._model.default_rows(None))
+            pieces = (batches[k:k + step] for k in range(0, len(batches), step))
+        for batch in pieces:
+            if isinstance(batch, tuple) and len(batch) != 2:
+                raise ShapeError(f'a batch is xs, or a tuple (xs, ys), not a tuple of {len(batch)}')
+            xs, ys = batch if isinstance(batch, tuple) else (batch, None)
+            yield self.run(_arrays(xs), None if ys is None else _arrays(ys), batch_size, **options)
+
+    def plan(self, n: int, batch_size: int | None = None, memory_limit: int | None = None) -> Plan:
+        """What `run` will do with n rows against one baseline: runs nothing.
+
+        Raises ShapeError where X leaves the size of a feature axis open, ParameterError where a tolerance decides.
+        """
+        shapes = [(n, *x.shape.as_list()[1:]) for x in self._model.inputs if x.shape.rank]
+        if len(shapes) < len(self._model.inputs) or any(d is None for shape in shapes for d in shape):
+            raise ShapeError('plan needs an X with known feature axes: '
+                             + ', '.join(f'"{x.name}" {checks.text(x.shape)}' for x in self._model.inputs))
+        points = self._method.points(shapes)
+        if points is None:
+            raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by its tolerance')
+        size, aligned, _ = self._layout(checks.integer(n, 'n', 1), batch_size, memory_limit)
+        calls = sum(p * -(-n // size) if aligned else -(-n * p // size) for p in points)
+        return Plan(calls, size, n * sum(points), size * self._model.path.row_total)
+
+    def _reporter(self, progress: bool | Callable[[Progress], Any], n: int, k: int, shapes: list[tuple[int, ...]], delta: bool) -> Reporter | None:
+        if progress is False or progress is None:
+            return None
+        if progress is not True and not callable(progress):
+            raise ParameterError(f'progress must be True, False or a function, not {progress!r}')
+        points = self._method.points(shapes)
+        more = (1 + k * (self._method.explains == 'difference')) if delta else 0
+        return Reporter(progress, None if points is None else n * (sum(points) * k + more), self._method.name)
 
     def audit(self) -> Audit:
         """How this method treats every op between X and T; see Audit. Runs nothing, and adds nothing to the graph."""
@@ -148,7 +209,7 @@ class Explainer:
             promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines) for j in range(k)) / k
         return promised - sum(r.reshape(len(r), -1).astype(np.float64).sum(1) for r in results)
 
-    def _layout(self, n: int, batch_size: int | None) -> tuple[int, bool, bool]:
+    def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row)."""
         target = self._model.target
         rows_of_t = checks.batch_of(target)
@@ -181,7 +242,7 @@ class Explainer:
             return n, True, rows_of_t == n
         if target.shape.rank == 0 or rows_of_t is not None:
             return 1, False, rows_of_t == 1     # T does not grow with X
-        return (batch_size or self._model.default_rows()), False, True
+        return (batch_size or self._model.default_rows(memory_limit)), False, True
 
     def _check_rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed]) -> None:
         """Where an op may mix rows, see once that T of a row is the same alone and beside another; TensorError if not."""
@@ -198,6 +259,13 @@ class Explainer:
                               f'{self._model.path.name(op)}: attributions of a row have no meaning. Build the model for inference '
                               '(training=False), or take a T without a batch axis')
         self._model.rows_apart = True
+
+
+def _arrays(batch: Any) -> Any:
+    """Eager tensors, which a tf.data.Dataset gives, as arrays."""
+    if isinstance(batch, (list, tuple)):
+        return [_arrays(b) for b in batch]
+    return batch.numpy() if isinstance(batch, tf.Tensor) and not tf.is_symbolic_tensor(batch) else batch
 
 
 def _averaged(method: Method, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,

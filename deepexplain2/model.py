@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .checks import Feed, Weights, check_open, warn
+from .checks import Feed, Weights, check_open, free_memory, integer, warn
 from .errors import (
     ContextError,
     FeedError,
     NonlinearOpWarning,
+    ParameterError,
     PathError,
     PathWarning,
     RuleError,
@@ -153,9 +154,14 @@ class Model:
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._gradients: dict[int, tuple[Question, Rulebook, list[Treatment]]] = {}    # with the book, so that its id stays its own
 
-    def default_rows(self) -> int:
-        """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024."""
-        return int(np.clip(ROW_BUDGET // max(self.path.row_bytes, 1), 4, 1024))
+    def default_rows(self, memory_limit: int | None) -> int:
+        """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024, and all of them within the limit (bytes;
+        None: half of the memory that is free)."""
+        rows = int(np.clip(ROW_BUDGET // max(self.path.row_bytes, 1), 4, 1024))
+        limit = free_memory() // 2 if memory_limit is None else integer(memory_limit, 'memory_limit', 1)
+        if limit < self.path.row_total and memory_limit is not None:
+            raise ParameterError(f'memory_limit is {limit} bytes, but one row takes about {self.path.row_total} between X and T')
+        return max(1, min(rows, limit // max(self.path.row_total, 1)))
 
     def check_fed(self, feeds: Mapping[str, Feed]) -> None:
         """Raise FeedError where T needs a placeholder that neither X nor `feeds` gives."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -37,31 +38,49 @@ class Sweep:
     is an array with one entry per (row, k).
     """
 
-    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None):
-        self._ask, self.n, self.size, self.aligned, self._value = ask, n, size, aligned, value
+    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None, report: Callable[[int], None] | None = None):
+        self._ask, self.n, self.size, self.aligned, self._value, self._report = ask, n, size, aligned, value, report
 
     @property
     def value(self) -> Sweep:
         """The same rows, asked for the value of T."""
         assert self._value
-        return Sweep(self._value, self.n, self.size, self.aligned)
+        return Sweep(self._value, self.n, self.size, self.aligned, report=self._report)
 
     def among(self, rows: np.ndarray) -> Sweep:
         """These rows alone, counted from 0. Not where the graph fixes the batch."""
         assert not self.aligned
         ask, value = self._ask, self._value
         return Sweep(lambda arrays, some: ask(arrays, rows[some]), len(rows), self.size, False,
-                     None if value is None else lambda arrays, some: value(arrays, rows[some]))
+                     None if value is None else lambda arrays, some: value(arrays, rows[some]), self._report)
 
     def __call__(self, make: Make, points: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
-        for rows, ks, real in packs(self.n, points, self.size, self.aligned):
-            answers = self._ask(make(rows, ks), rows)
+        for rows, ks, real, arrays in _ahead(packs(self.n, points, self.size, self.aligned), make):
+            answers = self._ask(arrays, rows)
+            if self._report is not None:
+                self._report(real)
             yield rows[:real], ks[:real], [a[:real] for a in answers]
 
     def once(self, make: Callable[[np.ndarray], Sequence[np.ndarray]]) -> list[np.ndarray]:
         """The answers at a single point per row, whole."""
         parts = [answers for _, _, answers in self(lambda rows, ks: make(rows))]
         return [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts)]
+
+
+def _ahead(runs: Iterator[tuple[np.ndarray, np.ndarray, int]], make: Make) -> Iterator[tuple[np.ndarray, np.ndarray, int, Sequence[np.ndarray]]]:
+    """The runs with their arrays; those of the next are made in a thread while TensorFlow, which releases the GIL, runs one."""
+    run = next(runs, None)
+    following = next(runs, None)
+    if run is not None and following is None:
+        yield *run, make(*run[:2])
+        return
+    with ThreadPoolExecutor(1) as pool:
+        arrays = pool.submit(make, *run[:2]) if run is not None else None
+        while run is not None and arrays is not None:
+            ready = arrays.result()
+            arrays = None if following is None else pool.submit(make, *following[:2])
+            yield *run, ready
+            run, following = following, next(runs, None)
 
 
 def add_rows(total: np.ndarray, rows: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:

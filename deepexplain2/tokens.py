@@ -38,7 +38,7 @@ class TokenExplainer:
         return f'<TokenExplainer: {self._ids.name} at {", ".join(t.name for t in self._lookups)}>'
 
     def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
-            return_delta: bool = False, return_std_error: bool = False) -> Any:
+            return_delta: bool = False, return_std_error: bool = False, progress: Any = False, memory_limit: int | None = None) -> Any:
         """Attributions of T to the embedded tokens, (n, tokens, dim), or (n, tokens) with sum_embedding.
 
         xs: token ids, (n, tokens). The other arguments and errors are those of Explainer.run. Where the ids are looked up in several
@@ -58,7 +58,8 @@ class TokenExplainer:
         if return_std_error and self._sum:
             raise ParameterError('return_std_error: standard errors of a sum over the embedding are not those of its parts. Sample tokens: '
                                  'sampling_dims=[1]')
-        result = explainer.run(embedded if len(self._lookups) > 1 else embedded[0], ys, batch_size, feeds, return_delta, return_std_error)
+        result = explainer.run(embedded if len(self._lookups) > 1 else embedded[0], ys, batch_size, feeds, return_delta, return_std_error,
+                               progress, memory_limit)
         result, *more = result if return_delta or return_std_error else (result,)
         parts = result if len(self._lookups) > 1 else [result]
         if self._sum:

@@ -75,6 +75,11 @@ class Path:
         return max(_row_size(t) * t.dtype.size for t in tensors)
 
     @cached_property
+    def row_total(self) -> int:
+        """Bytes of all tensors on the path, per row, as a gradient keeps them; open axes other than the first count 1."""
+        return sum(_row_size(t) * t.dtype.size for t in self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating])
+
+    @cached_property
     def written_rows(self) -> tuple[int, tf.Operation] | None:
         """(rows, op) where an array with rows of its own is joined to a tensor whose batch is open: T * ys and the like."""
         for op in self.ops:

@@ -50,6 +50,10 @@ class Method:
             return [replace(t, how=EVALUATED, more='', loses=False) for t in found]
         return [replace(t, how=GRADIENT) if t.how == PLAIN else t for t in found]
 
+    def points(self, shapes: Sequence[tuple[int, ...]]) -> list[int] | None:
+        """Model evaluations per row of each pass over the data, for xs of these shapes; None where a tolerance decides."""
+        return [1]
+
     def check_shapes(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Raise ParameterError where a parameter does not fit the shapes of xs."""
 

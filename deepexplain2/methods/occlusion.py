@@ -36,6 +36,9 @@ class Occlusion(Method):
     def check_shapes(self, shapes):
         Windows(shapes[0][1:], self._window, self._step)
 
+    def points(self, shapes):
+        return [1, len(Windows(shapes[0][1:], self._window, self._step))]
+
     def attribute(self, sweep, xs, baselines):
         x, b = xs[0], baselines[0]
         windows = Windows(x.shape[1:], self._window, self._step)

@@ -60,6 +60,9 @@ class ShapleySampling(Method):
     def check_shapes(self, shapes):
         Players(shapes[0], self._dims)
 
+    def points(self, shapes):
+        return [1, 1, self._samples * (Players(shapes[0], self._dims).count - 1)] if self._tolerance is None else None
+
     def attribute(self, sweep, xs, baselines):
         return self._draw(sweep, xs[0], baselines[0])[:1]
 

@@ -1,0 +1,67 @@
+"""How far a run is, told while it goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+INTERVAL = .2           # seconds between two lines
+
+
+class Progress(NamedTuple):
+    """done, total: model evaluations (None where a tolerance decides); rate: of them per second; remaining: seconds, or None."""
+    done: int
+    total: int | None
+    rate: float
+    remaining: float | None
+
+
+class Reporter:
+    """Adds up the evaluations of a run and tells `tell` of them after every session run; tqdm or plain text where `tell` is True."""
+
+    def __init__(self, tell: bool | Callable[[Progress], Any], total: int | None, what: str):
+        self._tell = tell if callable(tell) else _bar(total, what)
+        self._total, self._done, self._start = total, 0, time.perf_counter()
+
+    def __call__(self, evaluations: int) -> None:
+        self._done += evaluations
+        rate = self._done / max(time.perf_counter() - self._start, 1e-9)
+        total = None if self._total is None else max(self._total, self._done)
+        self._tell(Progress(self._done, total, rate, None if total is None else (total - self._done) / rate))
+
+    def close(self) -> None:
+        getattr(self._tell, 'close', lambda: None)()
+
+
+def _bar(total: int | None, what: str) -> Callable[[Progress], Any]:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return _Text(what)
+    bar = tqdm(total=total, desc=what, unit='row', leave=False)
+
+    def tell(p):
+        bar.update(p.done - bar.n)
+    tell.close = bar.close      # type: ignore[attr-defined]
+    return tell
+
+
+class _Text:
+    def __init__(self, what: str):
+        self._what, self._last, self._width = what, 0., 0
+
+    def __call__(self, p: Progress) -> None:
+        now = time.perf_counter()
+        if now - self._last < INTERVAL and p.done != p.total:
+            return
+        self._last = now
+        line = f'{self._what}: {p.done}' + (f' of {p.total}' if p.total else '') + f' evaluations, {p.rate:.0f} per second' \
+            + (f', {p.remaining:.0f} s to go' if p.remaining is not None else '')
+        self._width = max(self._width, len(line))
+        print(f'\r{line:{self._width}}', end='', file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._width:
+            print(f'\r{"":{self._width}}\r', end='', file=sys.stderr, flush=True)
