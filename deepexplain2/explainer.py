@@ -154,6 +154,8 @@ class Explainer:
         if isinstance(batches, np.ndarray):
             step = 16 * (batch_size or self._model.default_rows(None))
             pieces = (batches[k:k + step] for k in range(0, len(batches), step))
+        elif isinstance(batches, tf.data.Dataset):
+            pieces = _of_dataset(batches)
         for batch in pieces:
             if isinstance(batch, tuple) and len(batch) != 2:
                 raise ShapeError(f'a batch is xs, or a tuple (xs, ys), not a tuple of {len(batch)}')
@@ -261,8 +263,20 @@ class Explainer:
         self._model.rows_apart = True
 
 
+def _of_dataset(dataset: tf.data.Dataset) -> Iterator[Any]:
+    """The batches as arrays; they live in eager TensorFlow, whatever graph the caller is in."""
+    with tf.init_scope():
+        iterator = dataset.as_numpy_iterator()
+    while True:
+        with tf.init_scope():
+            batch = next(iterator, None)
+        if batch is None:
+            return
+        yield batch
+
+
 def _arrays(batch: Any) -> Any:
-    """Eager tensors, which a tf.data.Dataset gives, as arrays."""
+    """Eager tensors as arrays."""
     if isinstance(batch, (list, tuple)):
         return [_arrays(b) for b in batch]
     return batch.numpy() if isinstance(batch, tf.Tensor) and not tf.is_symbolic_tensor(batch) else batch
