@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager.context import eager_mode
 
 from . import checks
 from .audit import Audit
@@ -265,10 +266,10 @@ class Explainer:
 
 def _of_dataset(dataset: tf.data.Dataset) -> Iterator[Any]:
     """The batches as arrays; they live in eager TensorFlow, whatever graph the caller is in."""
-    with tf.init_scope():
+    with eager_mode():
         iterator = dataset.as_numpy_iterator()
     while True:
-        with tf.init_scope():
+        with eager_mode():
             batch = next(iterator, None)
         if batch is None:
             return
