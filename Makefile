@@ -10,7 +10,7 @@ mnist: $(VENV)/installed            ## train a CNN on real digits and explain it
 	$(BIN)/python examples/mnist.py
 
 test: $(VENV)/installed             ## the whole test suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/linters               ## style and types
 	$(BIN)/ruff check .

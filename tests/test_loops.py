@@ -142,13 +142,15 @@ def test_nested_with_variables_through_every_way_in(resource):
                 for value in True, False:
                     same(de, T, nested_row(x, w, value), x, feed={{on: value}})
                 same(de, nested(x, w, on), nested_row(x, w, True), x, feed={{on: True}}, names=['elrp'])
+        if {resource}:
+            raise SystemExit
         with tf.Graph().as_default() as graph, v1.Session() as s, DeepExplain(s) as de:
             v1.train.import_meta_graph(meta).restore(s, saved)
             x, on, T = (graph.get_tensor_by_name(n) for n in ('x:0', 'on:0', 'T:0'))
-            same(de, T, nested_row(x, tf.constant(W), True), x, feed={{on: True}})
+            same(de, T, nested_row(x, tf.constant(W), True), x, feed={{on: True}}, names=['deeplift'])
         with tf.Graph().as_default() as graph, v1.Session() as s, DeepExplain(s) as de:
             x, on, T = tf.graph_util.import_graph_def(frozen, name='a', return_elements=['x:0', 'on:0', 'T:0'])
-            same(de, T, nested_row(x, tf.constant(W), True), x, feed={{on: True}})
+            same(de, T, nested_row(x, tf.constant(W), True), x, feed={{on: True}}, names=['elrp', 'grad*input'])
         with DeepExplain.from_graph_def(frozen) as de:
             assert np.isfinite(de.explain('elrp', 'T', 'x', XS, feed_dict={{de.tensor('on'): True}})).all()
     ''')

@@ -149,9 +149,9 @@ def test_custom_gradients_are_looked_through():
         np.testing.assert_allclose(a, X4 / (1 + np.exp(-X4)), rtol=1e-9)        # the two halves of a product, one through Sigmoid
 
 
-@pytest.mark.parametrize('switch', ['pass', 'tf.compat.v1.disable_v2_behavior()', 'tf.compat.v1.disable_eager_execution()',
-                                    'tf.compat.v1.disable_resource_variables()'])
-@pytest.mark.parametrize('order', ['before', 'after'])
+@pytest.mark.parametrize('switch, order', [
+    ('pass', 'before'), ('tf.compat.v1.disable_v2_behavior()', 'before'), ('tf.compat.v1.disable_v2_behavior()', 'after'),
+    ('tf.compat.v1.disable_eager_execution()', 'after'), ('tf.compat.v1.disable_resource_variables()', 'before')])
 def test_in_a_process_of_its_own(switch, order):
     """Import before or after the switch; no output, no switch turned; numbers as here. Variables of every kind."""
     script = f'''
