@@ -128,7 +128,7 @@ class Copy:
         Raises RuleError where x and its reference could take different ways through a loop or conditional.
         """
         found: dict[str, Treatment] = {}
-        for part in self._parts(self._book.reference):
+        for part in self._parts:
             harmless_stops = harmless(op.node_def for op in part.ops)
             for op in part.ops:
                 if kind_of(op) in (op.type, CHOICE) and part.varying_inputs(op):
@@ -143,17 +143,22 @@ class Copy:
     @cached_property
     def lost(self) -> list[Treatment]:
         """The ops that pass values of X and no gradient."""
-        return [Treatment(BROKEN, '', part.name(op), op.type, True) for part in self._parts(False) for op in part.ops
+        return [Treatment(BROKEN, '', part.name(op), op.type, True) for part in self._parts for op in part.ops
                 if _loses(op, part, False) and op.name not in harmless(o.node_def for o in part.ops)]
 
-    def _parts(self, paired: bool) -> list[Path | Body]:
-        return [self.path, *inside(self.path, self._library, paired)]
+    @property
+    def _parts(self) -> list[Path | Body]:
+        return [self.path, *self._bodies]
+
+    @cached_property
+    def _bodies(self) -> list[Body]:
+        return list(inside(self.path, self._library, self._book.reference))
 
     @cached_property
     def _inside(self) -> dict[tuple[str, str], tuple[bool, frozenset[int]]]:
         """Of each op in a body, by names of function and op: whether it is linear, and the positions of its inputs that vary."""
         found: dict[tuple[str, str], tuple[bool, frozenset[int]]] = {}
-        for body in inside(self.path, self._library, False):
+        for body in self._bodies:
             for op in body.ops:
                 linear, varying = found.get((body.function, op.name), (True, frozenset()))      # of a function that is called twice
                 found[body.function, op.name] = linear and is_linear(op, body), varying | set(body.varying_inputs(op))
