@@ -218,3 +218,15 @@ def test_inputs_and_outputs_are_those_of_the_model(session, x):
     with DeepExplain() as de:
         de.explain('deeplift', T, x, XS, baseline=np.ones(4))
         assert list(de.inputs) == [x] and list(de.outputs) == [T]
+
+
+def test_pairs_in_float16(session):
+    """The quotient of two differences is taken in float32."""
+    x = v1.placeholder(tf.float16, (None, 2))
+    xs = np.random.default_rng(0).uniform(.3, 1., (40, 2)).astype(np.float16)
+    b = (xs + np.random.default_rng(1).uniform(.1, .2, (40, 2))).astype(np.float16)
+    with DeepExplain() as de:
+        for f, exact in (tf.pow, np.power), (tf.math.xlogy, lambda u, v: u * np.log(v)):
+            a = de.explain('deeplift', f(x[:, 0], x[:, 1]), x, xs, baseline=b, average=False).astype(float)
+            expected = exact(*xs.T.astype(float)) - exact(*b.T.astype(float))
+            np.testing.assert_allclose(a.sum(1), expected, atol=3e-4)

@@ -357,3 +357,14 @@ def test_uncovered_features_are_named():
         with pytest.warns(errors.CoverageWarning, match=r'window_shape \(2,\) and step \(2,\) leaves 1 of 5 features'):
             a = de.explain('occlusion', T, X, X4, window_shape=2, step=2)
         assert np.isnan(a[:, 4]).all() and np.isfinite(a[:, :4]).all()
+
+
+def test_stops_that_take_something_away_are_named():
+    """A maximum of something else, a mean that is added, a maximum that is used twice."""
+    with opened(NET) as (de, X, T, _):
+        largest = tf.stop_gradient(tf.reduce_max(T, 1, keepdims=True))
+        for target in (T - tf.stop_gradient(tf.reduce_max(tf.square(T), 1, keepdims=True)), T + tf.stop_gradient(tf.reduce_mean(T, 1, keepdims=True)),
+                       (T - largest) * largest):
+            with pytest.warns(errors.PathWarning, match=r'only through .*\(StopGradient\), which pass no gradient: it is missing'):
+                de.get_explainer('deeplift', target, X)
+            assert [r.type for r in de.audit('deeplift', target, X) if r.loses] == ['StopGradient']

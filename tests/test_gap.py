@@ -1,6 +1,7 @@
 """The gap in every answer: baselines of every kind, deltas, tolerances, standard errors, and where NaN begins."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -254,3 +255,65 @@ def test_tokens_with_a_delta(session):
         np.testing.assert_allclose(delta, 0, atol=1e-12)
         audit = de.audit('deeplift', T, ids)
         assert audit.fits and [r.type for r in audit.groups['rule']] == ['Tanh']
+
+
+def test_tolerance_of_intgrad_in_small(session):
+    """max_steps is reached; a row where nothing changes has arrived."""
+    x = v1.placeholder(tf.float64, (None, 1))
+    with DeepExplain() as de, warnings.catch_warnings():
+        warnings.simplefilter('error')
+        a = de.explain('intgrad', tf.square(tf.tanh(x)), x, [[1.], [-1.], [.5]], baseline=-1., tolerance=.01)
+        np.testing.assert_allclose(a[:, 0], [0, 0, np.tanh(.5) ** 2 - np.tanh(1) ** 2], rtol=.01, atol=1e-12)
+        with pytest.warns(errors.ToleranceWarning, match='after 16 steps'):
+            de.explain('intgrad', tf.exp(x), x, [[5.]], quadrature='riemann_right', tolerance=1e-9, max_steps=16)
+
+
+def test_shapley_sampling_in_small(session):
+    """An odd number of antithetic permutations, all with the same weight; max_samples is reached, not passed; every row by its own scale."""
+    x = v1.placeholder(tf.float64, (None, 2))
+    with DeepExplain() as de:
+        got = de.explain('shapley_sampling', x[:, 0] * x[:, 1], x, [[1., 1.]], samples=3)
+        np.testing.assert_allclose(np.sort(got[0]), [1 / 3, 2 / 3], rtol=1e-12)
+        mean, error = de.explain('shapley_sampling', x[:, 0] * x[:, 1], x, [[1., 1.]], samples=20, antithetic=False, return_std_error=True)
+        assert 0 < mean.min() < 1                               # of twenty zeros and ones
+        np.testing.assert_allclose(error, np.sqrt(mean * (1 - mean) / 19), rtol=1e-12)
+        with pytest.warns(errors.ToleranceWarning, match='after 1 permutations the largest standard error is inf'):
+            de.explain('shapley_sampling', x[:, 0] * x[:, 1], x, [[1., 1.]], samples=1, antithetic=False, tolerance=.1, max_samples=1)
+        with pytest.raises(errors.ParameterError, match='at least two independent draws'):
+            de.explain('shapley_sampling', x[:, 0] * x[:, 1], x, [[1., 1.]], samples=2, return_std_error=True)
+    with opened(NET) as (de, X, T, _):
+        for scale in 1., np.array([[1e6], [1], [1], [1], [1]]):
+            with pytest.warns(errors.ToleranceWarning, match='after 6 permutations'):
+                de.explain('shapley_sampling', T * scale, X, XS, samples=4, tolerance=1e-6, max_samples=6)
+
+
+def test_one_per_row_is_not_averaged_later():
+    with opened(NET) as (de, X, T, _):
+        explainer = de.get_explainer('deeplift', T, X, baseline=REFERENCES[:4])
+        explainer.run(XS[:4])
+        with pytest.raises(errors.ParameterError, match=r'baseline has 4 rows and xs 5: they would be averaged over, but were one per row in an '
+                                                        r'earlier run. Say which: average=False'):
+            explainer.run(XS)
+        free = de.get_explainer('deeplift', T, X, baseline=REFERENCES[:4], average=True)
+        np.testing.assert_allclose(free.run(XS)[:4], free.run(XS[:4]), atol=1e-12)
+
+
+def test_one_baseline_beside_several():
+    """One input with a set of references, the other with one row for all; what a function does to its argument stays there."""
+    with opened(NET) as (de, X, T, _):
+        Y = v1.placeholder(tf.float64, (None, 2))
+        U, xs = tf.tanh(T[:, :2] * Y), [XS, XS[:, :2] * 2]
+        ones = np.ones((7, 2))
+        a, b = (de.explain('deeplift', U, [X, Y], xs, baseline=[REFERENCES, second]) for second in (ones[0], ones))
+        for one, repeated in zip(a, b):
+            np.testing.assert_allclose(one, repeated, atol=1e-12)
+
+        def emptied(given):
+            for g in given if isinstance(given, list) else [given]:
+                g[:] = 0
+            return given
+        before = XS.copy()
+        np.testing.assert_allclose(de.explain('deeplift', T, X, XS, baseline=emptied), de.explain('deeplift', T, X, before), atol=1e-12)
+        for one, zero in zip(de.explain('deeplift', U, [X, Y], xs, baseline=emptied), de.explain('deeplift', U, [X, Y], xs)):
+            np.testing.assert_allclose(one, zero, atol=1e-12)
+        np.testing.assert_array_equal(XS, before)

@@ -345,3 +345,161 @@ def test_sorting_of_many_axes(session):
             with DeepExplain() as de:
                 delta = de.explain('deeplift', h, x, xs, baseline=rng.normal(size=(5, 4)), return_delta=True)[1]
             np.testing.assert_allclose(delta, 0, atol=1e-12)
+
+
+def test_rescale_of_absolute_values(session):
+    """Where one of the two is 0 too."""
+    a, b = (v.ravel() for v in np.meshgrid(Z, Z))
+    x = v1.placeholder(tf.float64, (None, a.size))
+    with DeepExplain() as de:
+        np.testing.assert_allclose(de.explain('deeplift', tf.abs(x), x, a[None], baseline=b)[0], np.abs(a) - np.abs(b), rtol=1e-12)
+
+
+EDGES = {edge: names.split() for edge, names in {                                   # points beside where a function stops being smooth
+    (.999, .93): 'Acos Asin Atanh Erfinv Ndtri', (-.999, -.93): 'Acos Asin Atanh Erfinv', (1.001, 1.08): 'Acosh', (1.57, 1.5): 'Tan',
+    (.001, .08): 'Ndtri Digamma Lgamma BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Expint Spence Log Sqrt Rsqrt'}.items()}
+
+
+@pytest.mark.parametrize('edge, op', [(edge, op) for edge, ops in EDGES.items() for op in ops])
+def test_secant_beside_an_edge(session, edge, op):
+    """The derivative at a few points between them is not its mean there."""
+    x = v1.placeholder(tf.float64, (None, 2))
+    a, b = np.array(edge), np.array(edge[::-1])
+    with DeepExplain() as de:
+        f = unary(op) if op not in DOMAIN else lambda v: getattr(tf.raw_ops, op)(x=v)
+        np.testing.assert_allclose(de.explain('deeplift', f(x) + 0., x, a[None], baseline=b)[0], evaluate(f, a) - evaluate(f, b), rtol=1e-9)
+
+
+@pytest.mark.parametrize('f, x, b', [
+    (tf.math.xlogy, (1., .08), (2., .001)), (tf.math.xlog1py, (1., -.92), (2., -.999)), (tf.atan2, (.05, .01), (-.02, .015)),
+    (tf.atan2, (.01, .05), (.015, -.04)), (tf.math.floormod, (1.01, 1.), (.99, 1.02)), (tf.pow, (.08, .3), (.001, .4)),
+    (tf.math.xlog1py, (0., -1.), (2., 1.)), (tf.math.xlogy, (0., 0.), (2., 1.)), (tf.math.xdivy, (0., 0.), (2., 1.)),
+    (tf.math.divide_no_nan, (2., 0.), (3., 4.)), (tf.math.divide_no_nan, (2., .01), (3., -.02))])
+def test_two_factors_beside_an_edge(session, f, x, b):
+    """Complete, both ways."""
+    X = v1.placeholder(tf.float64, (None, 2))
+    with DeepExplain() as de:
+        for start, end in (x, b), (b, x):
+            a = de.explain('deeplift', f(X[:, 0], X[:, 1]), X, [end], baseline=np.array(start))
+            np.testing.assert_allclose(a.sum(), evaluate(f, *map(np.float64, end)) - evaluate(f, *map(np.float64, start)), rtol=1e-9)
+
+
+def test_clip_in_one_op_is_a_maximum_of_a_minimum(session):
+    x = v1.placeholder(tf.float64, (None, 4))
+    xs, b = np.random.default_rng(0).normal(size=(9, 4)), np.random.default_rng(1).normal(size=4)
+    t, lo, hi = 2 * x, tf.tanh(x[:, ::-1]) - 1, tf.sigmoid(x[:, ::-1] * x)
+    with DeepExplain() as de:
+        one, two = (de.explain('deeplift', T, x, xs, baseline=b) for T in (
+            tf.raw_ops.ClipByValue(t=t, clip_value_min=lo, clip_value_max=hi), tf.maximum(tf.minimum(t, hi), lo)))
+    np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12)
+
+
+def test_a_changed_decision_is_a_product(session):
+    """c a + (1 - c) b: half of the change of each branch, and the jump at the mean of the two for the condition."""
+    x = v1.placeholder(tf.float64, (None, 3))
+    with DeepExplain() as de:
+        got = de.explain('deeplift', tf.where(x[:, 0] > 0, x[:, 1], x[:, 2]), x, [[1., 5., 2.], [-2., 5., 2.]], baseline=np.array([-1., 1., -1.]))
+        np.testing.assert_allclose(got, [[2.5, 2., 1.5], [0., 0., 3.]], rtol=1e-9)
+
+
+def test_winners_of_changes(session):
+    """Each change to one winner, of x or of the reference, by a multiplier between 0 and 1; what is the same in both has the gradient."""
+    x = v1.placeholder(tf.float64, (None, 3))
+    h = tf.stack([x[:, 0] - x[:, 1], x[:, 2]], 1)
+    with DeepExplain() as de:
+        for T, sign in (tf.reduce_max(h, 1), 1.), (tf.reduce_min(-h, 1), -1.):
+            for a, b, expected in [([3., 1, 0], [2., 0, 5], [0, 0, -3]), ([3., 1, 0], [2., 0, 1], [1, -1, 0]), ([5., 0, 1], [0., 0, 2], [3, 0, 0])]:
+                np.testing.assert_allclose(de.explain('deeplift', T, x, [a], baseline=np.array(b)), [sign * np.array(expected)], atol=1e-12)
+
+
+def test_norms_of_zeros(session):
+    """Where x and the baseline are 0 there is nothing to share."""
+    x, xs = v1.placeholder(tf.float64, (None, 2)), [[0., 0.], [3., 4.]]
+    with DeepExplain() as de:
+        for T in tf.raw_ops.EuclideanNorm(input=x, axis=[1]), tf.abs(tf.complex(x[:, 0], x[:, 1])):
+            np.testing.assert_allclose(de.explain('deeplift', T, x, xs), [[0., 0.], [1.8, 3.2]])
+
+
+def test_normalization_by_given_statistics(session):
+    """Scale and input depend on X, the statistics do not: a product. deeplift is complete, elrp passes the gradient."""
+    x = v1.placeholder(tf.float32, (1, 6))
+    y = tf.raw_ops.FusedBatchNormV3(x=tf.reshape(x, [1, 2, 1, 3]), scale=x[0, 3:], offset=[1., 2., 3.], mean=[.1, .2, .3], variance=[1., 2., 3.],
+                                    epsilon=.1, is_training=False).y
+    xs = np.random.default_rng(0).normal(size=(1, 6)).astype('f')
+    with DeepExplain() as de:
+        np.testing.assert_allclose(de.explain('deeplift', y, x, xs, baseline=.5, return_delta=True)[1], 0, atol=1e-5)
+        np.testing.assert_allclose(de.explain('elrp', y, x, xs), de.explain('grad*input', y, x, xs), rtol=1e-5, atol=1e-6)
+
+
+def test_epsilon_of_two_factors_is_complete(session):
+    """Half to each: base and exponent, numerator and denominator."""
+    x = v1.placeholder(tf.float64, (None, 3))
+    xs = np.random.default_rng(0).normal(size=(4, 3))
+    s = 1 / (1 + np.exp(-xs[:, 1]))
+    with DeepExplain() as de:
+        np.testing.assert_allclose(de.explain('elrp', tf.pow(tf.exp(x), x), x, xs, epsilon=1e-12), np.exp(xs) ** xs, rtol=1e-9)
+        y = np.exp(xs[:, 0]) / s
+        got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12)
+        np.testing.assert_allclose(got, np.stack([y / 2, y / 2, 0 * y], 1), rtol=1e-9)
+        got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12, products='signal')
+        np.testing.assert_allclose(got, np.stack([y, 0 * y, 0 * y], 1), rtol=1e-9)
+
+
+def test_gates_are_known_behind_shapes_and_scales(session):
+    """products='signal': a gate takes nothing, whatever was done to its shape, its scale and its sign."""
+    x = v1.placeholder(tf.float64, (None, 4))
+    xs = np.random.default_rng(0).normal(size=(3, 4))
+    scale = tf.Variable(2., dtype=tf.float64)
+    session.run(scale.initializer)
+    ways = {
+        'identity': lambda s: s, 'transpose': lambda s: tf.transpose(tf.transpose(s)), 'reshape': lambda s: tf.reshape(s, [-1, 2]),
+        'squeeze': lambda s: tf.squeeze(s[:, None], 1), 'split': lambda s: tf.split(s, 2, 1)[0],
+        'unstack': lambda s: tf.unstack(s, axis=1)[1][:, None],
+        'sizes': lambda s: tf.split(s, [1, 1], 1)[1], 'tile': lambda s: tf.tile(s[:, :1], [1, 2]), 'slice': lambda s: tf.slice(s, [0, 1], [-1, 1]),
+        'broadcast': lambda s: tf.broadcast_to(s[:, :1], tf.shape(s)), 'cast': lambda s: tf.cast(tf.cast(s, tf.float32), tf.float64),
+        'bias': lambda s: tf.nn.bias_add(s, tf.constant([1., 2], tf.float64)), 'rest': lambda s: 1 - s, 'negative': lambda s: -s,
+        'scaled': lambda s: s / 3 + 1, 'variable': lambda s: s * scale}
+    with DeepExplain() as de:
+        for name, way in ways.items():
+            got = de.explain('elrp', way(tf.sigmoid(x[:, :2])) * tf.sin(x[:, 2:]), x, xs, products='signal')
+            np.testing.assert_array_equal(got[:, :2], 0, err_msg=name)
+            assert np.abs(got[:, 2:]).min() > 0
+        for name, gate, signal in [('sigmoid', tf.sigmoid, tf.tanh), ('hard sigmoid', lambda z: tf.nn.relu6(z + 3) / 6, tf.identity),
+                                   ('hard sigmoid', lambda z: tf.minimum(tf.maximum(z + 3, 0), 6) / 6, tf.identity),
+                                   ('gelu', lambda z: 1 + tf.math.erf(z), tf.identity)]:
+            got = de.explain('elrp', signal(x[:, 2:]) * gate(x[:, :2]), x, xs, products='signal')
+            np.testing.assert_array_equal(got[:, :2], 0, err_msg=name)
+        both = de.explain('elrp', tf.sigmoid(x[:, :2]) * tf.nn.softmax(x[:, 2:]), x, xs, products='signal', softmax='gradient')
+        assert np.abs(both).min() > 0                       # two gates: half each
+
+
+def test_conditions_of_any_shape(session):
+    """A condition is followed through what changes its shape."""
+    x = v1.placeholder(tf.float64, (None, 4))
+    xs, b = np.random.default_rng(0).normal(size=(5, 4)), np.random.default_rng(1).normal(size=4)
+    ways = {
+        'Identity': tf.identity, 'ExpandDims': lambda c: tf.expand_dims(c, 1)[:, 0], 'Squeeze': lambda c: tf.squeeze(tf.expand_dims(c, 1), 1),
+        'Transpose': lambda c: tf.transpose(tf.transpose(c)), 'StridedSlice': lambda c: c[:, ::-1], 'Slice': lambda c: tf.slice(c, [0, 1], [-1, 1]),
+        'BroadcastTo': lambda c: tf.broadcast_to(c[:, :1], tf.shape(c)), 'Tile': lambda c: tf.tile(c[:, :2], [1, 2]),
+        'GatherV2': lambda c: tf.gather(c, [3, 1, 2, 0], axis=1), 'NotEqual': lambda c: tf.not_equal(tf.nn.relu(x), 0.)}
+    with DeepExplain() as de:
+        for name, way in ways.items():
+            delta = de.explain('deeplift', tf.where(way(x > .1), x * x, tf.sin(x)), x, xs, baseline=b, return_delta=True)[1]
+            np.testing.assert_allclose(delta, 0, atol=1e-9, err_msg=name)
+
+
+def test_mean_jacobian_of_a_sharp_turn(session):
+    """The panels are doubled until the mean stands."""
+    x = v1.placeholder(tf.float64, (None, 3))
+    with DeepExplain() as de:
+        T, baseline = tf.math.cumulative_logsumexp(x, 1), np.array([-60., 60., 0])
+        a, delta = de.explain('deeplift', T, x, [[60., -50., 30.]], baseline=baseline, return_delta=True)
+    np.testing.assert_allclose(delta, 0, atol=1e-9)
+
+
+def test_a_branch_that_is_nan_where_it_is_not_taken(session):
+    """The other one changes first, and the decision takes the rest: both ways."""
+    x = v1.placeholder(tf.float64, (None, 2))
+    with DeepExplain() as de:
+        for T in tf.where(x[:, 0] > 0, tf.math.log(x[:, 0]), x[:, 1]), tf.where(x[:, 0] <= 0, x[:, 1], tf.math.log(x[:, 0])):
+            np.testing.assert_allclose(de.explain('deeplift', T, x, [[2., 3.]], baseline=np.array([-1., 1.])), [[np.log(2) - 3, 2.]], rtol=1e-9)
