@@ -153,7 +153,7 @@ class Explainer:
         """
         pieces = batches
         if isinstance(batches, np.ndarray):
-            step = 16 * (batch_size or self._model.default_rows(None))
+            step = 16 * (batch_size or self._model.default_rows())
             pieces = (batches[k:k + step] for k in range(0, len(batches), step))
         elif isinstance(batches, tf.data.Dataset):
             pieces = _of_dataset(batches)

@@ -154,7 +154,7 @@ class Model:
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._gradients: dict[int, tuple[Question, Rulebook, list[Treatment]]] = {}    # with the book, so that its id stays its own
 
-    def default_rows(self, memory_limit: int | None) -> int:
+    def default_rows(self, memory_limit: int | None = None) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024, and all of them within the limit (bytes;
         None: half of the memory that is free)."""
         rows = int(np.clip(ROW_BUDGET // max(self.path.row_bytes, 1), 4, 1024))
