@@ -18,7 +18,7 @@ import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from ..errors import DeepExplainError, PathError, RuleError
-from .path import V1_CONTROL_FLOW, Path, stand_in
+from .path import V1_CONTROL_FLOW, Path, ancestors, stand_in
 
 ENTER, EXIT, SWITCH, MERGE, NEXT, IDENTITY = ({name, f'Ref{name}'} for name in ('Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'Identity'))
 PASSING = ENTER | EXIT | SWITCH | MERGE | NEXT | IDENTITY
@@ -105,7 +105,7 @@ class _Translation:
             loop = next(op for op in path.ops if op.type in V1_CONTROL_FLOW | ARRAYS | READS)
             raise _refused(loop, f'that TensorFlow does not take as a function: {e}') from e
         given = {root.known[t.name].name: t for t in [*self._sources, *path.inputs]}
-        ops = [op for op in _before(target, set(given)) if op.outputs and f'{op.name}:0' not in given]
+        ops = [op for op in ancestors([target], set(given)) if f'{op.name}:0' not in given]
         return Functional(root.graph, ops, target, given, [t for t in self._sources if t.name not in xs])
 
     def _calls(self) -> bool:
@@ -402,7 +402,7 @@ class _Conditional:
     entering: list[tf.Tensor]
 
 
-def _before(tensor: tf.Tensor, cut: set[str] | None = None) -> list[tf.Operation]:
+def _before(tensor: tf.Tensor) -> list[tf.Operation]:
     """Ops that `tensor` is computed from, control dependencies included, inputs before users but for the way back of loops."""
     order: list[tf.Operation] = []
     seen: set[str] = set()
@@ -416,7 +416,7 @@ def _before(tensor: tf.Tensor, cut: set[str] | None = None) -> list[tf.Operation
             elif op.name not in seen:
                 seen.add(op.name)
                 stack.append((op, True))
-                for before in [*(i.op for i in op.inputs if not cut or i.name not in cut), *op.control_inputs]:
+                for before in [*(i.op for i in op.inputs), *op.control_inputs]:
                     if before.type in NEXT:
                         roots.append(before)
                     else:
