@@ -53,18 +53,19 @@ class _Nodes:
         for node in list(self._nodes):
             if node.op in ('Select', 'SelectV2') and node.attr['T'].type in _FLOATS and self._varies(node.input[0]):
                 self._choice(node, node.attr['T'].type)
-            elif node.op == 'Cast' and node.attr['SrcT'].type == _BOOL and node.attr['DstT'].type in _FLOATS and self._varies(node.input[0]):
-                twin = self._twin(node.input[0], node.attr['DstT'].type)
+            elif node.op == 'Cast' and node.attr['DstT'].type in _FLOATS and self._varies(node.input[0]):
+                condition = self._condition(node)
+                twin = condition and self._twin(condition, node.attr['DstT'].type)
                 if twin:                    # a cast to the type that the twin has already
                     node.attr['SrcT'].type = node.attr['DstT'].type
                     node.input[0] = twin
-            elif node.op == 'Cast' and node.attr['DstT'].type in _FLOATS and self._varies(node.input[0]):
-                inner = self._by_name.get(node.input[0].split(':')[0])          # by way of an integer
-                if inner is not None and inner.op == 'Cast' and inner.attr['SrcT'].type == _BOOL:
-                    twin = self._twin(inner.input[0], node.attr['DstT'].type)
-                    if twin:
-                        node.attr['SrcT'].type = node.attr['DstT'].type
-                        node.input[0] = twin
+
+    def _condition(self, cast) -> str | None:
+        """The condition that a Cast makes a number of, directly or by way of an integer."""
+        if cast.attr['SrcT'].type == _BOOL:
+            return cast.input[0]
+        inner = self._by_name.get(cast.input[0].split(':')[0])
+        return inner.input[0] if inner is not None and inner.op == 'Cast' and inner.attr['SrcT'].type == _BOOL else None
 
     def _choice(self, node, dtype: int) -> None:
         twin = self._twin(node.input[0], dtype)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from ..graph.path import own_gradient
 from .again import summed_to, whole
+from .normalization import statistics
 from .two_factors import BILINEAR
 
 # Every elementwise function of one tensor. Abs, Sign and the like, for which the rule would be the gradient up to epsilon, pass the gradient.
@@ -25,7 +26,7 @@ def epsilon(eps: float):
     def rule(op, r):
         exact = tf.float32 if r.dtype.size < 4 else r.dtype         # in float16 an epsilon below 6e-8 is 0
         z, a, r_out = (tf.cast(t, exact) for t in (op.inputs[0], op.outputs[0], r))
-        return tf.cast(r_out * a / (z + eps * tf.where(z >= 0, tf.ones_like(z), -tf.ones_like(z))), r.dtype)
+        return tf.cast(r_out * a / _stabilized(z, eps), r.dtype)
     return rule
 
 
@@ -34,9 +35,13 @@ def power(eps: float):
     def rule(op, r):
         y = op.outputs[0]
         vary = [k for k in (0, 1) if not _is_given(op.inputs[k])]
-        return whole(op, {k: summed_to(r * y / len(vary) / (z + eps * tf.where(z >= 0, tf.ones_like(z), -tf.ones_like(z))), op.inputs[k])
-                          for k in vary for z in [op.inputs[k] + tf.zeros_like(y)]})
+        return whole(op, {k: summed_to(r * y / len(vary) / _stabilized(op.inputs[k] + tf.zeros_like(y), eps), op.inputs[k]) for k in vary})
     return rule
+
+
+def _stabilized(z, eps):
+    """z + eps sign z, sign(0) = +1."""
+    return z + eps * tf.where(z >= 0, tf.ones_like(z), -tf.ones_like(z))
 
 
 def product(shares):
@@ -67,16 +72,14 @@ def normalization(constant: bool):
     def rule(op, rs):
         if not op.get_attr('is_training'):              # given statistics, more than x depends on X
             return own_gradient(op)(op, *rs)
-        x, gamma = op.inputs[0], op.inputs[1]
-        first = op.get_attr('data_format') in (b'NCHW', b'NCDHW')
-        axes = [k for k in range(x.shape.rank) if k != (1 if first else x.shape.rank - 1)]
-        r = rs[0] * (tf.reshape(gamma, [1, -1] + [1] * (x.shape.rank - 2)) if first else gamma)
+        x = op.inputs[0]
+        axes, gamma, count = statistics(op)
+        r = rs[0] * gamma
         u = x - tf.reduce_mean(x, axes, keepdims=True)
         v = tf.reduce_mean(u ** 2, axes, keepdims=True) + op.get_attr('epsilon')
         q = tf.math.rsqrt(v)
         r_u = r * q
         if not constant:
-            count = tf.cast(tf.size(x) // tf.size(gamma), x.dtype)
             r_u = r_u / 2 + tf.reduce_sum(r * u / 2, axes, keepdims=True) * q / v * u / count
         return whole(op, {0: r_u - tf.reduce_mean(r_u, axes, keepdims=True)})
     return rule

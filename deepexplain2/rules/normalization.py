@@ -16,11 +16,7 @@ def normalize(op, ms, reference):
     m = ms[0]
     x = op.inputs[0]
     x_ref = repeated_to(reference.inputs[0], x)
-    first = op.get_attr('data_format') in (b'NCHW', b'NCDHW')
-    axes = [k for k in range(x.shape.rank) if k != (1 if first else x.shape.rank - 1)]
-    gamma = op.inputs[1]
-    if first:
-        gamma = tf.reshape(gamma, [1, -1] + [1] * (x.shape.rank - 2))
+    axes, gamma, count = statistics(op)
 
     def mean(t):
         return tf.reduce_mean(t, axes, keepdims=True)
@@ -29,9 +25,17 @@ def normalize(op, ms, reference):
     m = m * gamma
     m_u = m * (tf.math.rsqrt(v) + tf.math.rsqrt(v_ref)) / 2
     m_v = tf.reduce_sum(m * (u + u_ref) / 2, axes, keepdims=True) * rsqrt(op, v, v_ref)
-    count = tf.cast(tf.size(x) // tf.size(op.inputs[1]), x.dtype)
     m_u += m_v * (u + u_ref) / count
     return whole(op, {0: m_u - mean(m_u)})
+
+
+def statistics(op):
+    """(axes over which a fused normalization takes its statistics, gamma to be multiplied with x, number of values in a mean)."""
+    x, gamma = op.inputs[0], op.inputs[1]
+    first = op.get_attr('data_format') in (b'NCHW', b'NCDHW')
+    axes = [k for k in range(x.shape.rank) if k != (1 if first else x.shape.rank - 1)]
+    count = tf.cast(tf.size(x) // tf.size(gamma), x.dtype)
+    return axes, tf.reshape(gamma, [1, -1] + [1] * (x.shape.rank - 2)) if first else gamma, count
 
 
 def norm(op, m, reference):
