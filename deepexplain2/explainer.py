@@ -16,7 +16,7 @@ from .errors import ParameterError, ShapeError, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model, Question, graph_lock
 from .progress import Progress, Reporter
-from .sweep import Sweep, take
+from .sweep import Sweep, calls, take
 
 
 class Plan(NamedTuple):
@@ -117,6 +117,8 @@ class Explainer:
         if per_row and not aligned and size > 1:
             self._check_rows_apart(arrays, feeds)
         question = self.compile()
+        if question.along and any(f.per_row for f in feeds.values()):
+            question = model.gradient()
 
         def ask(points, rows):
             return question.ask(points, rows, weights, feeds, per_row, not aligned)
@@ -125,7 +127,7 @@ class Explainer:
             return model.value().ask(points, rows, weights, feeds, per_row, not aligned)
 
         reporter = self._reporter(progress, n, k, [a.shape for a in arrays], return_delta)
-        sweep = Sweep(ask, n, size, aligned, value, reporter)
+        sweep = Sweep(ask, n, size, aligned, value, reporter, question.along)
         try:
             results, errors = _averaged(method, sweep, arrays, baselines, k, return_std_error)
             delta = self._delta(sweep, arrays, baselines, k, results) if return_delta else None
@@ -176,8 +178,8 @@ class Explainer:
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by its tolerance')
         size, aligned, _ = self._layout(checks.integer(n, 'n', 1), batch_size, memory_limit)
-        calls = sum(p * -(-n // size) if aligned else -(-n * p // size) for p in points)
-        return Plan(calls, size, n * sum(points), size * self._model.path.row_total)
+        runs = sum(calls(n, p, size, aligned, self.compile().along) for p in points)
+        return Plan(runs, size, n * sum(points), size * self._model.path.row_total)
 
     def _reporter(self, progress: bool | Callable[[Progress], Any], n: int, k: int, shapes: list[tuple[int, ...]], delta: bool) -> Reporter | None:
         if progress is False or progress is None:

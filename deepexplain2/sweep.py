@@ -14,32 +14,56 @@ Make = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 Ask = Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]]
 
 
-def packs(n: int, points: int, size: int, aligned: bool) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+def packs(n: int, points: int, size: int, aligned: bool, along: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """Split n rows x points into runs: (rows, ks, real), the first `real` of which count.
 
-    Open batch: row after row, all points of one before the next, at most `size` together. `aligned`: every run holds exactly `size`
-    rows at one point, in their order, the last one filled up by repeating a row; for graphs that fix the batch.
+    Open batch: row after row, all points of one before the next, at most `size` together; `along`: the same points for all rows of a run.
+    `aligned`: every run holds exactly `size` rows at one point, in their order, the last one filled up by repeating a row; for graphs that
+    fix the batch.
     """
-    if not aligned:
+    if aligned:
+        for start in range(0, n, size):
+            rows = np.minimum(np.arange(start, start + size), n - 1)
+            for k in range(points):
+                yield rows, np.full(size, k), min(size, n - start)
+    elif along:
+        lines, length = _lines(points, size)
+        for start in range(0, n, lines):
+            rows = np.arange(start, min(start + lines, n))
+            for first in range(0, points, length):
+                ks = np.arange(first, min(first + length, points))
+                yield np.repeat(rows, len(ks)), np.tile(ks, len(rows)), len(rows) * len(ks)
+    else:
         for start in range(0, n * points, size):
             item = np.arange(start, min(start + size, n * points))
             yield item // points, item % points, len(item)
-        return
-    for start in range(0, n, size):
-        rows = np.minimum(np.arange(start, start + size), n - 1)
-        for k in range(points):
-            yield rows, np.full(size, k), min(size, n - start)
+
+
+def calls(n: int, points: int, size: int, aligned: bool, along: bool = False) -> int:
+    """The number of runs that `packs` makes."""
+    if aligned:
+        return points * -(-n // size)
+    if along:
+        lines, length = _lines(points, size)
+        return -(-n // lines) * -(-points // length)
+    return -(-n * points // size)
+
+
+def _lines(points: int, size: int) -> tuple[int, int]:
+    """(rows, points of each) in one run: whole lines where they fit, else pieces of equal length."""
+    return max(1, size // points), -(-points // -(-points // size))
 
 
 class Sweep:
     """Asks a question at many points; what a method sees of a run.
 
     n: rows of xs. Calling it with `make` and the number of points per row yields (rows, ks, answers) until all are done; every answer
-    is an array with one entry per (row, k).
+    is an array with one entry per (row, k), or per row where the question sums `along` lines.
     """
 
-    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None, report: Callable[[int], None] | None = None):
-        self._ask, self.n, self.size, self.aligned, self._value, self._report = ask, n, size, aligned, value, report
+    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None, report: Callable[[int], None] | None = None,
+                 along: bool = False):
+        self._ask, self.n, self.size, self.aligned, self._value, self._report, self.along = ask, n, size, aligned, value, report, along
 
     @property
     def value(self) -> Sweep:
@@ -52,10 +76,10 @@ class Sweep:
         assert not self.aligned
         ask, value = self._ask, self._value
         return Sweep(lambda arrays, some: ask(arrays, rows[some]), len(rows), self.size, False,
-                     None if value is None else lambda arrays, some: value(arrays, rows[some]), self._report)
+                     None if value is None else lambda arrays, some: value(arrays, rows[some]), self._report, self.along)
 
     def __call__(self, make: Make, points: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
-        for rows, ks, real, arrays in _ahead(packs(self.n, points, self.size, self.aligned), make):
+        for rows, ks, real, arrays in _ahead(packs(self.n, points, self.size, self.aligned, self.along), make):
             answers = self._ask(arrays, rows)
             if self._report is not None:
                 self._report(real)

@@ -21,7 +21,7 @@ from .decisions import CHOICE, MARK, kind_of, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import JOINTLY_LINEAR, is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import NEVER_A_GRADIENT, OURS, RULED, Path, can_carry, own_gradient, stand_in
+from .path import NEVER_A_GRADIENT, OURS, RULED, Path, ancestors, can_carry, own_gradient, stand_in
 from .rulebook import BROKEN, Rulebook
 from .stops import harmless, open_stops
 
@@ -86,7 +86,8 @@ class Treatment:
 class Copy:
     """The path from X to T in a graph of its own, function calls opened, ops with a rule marked.
 
-    book: its rules. path: the copied path, to be examined; nothing is added to the user's graph before `install`.
+    book: its rules. path: the copied path, to be examined; graph: where it is; xs: its inputs, by the names that X has for the user. Nothing
+    is added to the user's graph before `install`.
     """
 
     def __init__(self, path: Path, book: Rulebook):
@@ -101,25 +102,25 @@ class Copy:
         for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
             if book.marks(node):
                 node.attr['_gradient_op_type'].s = RULED.encode()
-        self._graph = tf.Graph()
-        with self._graph.as_default():
+        self.graph = tf.Graph()
+        with self.graph.as_default():
             self._outside = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
-            self._xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
+            self.xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
             self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
                         for k, x in enumerate(path.inputs)} if reference else {}
-            both = double(nodes, {name: f'{_BASELINE}{name}' for name in self._xs}) if reference else single(nodes, self._xs)
+            both = double(nodes, {name: f'{_BASELINE}{name}' for name in self.xs}) if reference else single(nodes, self.xs)
             self._library = {f.signature.name: f for f in both.library.function}
             _share_random(both)
-            given = {**self._outside, **self._xs, **{f'{_BASELINE}{name}': b for name, b in self._bs.items()}}
+            given = {**self._outside, **self.xs, **{f'{_BASELINE}{name}': b for name, b in self._bs.items()}}
             _import(both, given)
             for op in path.ops:
                 for output in op.outputs:           # what the user's set_shape added to the inferred shapes
                     copied = self._find(ACTUAL + output.name)
                     if copied is not None:
                         copied.set_shape(output.shape)
-            known = {x.name: name for name, x in self._xs.items()}
-            self.path = Path(self._xs[target] if target in self._xs else self._graph.get_tensor_by_name(ACTUAL + target),
-                             list(self._xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
+            known = {x.name: name for name, x in self.xs.items()}
+            self.path = Path(self.xs[target] if target in self.xs else self.graph.get_tensor_by_name(ACTUAL + target),
+                             list(self.xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
 
     @cached_property
     def treatments(self) -> list[Treatment]:
@@ -166,13 +167,13 @@ class Copy:
 
     def _known(self, op: tf.Operation) -> tuple[bool, frozenset[int]]:
         """(whether `op` is linear, positions of its inputs that vary), in the graph or in the body of a loop or conditional."""
-        if op.graph is self._graph:
+        if op.graph is self.graph:
             return is_linear(op, self.path), frozenset(self.path.varying_inputs(op))
         return self._inside[op.graph.name, op.name]
 
     def one_row_fits(self) -> bool:
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
-        if not self._book.reference or any(_is_random(op) or op.type in CONTAINERS for op in self.path.ops):
+        if not self._book.reference or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops):
             return False
         xs = self._original.inputs
         if not all(x.shape.rank for x in xs):
@@ -181,7 +182,7 @@ class Copy:
             given = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
             given |= {x.name: tf.compat.v1.placeholder(x.dtype, [1, *x.shape.as_list()[1:]]) for x in xs}
             try:
-                _import(single(self._nodes, self._xs), given)
+                _import(single(self._nodes, self.xs), given)
             except ValueError:                              # a graph that takes another number of rows
                 return False
             for op in self.path.ops:
@@ -194,7 +195,7 @@ class Copy:
 
     def install(self, name: str) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step."""
-        with self._graph.as_default():
+        with self.graph.as_default():
             target = self.path.target
             weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
             token = _rulebook.set(self._apply)
@@ -204,18 +205,35 @@ class Copy:
                 _rulebook.reset(token)
             outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
             outputs.append(tf.shape(target, tf.int64, name='target_shape'))
-            wanted = [*self._bs.values(), weights, *outputs]
-            mapped = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
-            mapped |= {self._xs[x.name].name: x for x in self._original.inputs}
-            graph_def = _prune(self._graph.as_graph_def(), wanted, {n.split(':')[0] for n in mapped})
+        found = self.place([*self._bs.values(), weights, *outputs], name)
+        k = len(self._bs)
+        return Clone(found[:k], found[k], found[k + 1:-1], found[-1])
+
+    def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
+        """Import what these tensors of `graph` need into the user's graph; the same tensors there."""
+        mapped = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
+        mapped |= {self.xs[x.name].name: x for x in self._original.inputs}
+        graph_def = _prune(self.graph.as_graph_def(), wanted, {n.split(':')[0] for n in mapped})
         used = {i.split(':')[0] for n in graph_def.node for i in n.input}
         graph = self._original.target.graph
         with graph.as_default(), graph.control_dependencies(None), graph.device(None):
-            found = tf.graph_util.import_graph_def(
+            return tf.graph_util.import_graph_def(
                 graph_def, name=f'{OURS}{name}', input_map={n: t for n, t in mapped.items() if n.split(':')[0] in used},
                 return_elements=[t.name for t in wanted])
-        k = len(self._bs)
-        return Clone(found[:k], found[k], found[k + 1:-1], found[-1])
+
+    def again(self, wanted: Sequence[tf.Tensor], given: Mapping[str, tf.Tensor], name: str) -> list[tf.Tensor]:
+        """What these tensors of `graph` are where others stand in place of those of the names in `given`: their ops once more in the default
+        graph, under a name."""
+        ops = ancestors([t for t in wanted if t.name not in given], set(given))
+        shared = {} if tf.compat.v1.get_default_graph() is not self.graph else {s.name: s for s in self._outside.values()}
+        nodes = tf.compat.v1.GraphDef(library=self.graph.as_graph_def().library if any(op.type in CONTAINERS for op in ops) else None,
+                                      node=[op.node_def for op in ops if f'{op.name}:0' not in shared])
+        _import(nodes, {**shared, **given}, name)
+        made = tf.compat.v1.get_default_graph().get_tensor_by_name
+        for op in ops:
+            for output in op.outputs if f'{op.name}:0' not in shared else ():
+                made(f'{name}/{output.name}').set_shape(output.shape)
+        return [given[t.name] if t.name in given else made(f'{name}/{t.name}') for t in wanted]
 
     def _is_linear(self, op: tf.Operation) -> bool:
         return kind_of(op) == op.type and self._known(op)[0]
@@ -235,7 +253,7 @@ class Copy:
 
     def _find(self, name: str) -> tf.Tensor | None:
         try:
-            return self._graph.get_tensor_by_name(name)
+            return self.graph.get_tensor_by_name(name)
         except KeyError:
             return None                     # an output of a function call, which was opened
 
@@ -255,21 +273,29 @@ def _loses(op: tf.Operation, part: Path | Body, decisions: bool) -> bool:
 
 def _differentiate(path: Path, weights: tf.Tensor) -> list[tf.Tensor]:
     """The gradient of T, weighted, by X in the default graph."""
-    target, xs = path.target, path.inputs
+    return all_found(path, weighted_gradients(path.target, path.inputs, weights))
+
+
+def weighted_gradients(target: tf.Tensor, tensors: Sequence[tf.Tensor], weights: tf.Tensor) -> list[tf.Tensor | None]:
+    """The gradients of a target, weighted, by tensors that are taken as independent of one another."""
     weighted = tf.broadcast_to(weights, tf.shape(target))
     if target.shape.rank is not None:
         weighted = tf.ensure_shape(weighted, target.shape)          # fails where they do not fit
-    rs = tf.gradients(target, xs, grad_ys=weighted, stop_gradients=xs)
-    if any(r is None for r in rs):
-        raise PathError(f'TensorFlow finds no gradient of T {path.name(target)} by X '
-                        + ', '.join(path.name(x) for x, r in zip(xs, rs) if r is None))
-    return rs
+    return tf.gradients(target, tensors, grad_ys=weighted, stop_gradients=tensors)
 
 
-def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor]) -> None:
+def all_found(path: Path, gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
+    """The gradients of T by X; PathError where TensorFlow has none."""
+    if any(g is None for g in gradients):
+        raise PathError(f'TensorFlow finds no gradient of T {path.name(path.target)} by X '
+                        + ', '.join(path.name(x) for x, g in zip(path.inputs, gradients) if g is None))
+    return list(gradients)
+
+
+def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], name: str = '') -> None:
     """Import nodes into the default graph, `given` in place of the tensors of these names."""
-    used = {i for n in nodes.node for i in n.input}
-    tf.graph_util.import_graph_def(nodes, name='', input_map={n: t for n, t in given.items() if n in used})
+    used = {i if ':' in i else f'{i}:0' for n in nodes.node for i in n.input}
+    tf.graph_util.import_graph_def(nodes, name=name, input_map={n: t for n, t in given.items() if n in used})
 
 
 def _share_random(graph_def: tf.compat.v1.GraphDef) -> None:
@@ -279,7 +305,7 @@ def _share_random(graph_def: tf.compat.v1.GraphDef) -> None:
         node.input[:] = [ACTUAL + i.removeprefix(REFERENCE) if i.split(':')[0] in random else i for i in node.input]
 
 
-def _is_random(op: tf.Operation) -> bool:
+def is_random(op: tf.Operation) -> bool:
     return op.type.startswith(_RANDOM)
 
 

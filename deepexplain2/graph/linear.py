@@ -33,6 +33,7 @@ MULTILINEAR = frozenset('''
     Mul MulNoNan MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum SparseMatMul Conv2D Conv3D DepthwiseConv2dNative
     Conv2DBackpropInput Conv3DBackpropInputV2 SparseTensorDenseMatMul Cross
     '''.split())
+CONTRACTIONS = MULTILINEAR - {'Mul', 'MulNoNan', 'Cross'}       # those that sum many products
 # Linear in one input when nothing else depends on X: op type -> its position.
 LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm': 0, 'FusedBatchNormV2': 0, 'FusedBatchNormV3': 0,
              'BatchNormWithGlobalNormalization': 0, 'CropAndResize': 0, 'ScaleAndTranslate': 0, 'MatrixSolve': 1, 'MatrixTriangularSolve': 1,

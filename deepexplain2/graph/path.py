@@ -72,12 +72,12 @@ class Path:
     def row_bytes(self) -> int:
         """Bytes of the widest tensor on the path, per row; open axes other than the first count 1."""
         tensors = self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating]
-        return max(_row_size(t) * t.dtype.size for t in tensors)
+        return max(row_size(t) * t.dtype.size for t in tensors)
 
     @cached_property
     def row_total(self) -> int:
         """Bytes of all tensors on the path, per row, as a gradient keeps them; open axes other than the first count 1."""
-        return sum(_row_size(t) * t.dtype.size for t in self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating])
+        return sum(row_size(t) * t.dtype.size for t in self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating])
 
     @cached_property
     def written_rows(self) -> tuple[int, tf.Operation] | None:
@@ -319,5 +319,6 @@ def _override(op: tf.Operation) -> str:
         return ''
 
 
-def _row_size(tensor: tf.Tensor) -> int:
+def row_size(tensor: tf.Tensor) -> int:
+    """Numbers per row; open axes other than the first count 1."""
     return int(np.prod([d or 1 for d in sizes(tensor)[1:]], dtype=np.int64))
