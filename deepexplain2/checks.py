@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from .errors import ContextError, FeedError, ParameterError, ShapeError, TensorError, ValueRangeError
 
+LOOK = 1 << 26          # bytes of a memmap that are looked through at once
 _HERE = str(Path(__file__).parent)
 
 
@@ -104,7 +105,13 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
 
 
 def array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
-    """`value` as a finite array of `dtype`; `what` names it in errors. Not copied when nothing changes."""
+    """`value` as a finite array of `dtype`; `what` names it in errors. Not copied when nothing changes. A memmap is looked through in pieces, and
+    stays one, of its own dtype."""
+    if isinstance(value, np.memmap) and value.ndim and value.nbytes > LOOK:
+        step = max(1, LOOK // max(value[:1].nbytes, 1))
+        for k in range(0, len(value), step):
+            array(np.array(value[k:k + step]), dtype, f'{what}, from row {k} on,')
+        return value
     if isinstance(value, tf.Tensor) and tf.is_symbolic_tensor(value):
         raise ShapeError(f'{what} is the graph tensor "{value.name}"; give its values: a NumPy array')
     try:
@@ -220,45 +227,42 @@ def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.n
     return checked
 
 
-def references(given: list[np.ndarray] | Callable, xs: Any, arrays: Sequence[np.ndarray], tensors: Sequence[tf.Tensor], many: bool,
-               average: bool | None, averages: bool) -> tuple[list[np.ndarray], int]:
-    """(baselines with a batch axis, how many of them each row is compared with). average: whether an array with rows is a set of
-    references for every row, or holds one for each; None: the latter where it has as many rows as xs. averages: whether the method can."""
-    n = len(arrays[0])
-    if callable(given):
-        answer = given([a.copy() for a in arrays] if many else arrays[0].copy())
-        given = baselines(answer, tensors, many)
-        assert not callable(given)
-    found = [_rows_of(b, a, x.name) for b, a, x in zip(given, arrays, tensors)]
+def references(given: list[np.ndarray], shapes: Sequence[tuple[int, ...]], tensors: Sequence[tf.Tensor], average: bool | None,
+               averages: bool) -> tuple[list[np.ndarray], int]:
+    """(baselines with a batch axis, how many of them each row is compared with) for xs of these shapes. average: whether an array with rows is
+    a set of references for every row, or holds one for each; None: the latter where it has as many rows as xs. averages: whether the method
+    can."""
+    n = shapes[0][0]
+    found = [_rows_of(b, shape, x.name) for b, shape, x in zip(given, shapes, tensors)]
     counts = {len(b) for b in found} - {1}
     several = counts and (average or (average is None and counts != {n}))
     if not several:
-        for b, a, x in zip(found, arrays, tensors):
+        for b, shape, x in zip(found, shapes, tensors):
             if len(b) not in (1, n):
-                raise ShapeError(_no_baseline(b, a, x.name))
+                raise ShapeError(_no_baseline(b, shape, x.name))
         return found, 1
     if not averages:
         worst = next(k for k, b in enumerate(found) if len(b) not in (1, n))
-        raise ShapeError(_no_baseline(found[worst], arrays[worst], tensors[worst].name))
+        raise ShapeError(_no_baseline(found[worst], shapes[worst], tensors[worst].name))
     if len(counts) > 1:
         raise ShapeError('the inputs have different numbers of baselines: ' + ', '.join(f'{len(b)} for "{x.name}"' for b, x in zip(found, tensors)))
     (k,) = counts
     return [np.broadcast_to(b, (k, *b.shape[1:])) for b in found], k
 
 
-def _rows_of(baseline: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
+def _rows_of(baseline: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
     """A checked baseline with a batch axis."""
     if baseline.ndim == 0:
-        return np.full((1,) + x.shape[1:], baseline)
-    if baseline.shape == x.shape[1:]:
+        return np.full((1,) + shape[1:], baseline)
+    if baseline.shape == shape[1:]:
         return baseline[None]
-    if baseline.ndim == x.ndim and baseline.shape[1:] == x.shape[1:]:
+    if baseline.ndim == len(shape) and baseline.shape[1:] == shape[1:]:
         return baseline
-    raise ShapeError(_no_baseline(baseline, x, name))
+    raise ShapeError(_no_baseline(baseline, shape, name))
 
 
-def _no_baseline(baseline: np.ndarray, x: np.ndarray, name: str) -> str:
-    return (f'baseline has shape {baseline.shape}, but xs for X "{name}" has shape {x.shape}. Give one baseline of shape {x.shape[1:]}, or one '
+def _no_baseline(baseline: np.ndarray, shape: tuple[int, ...], name: str) -> str:
+    return (f'baseline has shape {baseline.shape}, but xs for X "{name}" has shape {shape}. Give one baseline of shape {shape[1:]}, or one '
             'per row')
 
 

@@ -177,16 +177,16 @@ class DeepExplain:
 
     def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
                 feed_dict: Any = None, return_delta: bool = False, return_std_error: bool = False, progress: Any = False,
-                memory_limit: int | None = None, **parameters: Any) -> Any:
+                memory_limit: int | None = None, out: Any = None, **parameters: Any) -> Any:
         """get_explainer and Explainer.run in one call; see both.
 
         The same method, T, X and parameters again add nothing to the graph, and neither does a call that ends in an error.
         """
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
-            return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit)
+            return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit, out)
         explainer, written = self._compiled(method, T, X, parameters)
-        return explainer.weighted(written).run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit)
+        return explainer.weighted(written).run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit, out)
 
     def audit(self, method: str, T: Any, X: Any, **parameters: Any) -> Audit:
         """How `method` treats every op between X and T, before any data is run: linear, by a rule (which), by the general rule, by its plain

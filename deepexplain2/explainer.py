@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager.context import eager_mode
 
 from . import checks
 from .audit import Audit
 from .errors import ParameterError, ShapeError, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model, Question, graph_lock
+from .pieces import PIECE, Answers, Streaming
 from .progress import Progress, Reporter
 from .sweep import Sweep, calls, take
 
@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     bytes: int
 
 
-class Explainer:
+class Explainer(Streaming):
     """One method, one target, compiled: `run` explains any number of batches and adds nothing to the graph.
 
     Made by DeepExplain.get_explainer. It can be used after the context was left, from several threads, and follows changes of the
@@ -68,14 +68,15 @@ class Explainer:
 
     def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
             return_delta: bool = False, return_std_error: bool = False, progress: bool | Callable[[Progress], Any] = False,
-            memory_limit: int | None = None) -> Any:
+            memory_limit: int | None = None, out: Any = None) -> Any:
         """Attributions of T to X for the samples xs.
 
-        xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows.
+        xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows. A memmap is read piece by piece. Or a
+            tf.data.Dataset of batches xs, or (xs, ys): each batch is a run, and the answers are joined.
         ys: what of T to explain: weights shaped like T (rows may broadcast), or integer class indices of shape (n,). Without it all
             units of T are summed.
-        batch_size: at most that many rows in one session.run; chosen from the size of a row where not given. The answer does not
-            depend on it.
+        batch_size: at most that many rows in one session.run; chosen from the size of a row, and by timing, where not given. The answer does
+            not depend on it but for rounding.
         feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its rows.
         return_delta: whether to return the gap of every row too: (n,) in units of T, float64: f(x) - f(baseline) minus the sum of the
             attributions, for elrp f(x) minus the sum, which is what biases and the stabilizer absorbed. For methods that promise a
@@ -85,10 +86,12 @@ class Explainer:
             after every session.run.
         memory_limit: bytes that the tensors between X and T may take in one session.run, where batch_size is not given; default: half of
             the memory that is free. See `plan`.
+        out: array or memmap (a list of them for a list X) of the shape of the attributions, into which they are written piece by piece, of 16
+            runs each: nothing as large as the answer is held in memory. Where a run is interrupted, the pieces before are written.
 
-        Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T. For integer X the dtype is
-        that of T. shapley_sampling returns (n,) + the sampled axes. With return_delta or return_std_error a tuple: (attributions,
-        delta), (attributions, standard errors), or all three in this order: attributions, standard errors, delta.
+        Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T; `out` where it is given. For integer X
+        the dtype is that of T. shapley_sampling returns (n,) + the sampled axes. With return_delta or return_std_error a tuple:
+        (attributions, delta), (attributions, standard errors), or all three in this order: attributions, standard errors, delta.
 
         Where T has no batch axis (a scalar, say) every row is explained in a run of its own.
 
@@ -103,21 +106,28 @@ class Explainer:
                                  'intgrad, deeplift, shapley_sampling, elrp')
         if return_std_error and not method.samples:
             raise ParameterError(f'return_std_error: "{method.name}" draws no samples. It is for shapley_sampling')
+        if isinstance(xs, tf.data.Dataset):
+            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, self._many), batch_size, feed_dict=feed_dict,
+                                     return_delta=return_delta, return_std_error=return_std_error, progress=progress, memory_limit=memory_limit)
         arrays = checks.samples(xs, model.inputs, self._many)
-        n = len(arrays[0])
+        n, shapes = len(arrays[0]), [a.shape for a in arrays]
         if batch_size is not None:
             checks.integer(batch_size, 'batch_size', 1)
-        method.check_shapes([a.shape for a in arrays])
-        baselines, k = self._references(xs, arrays)
+        method.check_shapes(shapes)
         feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         model.check_fed(feeds)
         size, aligned, per_row = self._layout(n, batch_size, memory_limit)
         weights = checks.Weights(ys, self._written, model.target, n, per_row)
+        step = PIECE * size if out is not None or any(isinstance(a, np.memmap) for a in arrays) else n
+        pieces = [slice(k, min(k + step, n)) for k in range(0, n, step)]
+        some = self._piece(arrays, pieces[0])
+        baselines, k = self._references(some, shapes)
+        answers = Answers(out, method.results(shapes), self._dtypes, self._many)
 
         if per_row and not aligned and size > 1:
-            self._check_rows_apart(arrays, feeds)
+            self._check_rows_apart(some, feeds, n)
         question = self.compile()
-        if question.along and any(f.per_row for f in feeds.values()):
+        if question.along and any(f.per_row and name in model.path.given for name, f in feeds.items()):
             question = model.gradient()
 
         def ask(points, rows):
@@ -126,44 +136,21 @@ class Explainer:
         def value(points, rows):
             return model.value().ask(points, rows, weights, feeds, per_row, not aligned)
 
-        reporter = self._reporter(progress, n, k, [a.shape for a in arrays], return_delta)
+        reporter = self._reporter(progress, n, k, shapes, return_delta)
         sweep = Sweep(ask, n, size, aligned, value, reporter, question.along)
         try:
-            results, errors = _averaged(method, sweep, arrays, baselines, k, return_std_error)
-            delta = self._delta(sweep, arrays, baselines, k, results) if return_delta else None
+            for piece in pieces:
+                if piece.start:
+                    some = self._piece(arrays, piece)
+                    baselines, k = self._references(some, shapes, piece.start)
+                answers.add(*self._explained(sweep.part(piece.start, piece.stop), some, baselines, k, return_delta, return_std_error))
         finally:
             if reporter is not None:
                 reporter.close()
-        dtypes = [(x.dtype if x.dtype.is_floating else model.target.dtype).as_numpy_dtype for x in model.inputs]
-        with np.errstate(over='ignore'):        # said below
-            results = [r.astype(d, copy=False) for r, d in zip(results, dtypes)]
-        if any(np.isinf(r).any() or (not method.perturbs and np.isnan(r).any()) for r in results):
-            raise ValueRangeError(f'attributions of "{method.name}" leave the range of {np.dtype(dtypes[0]).name}. Build the model in a '
-                                  'wider dtype, or scale its input')
-        answer = [results if self._many else results[0]]
-        if errors is not None:
-            answer.append(errors[0].astype(dtypes[0], copy=False))
-        if delta is not None:
-            answer.append(delta)
-        return answer[0] if len(answer) == 1 else tuple(answer)
+        return answers.whole()
 
-    def stream(self, batches: Any, batch_size: int | None = None, **options: Any) -> Iterator[Any]:
-        """Attributions of one batch after the other, in order, as they are asked for; only one batch is held.
-
-        batches: an iterable of xs, or of tuples (xs, ys): a generator, a tf.data.Dataset that is batched; or one array or memmap, which is cut
-            into pieces of 16 runs each. For a list X an xs is a list. options: those of `run`, which each batch goes through.
-        """
-        pieces = batches
-        if isinstance(batches, np.ndarray):
-            step = 16 * (batch_size or self._model.default_rows())
-            pieces = (batches[k:k + step] for k in range(0, len(batches), step))
-        elif isinstance(batches, tf.data.Dataset):
-            pieces = _of_dataset(batches)
-        for batch in pieces:
-            if isinstance(batch, tuple) and len(batch) != 2:
-                raise ShapeError(f'a batch is xs, or a tuple (xs, ys), not a tuple of {len(batch)}')
-            xs, ys = batch if isinstance(batch, tuple) else (batch, None)
-            yield self.run(_arrays(xs), None if ys is None else _arrays(ys), batch_size, **options)
+    def _rows(self) -> int:
+        return self._model.default_rows()
 
     def plan(self, n: int, batch_size: int | None = None, memory_limit: int | None = None) -> Plan:
         """What `run` will do with n rows against one baseline: runs nothing.
@@ -194,15 +181,44 @@ class Explainer:
         """How this method treats every op between X and T; see Audit. Runs nothing, and adds nothing to the graph."""
         return Audit.of(self._method, self._model)
 
-    def _references(self, xs: Any, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
-        baselines, k = checks.references(self._baselines, xs, arrays, self._model.inputs, self._many, self._method.average, self._method.averages)
+    @property
+    def _dtypes(self) -> list[Any]:
+        return [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype for x in self._model.inputs]
+
+    def _piece(self, arrays: list[np.ndarray], rows: slice) -> list[np.ndarray]:
+        """Rows of xs, in memory and in the dtypes of X."""
+        return [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, self._model.inputs)]
+
+    def _explained(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, with_delta: bool,
+                   with_error: bool) -> tuple[list[np.ndarray], np.ndarray | None, np.ndarray | None]:
+        """(attributions, standard errors, gaps) of some rows."""
+        found, errors = _averaged(self._method, sweep, arrays, baselines, k, with_error)
+        delta = self._delta(sweep, arrays, baselines, k, found) if with_delta else None
+        dtypes = self._dtypes
+        with np.errstate(over='ignore'):        # said below
+            results = [r.astype(d, copy=False) for r, d in zip(found, dtypes)]
+        if any(np.isinf(r).any() or (not self._method.perturbs and np.isnan(r).any()) for r in results):
+            raise ValueRangeError(f'attributions of "{self._method.name}" leave the range of {np.dtype(dtypes[0]).name}. Build the model in a '
+                                  'wider dtype, or scale its input')
+        return results, None if errors is None else errors[0].astype(dtypes[0], copy=False), delta
+
+    def _references(self, arrays: list[np.ndarray], shapes: list[tuple[int, ...]], start: int = 0) -> tuple[list[np.ndarray], int]:
+        """(baselines of rows that begin with `start`, how many each is compared with); shapes: of all rows."""
+        given = self._baselines
+        if callable(given):
+            answer = given([a.copy() for a in arrays] if self._many else arrays[0].copy())
+            given, shapes = checks.baselines(answer, self._model.inputs, self._many), [a.shape for a in arrays]
+        assert not callable(given)
+        baselines, k = checks.references(given, shapes, self._model.inputs, self._method.average, self._method.averages)
         if max(map(len, baselines)) > 1 and self._method.average is None:
             if not self._averaged:
                 self._averaged.append(k > 1)
             if self._averaged[0] != (k > 1):
                 before, now = ('averaged over', 'one per row') if k == 1 else ('one per row', 'averaged over')
-                raise ParameterError(f'baseline has {max(map(len, baselines))} rows and xs {len(arrays[0])}: they would be {now}, but were {before} '
+                raise ParameterError(f'baseline has {max(map(len, baselines))} rows and xs {shapes[0][0]}: they would be {now}, but were {before} '
                                      f'in an earlier run. Say which: average={k == 1}')
+        if k == 1 and not callable(self._baselines):
+            baselines = [b if len(b) == 1 else b[start:start + len(arrays[0])] for b in baselines]
         return baselines, k
 
     def _delta(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, results: list[np.ndarray]) -> np.ndarray:
@@ -249,12 +265,12 @@ class Explainer:
             return 1, False, rows_of_t == 1     # T does not grow with X
         return (batch_size or self._model.default_rows(memory_limit)), False, True
 
-    def _check_rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed]) -> None:
+    def _check_rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int) -> None:
         """Where an op may mix rows, see once that T of a row is the same alone and beside another; TensorError if not."""
         op = self._model.path.may_mix_rows
         if op is None or len(arrays[0]) == 1 or self._model.rows_apart:
             return
-        weights = checks.Weights(None, None, self._model.target, len(arrays[0]), True)
+        weights = checks.Weights(None, None, self._model.target, n, True)
 
         def values(rows):
             return self._model.value().ask([a[rows] for a in arrays], rows, weights, feeds, True, True)[0]
@@ -264,25 +280,6 @@ class Explainer:
                               f'{self._model.path.name(op)}: attributions of a row have no meaning. Build the model for inference '
                               '(training=False), or take a T without a batch axis')
         self._model.rows_apart = True
-
-
-def _of_dataset(dataset: tf.data.Dataset) -> Iterator[Any]:
-    """The batches as arrays; they live in eager TensorFlow, whatever graph the caller is in."""
-    with eager_mode():
-        iterator = dataset.as_numpy_iterator()
-    while True:
-        with eager_mode():
-            batch = next(iterator, None)
-        if batch is None:
-            return
-        yield batch
-
-
-def _arrays(batch: Any) -> Any:
-    """Eager tensors as arrays."""
-    if isinstance(batch, (list, tuple)):
-        return [_arrays(b) for b in batch]
-    return batch.numpy() if isinstance(batch, tf.Tensor) and not tf.is_symbolic_tensor(batch) else batch
 
 
 def _averaged(method: Method, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,

@@ -71,12 +71,22 @@ class Sweep:
         assert self._value
         return Sweep(self._value, self.n, self.size, self.aligned, report=self._report)
 
+    def part(self, start: int, stop: int) -> Sweep:
+        """The rows from start to stop alone, counted from 0; where the graph fixes the batch start is a multiple of it."""
+        if (start, stop) == (0, self.n):
+            return self
+        return self._of(lambda rows: rows + start, stop - start)
+
     def among(self, rows: np.ndarray) -> Sweep:
         """These rows alone, counted from 0. Not where the graph fixes the batch."""
         assert not self.aligned
+        return self._of(lambda some: rows[some], len(rows))
+
+    def _of(self, whole: Callable[[np.ndarray], np.ndarray], n: int) -> Sweep:
+        """n rows; whole: their numbers among all."""
         ask, value = self._ask, self._value
-        return Sweep(lambda arrays, some: ask(arrays, rows[some]), len(rows), self.size, False,
-                     None if value is None else lambda arrays, some: value(arrays, rows[some]), self._report, self.along)
+        return Sweep(lambda arrays, rows: ask(arrays, whole(rows)), n, self.size, self.aligned,
+                     None if value is None else lambda arrays, rows: value(arrays, whole(rows)), self._report, self.along)
 
     def __call__(self, make: Make, points: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
         for rows, ks, real, arrays in _ahead(packs(self.n, points, self.size, self.aligned, self.along), make):

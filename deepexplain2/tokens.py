@@ -11,11 +11,12 @@ import tensorflow as tf
 from . import checks
 from .errors import ParameterError
 from .explainer import Explainer
+from .pieces import Answers, Streaming
 
 ROWS = 256      # of ids that are looked up in one run, unless batch_size says
 
 
-class TokenExplainer:
+class TokenExplainer(Streaming):
     """An Explainer for integer X: `run` takes token ids and attributes at the output of the embedding lookups behind them.
 
     make: from parameters to the Explainer of the lookups. baseline: 'zero' (the zero vector), a token id (e.g. that of the padding), or
@@ -38,13 +39,18 @@ class TokenExplainer:
         return f'<TokenExplainer: {self._ids.name} at {", ".join(t.name for t in self._lookups)}>'
 
     def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
-            return_delta: bool = False, return_std_error: bool = False, progress: Any = False, memory_limit: int | None = None) -> Any:
+            return_delta: bool = False, return_std_error: bool = False, progress: Any = False, memory_limit: int | None = None,
+            out: Any = None) -> Any:
         """Attributions of T to the embedded tokens, (n, tokens, dim), or (n, tokens) with sum_embedding.
 
-        xs: token ids, (n, tokens). The other arguments and errors are those of Explainer.run. Where the ids are looked up in several
-        tables the attributions are added up, which without sum_embedding needs tables of one width. Cost: a lookup per row beside that
-        of the method.
+        xs: token ids, (n, tokens), or a tf.data.Dataset of batches of them. The other arguments and errors are those of Explainer.run. Where
+        the ids are looked up in several tables the attributions are added up, which without sum_embedding needs tables of one width.
+        Cost: a lookup per row beside that of the method.
         """
+        answers = Answers(out, None, [self._lookups[0].dtype.as_numpy_dtype], False)
+        if isinstance(xs, tf.data.Dataset):
+            return self._run_dataset(xs, ys, answers, batch_size, feed_dict=feed_dict, return_delta=return_delta,
+                                     return_std_error=return_std_error, progress=progress, memory_limit=memory_limit)
         ids, = checks.samples(xs, [self._ids], False)
         feeds = dict(feed_dict or {})
         parameters = dict(self._parameters)
@@ -68,8 +74,11 @@ class TokenExplainer:
             raise ParameterError('the ids are looked up in tables of different widths: '
                                  + ', '.join(f'"{t.name}" {p.shape[1:]}' for t, p in zip(self._lookups, parts))
                                  + '. Take sum_embedding=True, or explain the lookups themselves')
-        attributions = np.sum(parts, 0) if len(parts) > 1 else parts[0]
-        return (attributions, *more) if more else attributions
+        answers.add([np.sum(parts, 0) if len(parts) > 1 else parts[0]], *more)
+        return answers.whole()
+
+    def _rows(self) -> int:
+        return ROWS
 
     def _is_token(self) -> bool:
         return isinstance(self._baseline, (int, np.integer)) and not isinstance(self._baseline, bool)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from conftest import opened
 from networks import cnn, mlp, samples
 
-from deepexplain2 import errors, methods
+from deepexplain2 import checks, errors, methods
 
 NET = mlp('tanh', 'relu', seed=3)
 XS, YS = samples(NET, 11)
@@ -120,3 +120,82 @@ def test_stream(tmp_path):
         assert len(session.graph.get_operations()) == before
         with pytest.raises(errors.ShapeError, match='not a tuple of 3'):
             next(explainer.stream([(XS, YS, YS)]))
+
+
+@pytest.mark.parametrize('method', methods())
+def test_answers_written_piece_by_piece(method, tmp_path):
+    """A memmap to read from and one to write into, of other dtypes; per-row baselines, weights and feeds go with their rows."""
+    n = 70
+    x, ys = samples(NET, n)
+    read = np.lib.format.open_memmap(tmp_path / 'x.npy', 'w+', 'f4', x.shape)
+    read[:] = x
+    x = np.array(read, float)
+    given = np.random.default_rng(1).normal(size=x.shape)
+    with opened(NET) as (de, X, _, session):
+        factor = tf.compat.v1.placeholder(tf.float64, (None, 5))
+        T = NET.tensorflow(X * factor)
+        baselines = [given, given[:3], lambda xs: 0 * xs + given[0]] if 'baseline' in de.get_explainer(method, T, X)._method.__dict__ else [None]
+        for baseline in baselines[:2 if method in ('occlusion', 'shapley_sampling') else 3]:
+            if baseline is not None and not callable(baseline) and len(baseline) == 3 and method in ('occlusion', 'shapley_sampling'):
+                continue
+            parameters = {} if baseline is None else {'baseline': baseline}
+            explainer = de.get_explainer(method, T, X, **parameters)
+            promised = bool(explainer._method.explains)
+            whole = explainer.run(x, ys, 2, {factor: given}, return_delta=promised)
+            out = np.lib.format.open_memmap(tmp_path / 'out.npy', 'w+', 'f4', x.shape)
+            found = explainer.run(read, ys, 2, {factor: given}, return_delta=promised, out=out)
+            if promised:
+                np.testing.assert_allclose(found[1], whole[1], atol=1e-9)
+                found, whole = found[0], whole[0]
+            assert found is out
+            np.testing.assert_allclose(out, whole, rtol=1e-5, atol=1e-5)      # float32
+
+
+def test_large_memmaps_stay_on_disk(tmp_path, monkeypatch):
+    """They are read in pieces of 16 runs, and looked through for NaN beforehand."""
+    monkeypatch.setattr(checks, 'LOOK', 100)
+    x = np.lib.format.open_memmap(tmp_path / 'x.npy', 'w+', 'f4', (70, 5))
+    x[:] = samples(NET, 70)[0]
+    with opened(NET) as (de, X, T, _):
+        explainer = de.get_explainer('deeplift', T, X)
+        pieces = []
+        piece = explainer._piece
+        monkeypatch.setattr(explainer, '_piece', lambda arrays, rows: pieces.append(rows) or piece(arrays, rows))
+        np.testing.assert_allclose(explainer.run(x, batch_size=2), explainer.run(np.array(x)), rtol=1e-9)
+        assert [(p.start, p.stop) for p in pieces[:3]] == [(0, 32), (32, 64), (64, 70)]
+        x[60, 1] = np.nan
+        with pytest.raises(errors.ValueRangeError, match='NaN or infinite'):
+            explainer.run(x, batch_size=2)
+
+
+def test_out_of_what_does_not_fit():
+    with opened(NET) as (de, X, T, _):
+        explainer = de.get_explainer('shapley_sampling', T, X)
+        for out, message in [(np.zeros((11, 4)), r'out has shape \(11, 4\), but the attributions have \(11, 5\)'), ([1], 'out must be an array'),
+                             (np.zeros((11, 5), int), 'out has dtype int64: attributions are float64')]:
+            with pytest.raises(errors.DeepExplainError, match=message):
+                explainer.run(XS, out=out)
+        frozen = np.zeros((11, 5))
+        frozen.flags.writeable = False
+        with pytest.raises(errors.ParameterError, match='read-only'):
+            explainer.run(XS, out=frozen)
+
+
+def test_datasets_run_whole():
+    dataset = tf.data.Dataset.from_tensor_slices((XS, YS)).batch(4)
+    empty = dataset.take(0)
+    with opened(NET) as (de, X, T, _):
+        explainer = de.get_explainer('deeplift', T, X)
+        expected = explainer.run(XS, YS)
+        np.testing.assert_allclose(explainer.run(dataset), expected, atol=1e-12)
+        out = np.zeros((11, 5))
+        attributions, delta = explainer.run(dataset, out=out, return_delta=True)
+        assert attributions is out and delta.shape == (11,)
+        np.testing.assert_allclose(out, expected, atol=1e-12)
+        np.testing.assert_allclose(de.explain('deeplift', T, X, dataset), expected, atol=1e-12)
+        with pytest.raises(errors.ParameterError, match='ys comes with it'):
+            explainer.run(dataset, YS)
+        with pytest.raises(errors.ShapeError, match=r'no room for rows 8 to 10'):
+            explainer.run(dataset, out=np.zeros((10, 5)))
+        with pytest.raises(errors.ShapeError, match='without batches'):
+            explainer.run(empty)

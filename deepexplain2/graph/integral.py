@@ -16,7 +16,7 @@ import tensorflow as tf
 from .clone import Copy, all_found, is_random, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
 from .pair import CONTAINERS
-from .path import SHAPE_ONLY, Path, ancestors, placeholders, row_size
+from .path import SHAPE_ONLY, Path, ancestors, row_size
 
 _ROWS = 7919, 7907      # primes: an axis that has both sizes is the batch
 
@@ -34,7 +34,8 @@ class Integral:
 
 def fits(path: Path) -> bool:
     """Whether every tensor that enters the path stands for all points: nothing beside X is fed with rows of its own."""
-    fed = placeholders(path.sources, path.inputs)
+    ops = ancestors(path.sources, {x.name for x in path.inputs}, control=True)
+    fed = [op.outputs[0] for op in ops if op.type.startswith('Placeholder')]
     return all(x.shape.rank for x in path.inputs) and all(t.shape.rank is not None and None not in t.shape.as_list()[:1] for t in fed)
 
 

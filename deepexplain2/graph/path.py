@@ -69,6 +69,11 @@ class Path:
         return [k for k, i in enumerate(op.inputs) if self.varies(i)]
 
     @cached_property
+    def given(self) -> set[str]:
+        """Names of the tensors that the sources are computed from."""
+        return {o.name for op in ancestors(self.sources, {x.name for x in self.inputs}) for o in op.outputs}
+
+    @cached_property
     def row_bytes(self) -> int:
         """Bytes of the widest tensor on the path, per row; open axes other than the first count 1."""
         tensors = self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating]

@@ -54,6 +54,10 @@ class Method:
         """Model evaluations per row of each pass over the data, for xs of these shapes; None where a tolerance decides."""
         return [1]
 
+    def results(self, shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """Shapes of the attributions for xs of these shapes."""
+        return list(shapes)
+
     def check_shapes(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Raise ParameterError where a parameter does not fit the shapes of xs."""
 

@@ -60,6 +60,9 @@ class ShapleySampling(Method):
     def check_shapes(self, shapes):
         Players(shapes[0], self._dims)
 
+    def results(self, shapes):
+        return [(shapes[0][0], *Players(shapes[0], self._dims).shape)]
+
     def points(self, shapes):
         return [1, 1, self._samples * (Players(shapes[0], self._dims).count - 1)] if self._tolerance is None else None
 
