@@ -14,31 +14,50 @@ Make = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 Ask = Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]]
 
 
-def packs(n: int, points: int, size: int, aligned: bool) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Split n rows x points into runs: (rows, ks, real), the first `real` of which count.
+LOOK = 1 << 17              # numbers that are looked through at once
+
+
+def packs(n: int, points: int, size: int, aligned: bool, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Split n rows x points into runs: (rows, ks, real), the first `real` of which count. wanted: (n, points), those to ask; default: all.
 
     Open batch: row after row, all points of one before the next, at most `size` together. `aligned`: every run holds exactly `size`
-    rows at one point, in their order, the last one filled up by repeating a row; for graphs that fix the batch.
+    rows at one point, in their order, the last one filled up by repeating a row; for graphs that fix the batch. A run that any of its rows
+    wants is made for all of them.
     """
     if not aligned:
-        for start in range(0, n * points, size):
-            item = np.arange(start, min(start + size, n * points))
+        for item in _runs(n * points, size, wanted):
             yield item // points, item % points, len(item)
         return
     for start in range(0, n, size):
         rows = np.minimum(np.arange(start, start + size), n - 1)
-        for k in range(points):
+        for k in range(points) if wanted is None else np.flatnonzero(wanted[start:start + size].any(0)):
             yield rows, np.full(size, k), min(size, n - start)
+
+
+def _runs(items: int, size: int, wanted: np.ndarray | None) -> Iterator[np.ndarray]:
+    """The numbers of the wanted items, `size` at a time."""
+    if wanted is None:
+        for start in range(0, items, size):
+            yield np.arange(start, min(start + size, items))
+        return
+    flat, rest = wanted.reshape(-1), np.arange(0)
+    for start in range(0, items, LOOK):
+        rest = np.concatenate([rest, np.flatnonzero(flat[start:start + LOOK]) + start])
+        stop = len(rest) - (len(rest) % size if start + LOOK < items else 0)
+        for k in range(0, stop, size):
+            yield rest[k:min(k + size, stop)]
+        rest = rest[stop:]
 
 
 class Sweep:
     """Asks a question at many points; what a method sees of a run.
 
     n: rows of xs. Calling it with `make` and the number of points per row yields (rows, ks, answers) until all are done; every answer
-    is an array with one entry per (row, k).
+    is an array with one entry per (row, k). wanted: (n, points), which of them; where the graph fixes the batch others may come along.
     """
 
-    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None, report: Callable[[int], None] | None = None):
+    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None,
+                 report: Callable[[int, int], None] | None = None):
         self._ask, self.n, self.size, self.aligned, self._value, self._report = ask, n, size, aligned, value, report
 
     @property
@@ -54,12 +73,22 @@ class Sweep:
         return Sweep(lambda arrays, some: ask(arrays, rows[some]), len(rows), self.size, False,
                      None if value is None else lambda arrays, some: value(arrays, rows[some]), self._report)
 
-    def __call__(self, make: Make, points: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
-        for rows, ks, real, arrays in _ahead(packs(self.n, points, self.size, self.aligned), make):
+    def __call__(self, make: Make, points: int = 1, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
+        spared = 0 if wanted is None or self._report is None else wanted.size - self._count(wanted)
+        for rows, ks, real, arrays in _ahead(packs(self.n, points, self.size, self.aligned, wanted), make):
             answers = self._ask(arrays, rows)
             if self._report is not None:
-                self._report(real)
+                self._report(real, spared)
+                spared = 0
             yield rows[:real], ks[:real], [a[:real] for a in answers]
+        if spared and self._report is not None:
+            self._report(0, spared)
+
+    def _count(self, wanted: np.ndarray) -> int:
+        """How many items will be asked."""
+        if not self.aligned:
+            return int(np.count_nonzero(wanted))
+        return sum(real for _, _, real in packs(self.n, wanted.shape[1], self.size, True, wanted))
 
     def once(self, make: Callable[[np.ndarray], Sequence[np.ndarray]]) -> list[np.ndarray]:
         """The answers at a single point per row, whole."""
@@ -90,6 +119,18 @@ def add_rows(total: np.ndarray, rows: np.ndarray, values: np.ndarray, weights: n
         total[rows[start]] += np.tensordot(weights[start:stop], values[start:stop].astype(total.dtype), 1)
 
 
-def take(a: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """n rows of so many numbers in pieces that keep temporary arrays small."""
+    step = max(1, LOOK // max(width, 1))
+    return (slice(start, start + step) for start in range(0, n, step))
+
+
+def differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two arrays of one dtype are not the same bits: a model may tell 0. from -0., which are equal."""
+    a, b = (np.ascontiguousarray(v)[..., None].view(f'u{min(v.itemsize, 8)}') for v in (a, b))
+    return (a != b).any(-1)
+
+
+def take(a: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     """Rows of an array that has one per sample, or a single one for all."""
     return a if len(a) == 1 else a[rows]
