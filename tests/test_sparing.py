@@ -141,42 +141,38 @@ def played(net, x, ys, b, axes, permutations):
 
 
 @pytest.mark.parametrize('remembered', [True, False])
-@pytest.mark.parametrize('net, axes, drawn', [(TABLE, [1], 5), (TABLE, [1], 24), (IMAGE, [1, 2], 2), (IMAGE, [2], 4), (IMAGE, [3], 3)])
+@pytest.mark.parametrize('net, axes, drawn', [(TABLE, [1], 5), (TABLE, [1], 12), (IMAGE, [1, 2], 1), (IMAGE, [2], 4), (IMAGE, [3], 3)])
 def test_shapley_sampling(net, axes, drawn, remembered, look, monkeypatch):
     """The game played by hand. Each coalition once where all are remembered, else each once per permutation, both ends once."""
     if not remembered:
         monkeypatch.setattr(shapley_sampling, 'TABLE', 0)
     xs, ys, own = sparse(net, 4, .3, seed=1)
-    remembers = remembered and net is TABLE or axes != [1, 2] and remembered
+    remembers = remembered and axes != [1, 2]
     with opened(net) as (de, X, T, _):
         for x, b in (xs, own), shared(xs, own), (xs, own[0] + 1):
             explainer = de.get_explainer('shapley_sampling', T, X, samples=drawn, baseline=b, sampling_dims=axes, seed=7)
             bs = np.broadcast_to(b, x.shape)
             expected, inputs = zip(*(played(net, xi, yi[None], bi, axes, range(drawn)) for xi, yi, bi in zip(x, ys, bs)))
             if remembers:
-                asked = [sum(distinct(itertools.chain(*i)) for i in inputs)]
+                asked = sum(distinct(itertools.chain(*i)) for i in inputs)
             else:
-                inner = sum(max(0, distinct(p) - 2) for i in inputs for p in i)
-                asked = [inner + sum(distinct(i[0][::len(i[0]) - 1]) for i in inputs)]
+                asked = sum(max(0, distinct(p) - 2) for i in inputs for p in i) + sum(min(2, distinct(i[0])) for i in inputs)
             rows, told = counted(explainer, monkeypatch), []
             planned = explainer.plan(len(x)).evaluations
             for batch_size in None, 3:
                 rows.clear()
                 got = explainer.run(x, ys, batch_size, progress=told.append)
                 np.testing.assert_allclose(got, expected, atol=1e-12)
-                assert [sum(rows)] == asked and told[-1].done == told[-1].total == sum(rows) <= planned
+                assert sum(rows) == asked == told[-1].done == told[-1].total <= planned
                 assert max(rows) <= (batch_size or 1024)
             if b is own:
                 assert (got[0] == 0).all() and np.count_nonzero(got[1]) <= 1
     with opened(net, batch=3) as (de, X, T, _):
         explainer = de.get_explainer('shapley_sampling', T, X, samples=drawn, baseline=own, sampling_dims=axes, seed=7)
         rows, told = counted(explainer, monkeypatch), []
-        np.testing.assert_allclose(explainer.run(xs, ys, progress=told.append), de_open(net, xs, ys, own, axes, drawn), atol=1e-12)
+        np.testing.assert_allclose(explainer.run(xs, ys, progress=told.append),
+                                   [played(net, x, y[None], b, axes, range(drawn))[0] for x, y, b in zip(xs, ys, own)], atol=1e-12)
         assert set(rows) == {3} and told[-1].done == told[-1].total <= explainer.plan(4).evaluations
-
-
-def de_open(net, xs, ys, b, axes, drawn):
-    return [played(net, x, y[None], bi, axes, range(drawn))[0] for x, y, bi in zip(xs, ys, b)]
 
 
 def test_one_player_and_nothing_to_explain(session):
@@ -221,11 +217,11 @@ def test_packs(size, monkeypatch):
 @pytest.mark.parametrize('table', [0, 1 << 20])
 def test_memory_does_not_grow_with_samples(table, monkeypatch):
     monkeypatch.setattr(shapley_sampling, 'TABLE', table)
-    net = mlp('tanh', sizes=(12, 4, 3))
-    xs, ys = samples(net, 8)
+    net = mlp('tanh', sizes=(14, 4, 3))
+    xs, ys = samples(net, 4)
     peaks = []
     with opened(net) as (de, X, T, _):
-        for drawn in 20, 1000:
+        for drawn in 20, 400:
             explainer = de.get_explainer('shapley_sampling', T, X, samples=drawn)
             explainer.run(xs[:1], ys[:1], 256)
             tracemalloc.start()
