@@ -21,7 +21,11 @@ from .sweep import Sweep, take
 
 class Plan(NamedTuple):
     """calls: of session.run. rows: in each at most. evaluations: of the model, in all. bytes: estimate of what the tensors between X and T take
-    in one call."""
+    in one call.
+
+    For occlusion and shapley_sampling evaluations are the most there can be, and calls are those that these fill: no input is evaluated
+    twice, and how many are the same is seen when xs is known. shapley_sampling, which goes by rounds of permutations, may fill some calls only
+    in part."""
     calls: int
     rows: int
     evaluations: int
@@ -82,7 +86,7 @@ class Explainer:
             sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp.
         return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the attributions.
         progress: True for a progress bar (tqdm where it is installed, else a line of text), or a function that is called with a Progress
-            after every session.run.
+            after every session.run; its total shrinks where inputs need not be evaluated.
         memory_limit: bytes that the tensors between X and T may take in one session.run, where batch_size is not given; default: half of
             the memory that is free. See `plan`.
 
@@ -164,7 +168,7 @@ class Explainer:
             yield self.run(_arrays(xs), None if ys is None else _arrays(ys), batch_size, **options)
 
     def plan(self, n: int, batch_size: int | None = None, memory_limit: int | None = None) -> Plan:
-        """What `run` will do with n rows against one baseline: runs nothing.
+        """What `run` will do with n rows against one baseline, at most where inputs turn out to be the same (see Plan): runs nothing.
 
         Raises ShapeError where X leaves the size of a feature axis open, ParameterError where a tolerance decides.
         """

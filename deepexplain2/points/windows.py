@@ -108,7 +108,7 @@ class Windows:
         return total
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def windows(shape: tuple[int, ...], window: int | tuple[int, ...], step: int | tuple[int, ...]) -> Windows:
     """Windows, made once."""
     return Windows(shape, window, step)
