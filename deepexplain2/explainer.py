@@ -16,12 +16,16 @@ from .methods.base import Method
 from .model import Model, Question, graph_lock
 from .pieces import PIECE, Answers, Streaming
 from .progress import Progress, Reporter
-from .sweep import Sweep, calls, take
+from .sweep import Pace, Sweep, calls, take
 
 
 class Plan(NamedTuple):
     """calls: of session.run. rows: in each at most. evaluations: of the model, in all. bytes: estimate of what the tensors between X and T take
-    in one call."""
+    in one call.
+
+    For occlusion and shapley_sampling evaluations are the most there can be, and calls are those that these fill: no input is evaluated
+    twice, and how many are the same is seen when xs is known. shapley_sampling, which goes by rounds of permutations, may fill some calls only
+    in part."""
     calls: int
     rows: int
     evaluations: int
@@ -45,7 +49,8 @@ class Explainer(Streaming):
         self._averaged: list[bool] = []                 # whether the rows of the baseline were a set of references, once that is settled
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
-        self._compiled: list[Question] = []             # shared with the copies that `weighted` makes
+        self._compiled: list[Question] = []             # shared with the copies that `weighted` makes, as what follows
+        self._paces: list[Pace] = []
 
     def compile(self) -> Question:
         """The question of the method; adds its ops to the graph the first time."""
@@ -53,6 +58,12 @@ class Explainer(Streaming):
             if not self._compiled:
                 self._compiled.append(self._method.question(self._model))
         return self._compiled[0]
+
+    @property
+    def _pace(self) -> Pace:
+        if not self._paces:
+            self._paces.append(Pace(self._model.default_rows(), self._model.most_rows()))
+        return self._paces[0]
 
     def __repr__(self) -> str:
         names = ', '.join(x.name for x in self._model.inputs)
@@ -83,7 +94,7 @@ class Explainer(Streaming):
             sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp.
         return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the attributions.
         progress: True for a progress bar (tqdm where it is installed, else a line of text), or a function that is called with a Progress
-            after every session.run.
+            after every session.run; its total shrinks where inputs need not be evaluated.
         memory_limit: bytes that the tensors between X and T may take in one session.run, where batch_size is not given; default: half of
             the memory that is free. See `plan`.
         out: array or memmap (a list of them for a list X) of the shape of the attributions, into which they are written piece by piece, of 16
@@ -116,7 +127,7 @@ class Explainer(Streaming):
         method.check_shapes(shapes)
         feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         model.check_fed(feeds)
-        size, aligned, per_row = self._layout(n, batch_size, memory_limit)
+        size, aligned, per_row, pace = self._layout(n, batch_size, memory_limit)
         weights = checks.Weights(ys, self._written, model.target, n, per_row)
         step = PIECE * size if out is not None or any(isinstance(a, np.memmap) for a in arrays) else n
         pieces = [slice(k, min(k + step, n)) for k in range(0, n, step)]
@@ -137,7 +148,7 @@ class Explainer(Streaming):
             return model.value().ask(points, rows, weights, feeds, per_row, not aligned)
 
         reporter = self._reporter(progress, n, k, shapes, return_delta)
-        sweep = Sweep(ask, n, size, aligned, value, reporter, question.along)
+        sweep = Sweep(ask, n, size, aligned, value, reporter, question.along, pace)
         try:
             for piece in pieces:
                 if piece.start:
@@ -150,10 +161,10 @@ class Explainer(Streaming):
         return answers.whole()
 
     def _rows(self) -> int:
-        return self._model.default_rows()
+        return self._pace.rows
 
     def plan(self, n: int, batch_size: int | None = None, memory_limit: int | None = None) -> Plan:
-        """What `run` will do with n rows against one baseline: runs nothing.
+        """What `run` will do with n rows against one baseline, at most where inputs turn out to be the same (see Plan): runs nothing.
 
         Raises ShapeError where X leaves the size of a feature axis open, ParameterError where a tolerance decides.
         """
@@ -164,7 +175,7 @@ class Explainer(Streaming):
         points = self._method.points(shapes)
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by its tolerance')
-        size, aligned, _ = self._layout(checks.integer(n, 'n', 1), batch_size, memory_limit)
+        size, aligned, *_ = self._layout(checks.integer(n, 'n', 1), batch_size, memory_limit)
         runs = sum(calls(n, p, size, aligned, self.compile().along) for p in points)
         return Plan(runs, size, n * sum(points), size * self._model.path.row_total)
 
@@ -230,8 +241,8 @@ class Explainer(Streaming):
             promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines) for j in range(k)) / k
         return promised - sum(r.reshape(len(r), -1).astype(np.float64).sum(1) for r in results)
 
-    def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool]:
-        """(rows per run, whether the graph fixes them, whether T has one entry per row)."""
+    def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool, Pace | None]:
+        """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better ones)."""
         target = self._model.target
         rows_of_t = checks.batch_of(target)
         fixed = {checks.batch_of(x) for x in self._model.inputs} - {None}
@@ -247,7 +258,7 @@ class Explainer(Streaming):
             if not per_row and self._method.perturbs and size > 1:
                 raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
                                   f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
-            return size, True, per_row
+            return size, True, per_row, None
         written = self._model.path.written_rows
         if written:
             rows, op = written
@@ -260,10 +271,12 @@ class Explainer(Streaming):
             if self._method.perturbs and rows_of_t != n:
                 raise TensorError(f'T "{target.name}" has no batch axis and contains an array of {n} rows: method "{self._method.name}" needs '
                                   'one value per row. Leave that array out of T and pass it as ys')
-            return n, True, rows_of_t == n
+            return n, True, rows_of_t == n, None
         if target.shape.rank == 0 or rows_of_t is not None:
-            return 1, False, rows_of_t == 1     # T does not grow with X
-        return (batch_size or self._model.default_rows(memory_limit)), False, True
+            return 1, False, rows_of_t == 1, None       # T does not grow with X
+        if batch_size is None and memory_limit is None:
+            return self._pace.rows, False, True, self._pace
+        return batch_size or self._model.default_rows(memory_limit), False, True, None
 
     def _check_rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int) -> None:
         """Where an op may mix rows, see once that T of a row is the same alone and beside another; TensorError if not."""

@@ -189,11 +189,15 @@ class Model:
     def default_rows(self, memory_limit: int | None = None) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024, and all of them within the limit (bytes;
         None: half of the memory that is free)."""
-        rows = int(np.clip(ROW_BUDGET // max(self.path.row_bytes, 1), 4, 1024))
+        rows = min(max(ROW_BUDGET // max(self.path.row_bytes, 1), 4), 1024)
+        return min(rows, self.most_rows(memory_limit))
+
+    def most_rows(self, memory_limit: int | None = None) -> int:
+        """Rows of which the tensors on the path take no more than the limit, see `default_rows`."""
         limit = free_memory() // 2 if memory_limit is None else integer(memory_limit, 'memory_limit', 1)
         if limit < self.path.row_total and memory_limit is not None:
             raise ParameterError(f'memory_limit is {limit} bytes, but one row takes about {self.path.row_total} between X and T')
-        return max(1, min(rows, limit // max(self.path.row_total, 1)))
+        return max(1, limit // max(self.path.row_total, 1))
 
     def check_fed(self, feeds: Mapping[str, Feed]) -> None:
         """Raise FeedError where T needs a placeholder that neither X nor `feeds` gives."""

@@ -11,7 +11,8 @@ INTERVAL = .2           # seconds between two lines
 
 
 class Progress(NamedTuple):
-    """done, total: model evaluations (None where a tolerance decides); rate: of them per second; remaining: seconds, or None."""
+    """done, total: model evaluations; rate: of them per second; remaining: seconds, or None. total is None where a tolerance decides, and
+    shrinks where it turns out that inputs need not be evaluated."""
     done: int
     total: int | None
     rate: float
@@ -25,11 +26,13 @@ class Reporter:
         self._tell = tell if callable(tell) else _bar(total, what)
         self._total, self._done, self._start = total, 0, time.perf_counter()
 
-    def __call__(self, evaluations: int) -> None:
+    def __call__(self, evaluations: int, spared: int = 0) -> None:
+        """So many were made, and so many of the total need not be."""
         self._done += evaluations
+        self._total = None if self._total is None else self._total - spared
         rate = self._done / max(time.perf_counter() - self._start, 1e-9)
         total = None if self._total is None else max(self._total, self._done)
-        self._tell(Progress(self._done, total, rate, None if total is None else (total - self._done) / rate))
+        self._tell(Progress(self._done, total, rate, None if total is None or not rate else (total - self._done) / rate))
 
     def close(self) -> None:
         getattr(self._tell, 'close', lambda: None)()
@@ -43,6 +46,7 @@ def _bar(total: int | None, what: str) -> Callable[[Progress], Any]:
     bar = tqdm(total=total, desc=what, unit='row', leave=False)
 
     def tell(p):
+        bar.total = p.total
         bar.update(p.done - bar.n)
     tell.close = bar.close      # type: ignore[attr-defined]
     return tell

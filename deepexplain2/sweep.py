@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,33 +15,73 @@ Make = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 Ask = Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]]
 
 
-def packs(n: int, points: int, size: int, aligned: bool, along: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Split n rows x points into runs: (rows, ks, real), the first `real` of which count.
+LOOK = 1 << 17              # numbers that are looked through at once
+FACTORS = .25, .5, 1, 2     # of the rows that were guessed, which are tried
+ROUNDS = 2                  # tries of each; the first one has the costs of a new shape
 
-    Open batch: row after row, all points of one before the next, at most `size` together; `along`: the same points for all rows of a run.
-    `aligned`: every run holds exactly `size` rows at one point, in their order, the last one filled up by repeating a row; for graphs that
-    fix the batch.
+
+class Pace:
+    """How many rows a run holds where nobody says: what was guessed, until a long sweep has timed a quarter of that to twice as many.
+
+    rows: the choice. most: rows that fit into memory.
+    """
+
+    def __init__(self, rows: int, most: int):
+        self.rows = rows
+        self._seconds: dict[int, list[float]] = {min(max(1, int(rows * f)), most): [] for f in FACTORS}
+        self._settled = False
+
+    def sizes(self, evaluations: int) -> Iterator[int]:
+        """The sizes of the runs of a sweep over so many evaluations."""
+        if not self._settled and evaluations >= 2 * ROUNDS * sum(self._seconds):
+            yield from ROUNDS * sorted(self._seconds, reverse=True)
+        while True:
+            yield self.rows
+
+    def tell(self, size: int, rows: int, seconds: float) -> None:
+        """What a run took. Another size than the guess is chosen if it is faster by a twentieth."""
+        if self._settled or size not in self._seconds or rows < size / 2:
+            return
+        self._seconds[size].append(seconds / rows)
+        if min(map(len, self._seconds.values())) >= ROUNDS:
+            best = min(self._seconds, key=lambda s: min(self._seconds[s]) * (.95 if s == self.rows else 1))
+            self.rows, self._settled = best, True
+
+
+# (rows, ks, how many of them count, the size that was asked for)
+Run = tuple[np.ndarray, np.ndarray, int, int]
+
+
+def packs(n: int, points: int, sizes: Iterator[int], aligned: bool, wanted: np.ndarray | None = None, along: bool = False) -> Iterator[Run]:
+    """Split n rows x points into runs. sizes: of each, at most. wanted: (n, points), those to ask; default: all.
+
+    Open batch: row after row, all points of one before the next; `along`: the same points for all rows of a run. `aligned`: every run
+    holds exactly the first of `sizes` rows at one point, in their order, the last one filled up by repeating a row; for graphs that fix the
+    batch. A run that any of its rows wants is made for all of them.
     """
     if aligned:
+        size = next(sizes)
         for start in range(0, n, size):
             rows = np.minimum(np.arange(start, start + size), n - 1)
-            for k in range(points):
-                yield rows, np.full(size, k), min(size, n - start)
+            for k in range(points) if wanted is None else np.flatnonzero(wanted[start:start + size].any(0)):
+                yield rows, np.full(size, k), min(size, n - start), size
     elif along:
-        lines, length = _lines(points, size)
-        for start in range(0, n, lines):
+        start = 0
+        while start < n:
+            size = next(sizes)
+            lines, length = _lines(points, size)
             rows = np.arange(start, min(start + lines, n))
             for first in range(0, points, length):
                 ks = np.arange(first, min(first + length, points))
-                yield np.repeat(rows, len(ks)), np.tile(ks, len(rows)), len(rows) * len(ks)
+                yield np.repeat(rows, len(ks)), np.tile(ks, len(rows)), len(rows) * len(ks), size
+            start += lines
     else:
-        for start in range(0, n * points, size):
-            item = np.arange(start, min(start + size, n * points))
-            yield item // points, item % points, len(item)
+        for items, size in _runs(n * points, sizes, wanted):
+            yield items // points, items % points, len(items), size
 
 
 def calls(n: int, points: int, size: int, aligned: bool, along: bool = False) -> int:
-    """The number of runs that `packs` makes."""
+    """The number of runs that `packs` makes of one size where all is wanted."""
     if aligned:
         return points * -(-n // size)
     if along:
@@ -54,16 +95,35 @@ def _lines(points: int, size: int) -> tuple[int, int]:
     return max(1, size // points), -(-points // -(-points // size))
 
 
+def _runs(items: int, sizes: Iterator[int], wanted: np.ndarray | None) -> Iterator[tuple[np.ndarray, int]]:
+    """The numbers of the wanted items, so many at a time, with the size."""
+    flat, rest, start = None if wanted is None else wanted.reshape(-1), np.arange(0), 0
+    while start < items or len(rest):
+        size = next(sizes)
+        if flat is None:
+            yield np.arange(start, min(start + size, items)), size
+            start += size
+            continue
+        while len(rest) < size and start < items:
+            rest = np.concatenate([rest, np.flatnonzero(flat[start:start + LOOK]) + start])
+            start += LOOK
+        if len(rest):
+            yield rest[:size], size
+            rest = rest[size:]
+
+
 class Sweep:
     """Asks a question at many points; what a method sees of a run.
 
     n: rows of xs. Calling it with `make` and the number of points per row yields (rows, ks, answers) until all are done; every answer
-    is an array with one entry per (row, k), or per row where the question sums `along` lines.
+    is an array with one entry per (row, k), or per row where the question sums `along` lines. wanted: (n, points), which of them; where the
+    graph fixes the batch others may come along. pace: chooses the size where nobody says.
     """
 
-    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None, report: Callable[[int], None] | None = None,
-                 along: bool = False):
-        self._ask, self.n, self.size, self.aligned, self._value, self._report, self.along = ask, n, size, aligned, value, report, along
+    def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None,
+                 report: Callable[[int, int], None] | None = None, along: bool = False, pace: Pace | None = None):
+        self._ask, self.n, self.size, self.aligned, self._value, self._report = ask, n, size, aligned, value, report
+        self.along, self._pace = along, pace
 
     @property
     def value(self) -> Sweep:
@@ -86,14 +146,29 @@ class Sweep:
         """n rows; whole: their numbers among all."""
         ask, value = self._ask, self._value
         return Sweep(lambda arrays, rows: ask(arrays, whole(rows)), n, self.size, self.aligned,
-                     None if value is None else lambda arrays, rows: value(arrays, whole(rows)), self._report, self.along)
+                     None if value is None else lambda arrays, rows: value(arrays, whole(rows)), self._report, self.along, self._pace)
 
-    def __call__(self, make: Make, points: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
-        for rows, ks, real, arrays in _ahead(packs(self.n, points, self.size, self.aligned, self.along), make):
+    def __call__(self, make: Make, points: int = 1, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
+        evaluations = self.n * points if wanted is None else self._count(wanted)
+        spared = self.n * points - evaluations
+        sizes = itertools.repeat(self.size) if self._pace is None else self._pace.sizes(evaluations)
+        for rows, ks, real, size, arrays in _ahead(packs(self.n, points, sizes, self.aligned, wanted, self.along), make):
+            start = time.perf_counter()
             answers = self._ask(arrays, rows)
+            if self._pace is not None:
+                self._pace.tell(size, len(rows), time.perf_counter() - start)
             if self._report is not None:
-                self._report(real)
+                self._report(real, spared)
+                spared = 0
             yield rows[:real], ks[:real], [a[:real] for a in answers]
+        if spared and self._report is not None:
+            self._report(0, spared)
+
+    def _count(self, wanted: np.ndarray) -> int:
+        """How many items will be asked."""
+        if not self.aligned:
+            return int(np.count_nonzero(wanted))
+        return sum(real for _, _, real, _ in packs(self.n, wanted.shape[1], itertools.repeat(self.size), True, wanted))
 
     def once(self, make: Callable[[np.ndarray], Sequence[np.ndarray]]) -> list[np.ndarray]:
         """The answers at a single point per row, whole."""
@@ -101,7 +176,7 @@ class Sweep:
         return [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts)]
 
 
-def _ahead(runs: Iterator[tuple[np.ndarray, np.ndarray, int]], make: Make) -> Iterator[tuple[np.ndarray, np.ndarray, int, Sequence[np.ndarray]]]:
+def _ahead(runs: Iterator[Run], make: Make) -> Iterator[tuple[np.ndarray, np.ndarray, int, int, Sequence[np.ndarray]]]:
     """The runs with their arrays; those of the next are made in a thread while TensorFlow, which releases the GIL, runs one."""
     run = next(runs, None)
     following = next(runs, None)
@@ -124,6 +199,18 @@ def add_rows(total: np.ndarray, rows: np.ndarray, values: np.ndarray, weights: n
         total[rows[start]] += np.tensordot(weights[start:stop], values[start:stop].astype(total.dtype), 1)
 
 
-def take(a: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """n rows of so many numbers in pieces that keep temporary arrays small."""
+    step = max(1, LOOK // max(width, 1))
+    return (slice(start, start + step) for start in range(0, n, step))
+
+
+def differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two arrays of one dtype are not the same bits: a model may tell 0. from -0., which are equal."""
+    a, b = (np.ascontiguousarray(v)[..., None].view(f'u{min(v.itemsize, 8)}') for v in (a, b))
+    return (a != b).any(-1)
+
+
+def take(a: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     """Rows of an array that has one per sample, or a single one for all."""
     return a if len(a) == 1 else a[rows]

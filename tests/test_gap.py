@@ -218,7 +218,7 @@ def test_interrupted_sampling_gives_what_it_has():
         until(1)
         with pytest.raises(KeyboardInterrupt):
             explainer.run(XS, YS, batch_size=8)
-        until(40)
+        until(15)
         with pytest.warns(errors.ToleranceWarning, match=r'interrupted after (\d+) of 40 permutations: the result is their mean') as caught:
             a = explainer.run(XS, YS, batch_size=8)
         question.ask = ask

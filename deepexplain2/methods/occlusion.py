@@ -4,10 +4,10 @@ import numpy as np
 
 from ..checks import warn
 from ..errors import CoverageWarning
-from ..points.windows import Windows
+from ..points.windows import windows
 from ..registry import register
-from ..sweep import take
-from .base import Method, at_input, integer
+from ..sweep import blocks, differ, take
+from .base import Method, integer
 
 
 @register('occlusion')
@@ -16,7 +16,8 @@ class Occlusion(Method):
 
     The drop f(x) - f(x with the window replaced), divided by the number of features in the window, averaged over the windows that
     cover a feature. Windows slide as in scikit-image's view_as_windows; features that none of them covers come back NaN, with a
-    warning. One input tensor only. Cost: windows + 1 evaluations per row.
+    warning. One input tensor only. Cost: at most windows + 1 evaluations per row: windows in which x is the baseline change nothing,
+    and those that differ only in such features share an evaluation.
 
     window_shape: size of the window along each feature axis, or an int for all axes, cut to the length of short ones (3 on
         (28, 28, 1) is a patch of 3 x 3).
@@ -34,24 +35,32 @@ class Occlusion(Method):
         return model.value()
 
     def check_shapes(self, shapes):
-        Windows(shapes[0][1:], self._window, self._step)
+        windows(shapes[0][1:], self._window, self._step)
 
     def points(self, shapes):
-        return [1, len(Windows(shapes[0][1:], self._window, self._step))]
+        return [len(windows(shapes[0][1:], self._window, self._step)) + 1]
 
     def attribute(self, sweep, xs, baselines):
-        x, b = xs[0], baselines[0]
-        windows = Windows(x.shape[1:], self._window, self._step)
-        uncovered = np.count_nonzero(windows.count == 0)
-        if uncovered:
-            warn(f'occlusion with window_shape {windows.window} and step {windows.step} leaves {uncovered} of '
-                 f'{windows.count.size} features of shape {x.shape[1:]} uncovered: their attribution is NaN. '
+        x, b = np.ascontiguousarray(xs[0]), baselines[0]
+        slid = windows(x.shape[1:], self._window, self._step)
+        if slid.uncovered:
+            warn(f'occlusion with window_shape {slid.window} and step {slid.step} leaves {slid.uncovered} of '
+                 f'{x[0].size} features of shape {x.shape[1:]} uncovered: their attribution is NaN. '
                  'Choose a smaller step or another window', CoverageWarning)
-        (whole,) = sweep.once(at_input(xs))
-        values = np.empty((len(x), len(windows)))
-        for rows, ks, (v,) in sweep(lambda rows, ks: [windows.replace(x[rows], take(b, rows), ks)], len(windows)):
+        n, count = len(x), len(slid)                        # point `count` is x itself
+        alike = np.empty((n, count), np.min_scalar_type(count))
+        for some in blocks(n, x[0].size):
+            alike[some] = slid.alike(differ(x[some], take(b, some)))
+        wanted = np.ones((n, count + 1), bool)
+        wanted[:, :-1] = alike == np.arange(count)
+        values = np.empty((n, count + 1))
+        for rows, ks, (v,) in sweep(lambda rows, ks: [slid.replace(x, b, rows, ks)], count + 1, wanted):
             values[rows, ks] = v
-        return [np.stack([windows.mean_drop(f - v) for f, v in zip(whole, values)])]
+        result = np.empty(x.shape)
+        for some in blocks(n, x[0].size):
+            v = values[some]
+            result[some] = slid.mean_drop(v[:, -1:] - v[np.arange(len(v))[:, None], alike[some]])
+        return [result]
 
 
 def _sizes(value, name):
