@@ -58,6 +58,12 @@ class Question:
                  one_row: bool = False):
         self._model, self._feeds, self._fetches, self._weights, self._one_row = model, list(feeds), list(fetches), weights, one_row
         self._callables: dict[tuple[str, ...], tuple[list[tf.Tensor], Callable]] = {}
+        self._reference: Reference | None = None
+
+    def hold(self, baselines: Sequence[tf.Tensor], tensors: Sequence[tf.Tensor]) -> None:
+        """Keep what the rules take from one baseline for the next run with it."""
+        self._reference = Reference(Question(self._model, baselines, tensors, None),
+                                    Question(self._model, [*self._feeds, *tensors], self._fetches, self._weights))
 
     def ask(self, arrays: Sequence[np.ndarray], rows: np.ndarray, weights: Weights, feeds: Mapping[str, Feed], per_row: bool,
             open_batch: bool) -> list[np.ndarray]:
@@ -66,6 +72,10 @@ class Question:
         full = [a if len(a) == n else np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays]
         if self._one_row and open_batch and not feeds and all(len(b) == 1 for b in arrays[k:]):
             try:
+                if self._reference is not None:
+                    held = self._reference.values(arrays[k:])
+                    if held is not None:
+                        return self._reference.question._run([*arrays, *held], full[:k], lambda: full, rows, weights, feeds, per_row)
                 return self._run(arrays, full[:k], lambda: full, rows, weights, feeds, per_row)
             except RunError as e:               # a reshape that joins the batch with another axis: a row per sample fits
                 if not isinstance(e.__cause__, tf.errors.InvalidArgumentError):
@@ -74,6 +84,10 @@ class Question:
                 self._one_row = False
                 return answers
         return self._run(full, full[:k], lambda: full, rows, weights, feeds, per_row)
+
+    def raw(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The values of the fetches, as they are, where nothing else is fed."""
+        return self._callable({})[1](*arrays)
 
     def _run(self, arrays: Sequence[np.ndarray], xs: Sequence[np.ndarray], points: Callable[[], list[np.ndarray]], rows: np.ndarray,
              weights: Weights, feeds: Mapping[str, Feed], per_row: bool) -> list[np.ndarray]:
@@ -132,6 +146,27 @@ class Question:
                     return session.run(self._fetches, dict(zip(own + needed, values)))
             self._callables[key] = needed, run
         return self._callables[key]
+
+
+class Reference:
+    """The values that a baseline of one row gives on the path of the reference; asked for when it comes for the second time in a row.
+
+    ask: from baselines to the values. question: the same as without, but these are fed.
+    """
+
+    def __init__(self, ask: Question, question: Question):
+        self._ask, self.question = ask, question
+        self._last: tuple[list[np.ndarray], list[np.ndarray] | None] = [], None
+
+    def values(self, baselines: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+        last, values = self._last
+        if len(last) != len(baselines) or any(a.tobytes() != b.tobytes() for a, b in zip(last, baselines)):
+            self._last = [b.copy() for b in baselines], None
+            return None
+        if values is None:
+            values = self._ask.raw(baselines)
+            self._last = last, values
+        return values
 
 
 class LineQuestion(Question):
@@ -265,6 +300,8 @@ class Model:
             self._report(treatments, name, on_unsupported)
             c = copy.install(name)
             question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits())
+            if c.held:
+                question.hold(c.baselines, c.held)
         self._gradients[id(book)] = question, book, treatments
         return question
 

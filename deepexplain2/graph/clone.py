@@ -45,7 +45,7 @@ def in_place(path: Path, name: str) -> Clone:
     with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'{OURS}{name}'):
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], path.target.dtype), None, 'weights')
         rs = _differentiate(path, weights)
-        return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
+        return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64), [])
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Clone:
     weights: tf.Tensor                  # weights of the units of T, broadcast to T; 1 unless fed
     relevances: list[tf.Tensor]         # one per X
     target_shape: tf.Tensor             # of T as computed
+    held: list[tf.Tensor]               # all that the rules take from the reference, where it is the same whenever the baselines are; else empty
 
 
 @dataclass(frozen=True)
@@ -205,9 +206,20 @@ class Copy:
                 _rulebook.reset(token)
             outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
             outputs.append(tf.shape(target, tf.int64, name='target_shape'))
-        found = self.place([*self._bs.values(), weights, *outputs], name)
-        k = len(self._bs)
-        return Clone(found[:k], found[k], found[k + 1:-1], found[-1])
+        held = self._taken_from_reference(outputs) if self._book.reference and self._is_frozen() else []
+        found = self.place([*self._bs.values(), weights, *outputs, *held], name)
+        k, end = len(self._bs), len(found) - len(held)
+        return Clone(found[:k], found[k], found[k + 1:end - 1], found[end - 1], found[end:])
+
+    def _is_frozen(self) -> bool:
+        """Whether nothing that enters the path can change from run to run, and nothing on it."""
+        given = ancestors(self._sources, {x.name for x in self._original.inputs}, control=True)
+        return not any(op.op_def.is_stateful or op.type.startswith('Placeholder') or is_random(op) for op in [*given, *self.path.ops])
+
+    def _taken_from_reference(self, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """The tensors on the path of the reference that anything outside of it needs."""
+        ours = [op for op in ancestors(outputs, set()) if not op.name.startswith(REFERENCE)]
+        return list({i.name: i for op in ours for i in op.inputs if i.op.name.startswith(REFERENCE)}.values())
 
     def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         """Import what these tensors of `graph` need into the user's graph; the same tensors there."""

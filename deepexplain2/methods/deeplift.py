@@ -46,7 +46,8 @@ class DeepLift(Method):
     cross-maximum rule. At softmax, log-softmax, the cross-entropies and sorted values: closed rules. At decisions that X takes part in:
     steps. At any other op: the mean of its Jacobian along the straight line.
     Attributions are the multipliers times (x - baseline) and sum to f(x) - f(baseline) to rounding. Cost: 1 gradient per row, and 1
-    evaluation of the baseline per run, or per row where each has its own; times the number of baselines.
+    evaluation of the baseline per run, or per row where each has its own; times the number of baselines. Where the weights are constants, as in
+    a model that was not built in the session, the values of one shared baseline are kept from run to run.
 
     baseline: the reference input: a scalar, an array of the shape of one row, one with a row for each row of xs, or a set of references,
         (k,) + the shape of one row, over which attributions are averaged (DeepSHAP, Lundberg and Lee 2017); or a function of xs that
