@@ -21,7 +21,7 @@ IMAGE, TABLE = cnn('tanh', seed=2), mlp('tanh', 'softplus', sizes=(9, 6, 5, 3), 
 
 def sparse(net, n, keep, seed=0):
     """(xs, ys, baselines with one row each): about `keep` of the features are not the baseline; none in the first row, one in the second."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed + 100)         # not that of the samples
     xs, ys = samples(net, n, seed)
     b = rng.normal(size=xs.shape)
     moved = rng.random(xs.shape) < keep
@@ -79,7 +79,6 @@ def test_occlusion(net, window, step, look, monkeypatch):
             if b is own:
                 covered = where.any(0)
                 assert (got[0][covered] == 0).all() and expected < planned          # exactly
-                assert np.count_nonzero(got[1][covered]) <= max(1, np.prod(window) * 2 ** len(window) * where[0].size)
 
 
 @pytest.mark.parametrize('window', [(1, 1, 1), (3, 3, 2)])
