@@ -49,7 +49,11 @@ def summed_to(t: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 def repeated_to(t: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """t, which may have one row for all, with as many as `like`."""
-    return t if t is like else t + tf.zeros_like(like)
+    if t is like:
+        return t
+    repeated = tf.broadcast_to(t, tf.shape(like))
+    repeated.set_shape(like.shape)
+    return repeated
 
 
 def varying(op: tf.Operation, reference: tf.Operation) -> list[int]:

@@ -22,11 +22,21 @@ _GATES = {'Sigmoid': 2, 'Softmax': 2, 'Rsqrt': 2, 'Sqrt': 2, 'Tanh': 1, 'Erf': 1
 
 
 def epsilon(eps: float):
-    """e-LRP on activations: r_in = r * f(z) / (z + eps * sign(z)), sign(0) = +1 (Bach et al. 2015; form of Ancona et al. 2018)."""
+    """e-LRP on activations: r_in = r * f(z) / (z + eps * sign(z)), sign(0) = +1 (Bach et al. 2015; form of Ancona et al. 2018).
+
+    Where f is 0 below zero the sign plays no part, and a ReLU needs z no more, only its output: 3 passes over memory instead of 9, and
+    a convolution with a bias stays fused with its ReLU.
+    """
     def rule(op, r):
         exact = tf.float32 if r.dtype.size < 4 else r.dtype         # in float16 an epsilon below 6e-8 is 0
         z, a, r_out = (tf.cast(t, exact) for t in (op.inputs[0], op.outputs[0], r))
-        return tf.cast(r_out * a / _stabilized(z, eps), r.dtype)
+        if op.type == 'Relu':
+            share = a / (a + eps)
+        elif op.type == 'Relu6':
+            share = tf.math.divide_no_nan(a, z + eps)
+        else:
+            share = a / _stabilized(z, eps)
+        return tf.cast(r_out * share, r.dtype)
     return rule
 
 
@@ -41,7 +51,7 @@ def power(eps: float):
 
 def _stabilized(z, eps):
     """z + eps sign z, sign(0) = +1."""
-    return z + eps * tf.where(z >= 0, tf.ones_like(z), -tf.ones_like(z))
+    return z + tf.where(z >= 0, tf.constant(eps, z.dtype), tf.constant(-eps, z.dtype))
 
 
 def product(shares):

@@ -25,7 +25,8 @@ def log_softmax(op, m, reference):
 def softmax(op, m, reference):
     """y = exp(log y): Rescale on the exponential, then the rule of LogSoftmax."""
     z, z_ref = _logits(op, reference)
-    return tf.cast(_shared(tf.cast(m, z.dtype) * exp(op, tf.nn.log_softmax(z), tf.nn.log_softmax(z_ref)), z, z_ref), m.dtype)
+    logs = (v - tf.reduce_logsumexp(v, -1, keepdims=True) for v in (z, z_ref))         # which `_secant` computes too: TensorFlow shares them
+    return tf.cast(_shared(tf.cast(m, z.dtype) * exp(op, *logs), z, z_ref), m.dtype)
 
 
 def cross_entropy(op, ms, reference):
@@ -56,7 +57,8 @@ def _shared(m, z, z_ref):
 
 def _secant(z, z_ref):
     total, total_ref = (tf.reduce_logsumexp(v, -1, keepdims=True) for v in (z, z_ref))
-    return tf.exp(tf.maximum(z, z_ref) - tf.maximum(total, total_ref)) * decay(tf.abs(z - z_ref)) / decay(tf.abs(total - total_ref))
+    share = tf.math.multiply_no_nan(decay(tf.abs(z - z_ref)), tf.exp(tf.maximum(z, z_ref) - tf.maximum(total, total_ref)))
+    return share / decay(tf.abs(total - total_ref))
 
 
 RULES = {'Softmax': softmax, 'LogSoftmax': log_softmax, 'SoftmaxCrossEntropyWithLogits': cross_entropy,

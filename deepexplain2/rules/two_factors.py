@@ -57,12 +57,13 @@ def _along(k, distance):
 
 def _max(op, a, b, c):
     """max(z, c) = c + relu(z - c)."""
+    c = tf.clip_by_value(c, c.dtype.min, c.dtype.max)               # a bound may be infinite
     return relu(op, a - c, b - c)
 
 
 def _min(op, a, b, c):
     """min(z, c) = z - relu(z - c)."""
-    return 1 - relu(op, a - c, b - c)
+    return 1 - _max(op, a, b, c)
 
 
 def _sum(op, a, b, c):
