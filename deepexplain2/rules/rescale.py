@@ -240,10 +240,12 @@ def _elu(a, b, scale, alpha):
 
 
 def decay(d):
-    """(1 - exp(-d)) / d for d >= 0; 1 at 0, as at the smallest normal number, which takes its place. NaN at NaN, the difference of two infinities
-    of one sign, where what it is multiplied with is 0."""
-    d = tf.maximum(d, np.finfo(d.dtype.as_numpy_dtype).tiny)
-    return -tf.math.expm1(-d) / d
+    """(1 - exp(-d)) / d = 2 t / (d (1 + t)), t = tanh(d/2), for d >= 0: half the time of expm1, which no kernel vectorizes. 1 at 0, as near the
+    smallest normal number, which takes its place. NaN at NaN, the difference of two infinities of one sign, where what it is multiplied with
+    is 0."""
+    d = tf.maximum(d, 4 * np.finfo(d.dtype.as_numpy_dtype).tiny)
+    t = tf.tanh(d / 2)
+    return 2 * t / (d + d * t)
 
 
 def nonzero(d):
