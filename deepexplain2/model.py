@@ -136,12 +136,12 @@ class Question:
             own = self._feeds + ([] if self._weights is None else [self._weights])
             needed = [f.tensor for f in feeds.values()]
             needed += learning_phases(self._fetches, own + needed)
-            session = self._model.session
-            if isinstance(session, tf.compat.v1.Session | tf.compat.v1.InteractiveSession):
-                options = CallableOptions(feed=[t.name for t in own + needed], fetch=[t.name for t in self._fetches])
-                # make_callable is session.run where something is fed, whose Python takes .3 ms; this is what it is for other sessions
-                run = session._make_callable_from_options(options)
-            else:                                   # monitored sessions and the like
+            session, fed, fetched = self._model.session, [t.name for t in own + needed], [t.name for t in self._fetches]
+            # make_callable is session.run where something is fed, whose Python takes .3 ms
+            direct = isinstance(session, tf.compat.v1.Session | tf.compat.v1.InteractiveSession) and not set(fed) & set(fetched)
+            if direct:
+                run = session._make_callable_from_options(CallableOptions(feed=fed, fetch=fetched))
+            else:                                   # monitored sessions and the like, and T that is X
                 def run(*values):
                     return session.run(self._fetches, dict(zip(own + needed, values)))
             self._callables[key] = needed, run

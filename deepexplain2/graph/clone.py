@@ -30,6 +30,7 @@ from .stops import harmless, open_stops
 _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rulebook')
 
 
+ROWS = 7919, 7907       # primes: an axis that has as many as are asked for is the batch
 _BASELINE = 'baseline of '
 _RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'StatelessRandom', 'StatefulUniform', 'StatefulStandardNormal')
 
@@ -176,23 +177,23 @@ class Copy:
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
         if not self._book.reference or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops):
             return False
-        xs = self._original.inputs
-        if not all(x.shape.rank for x in xs):
+        if not all(x.shape.rank and x.shape[0] is None for x in self._original.inputs):
             return False
-        with tf.Graph().as_default() as one:                # the path for one row, to see what TensorFlow infers of its shapes
+        ruled = [(op.name, k) for op in self.path.ops if not self._is_linear(op) for k in self.path.varying_inputs(op)]
+        ones, many = (self._shapes(ruled, rows) for rows in (1, ROWS[0]))
+        return bool(ones and many) and all(z[:1] == [1] and [ROWS[0], *z[1:]] == z_many for z, z_many in zip(ones, many))
+
+    def _shapes(self, positions: Sequence[tuple[str, int]], rows: int) -> list[list[int]]:
+        """The sizes of these inputs of ops, by name and position, as TensorFlow infers them for so many rows; none where it cannot."""
+        with tf.Graph().as_default() as graph:
             given = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
-            given |= {x.name: tf.compat.v1.placeholder(x.dtype, [1, *x.shape.as_list()[1:]]) for x in xs}
+            given |= {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in self._original.inputs}
             try:
                 _import(single(self._nodes, self.xs), given)
             except ValueError:                              # a graph that takes another number of rows
-                return False
-            for op in self.path.ops:
-                for k in () if self._is_linear(op) else self.path.varying_inputs(op):
-                    z, z_one = op.inputs[k], one.get_operation_by_name(op.name).inputs[k]
-                    if not z.shape.rank or not z_one.shape.is_fully_defined() or z.shape.as_list() != [None, *z_one.shape.as_list()[1:]] \
-                            or z_one.shape.as_list()[0] != 1:
-                        return False
-        return True
+                return []
+            shapes = [graph.get_operation_by_name(name).inputs[k].shape for name, k in positions]
+            return [s.as_list() for s in shapes] if all(s.is_fully_defined() for s in shapes) else []
 
     def install(self, name: str) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step."""

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from .clone import Copy, all_found, is_random, weighted_gradients
+from .clone import ROWS, Copy, all_found, is_random, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
 from .pair import CONTAINERS
 from .path import SHAPE_ONLY, Path, ancestors, row_size
-
-_ROWS = 7919, 7907      # primes: an axis that has both sizes is the batch
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def _with_rows(copy: Copy, front: Sequence[tf.Operation]) -> set[str]:
     per row, and any layout fits."""
     xs, outputs = copy.path.inputs, [o for op in front for o in op.outputs]
     found = {t.name for t in [*xs, *outputs]}
-    for rows in () if all(x.shape[0] is not None for x in xs) else _ROWS:
+    for rows in () if all(x.shape[0] is not None for x in xs) else ROWS:
         with tf.Graph().as_default():
             given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in xs}
             same = copy.again(outputs, given, 'rows')
