@@ -35,7 +35,7 @@ class Mode:
 
     def __init__(self, quick):
         self.name = 'quick' if quick else 'full'
-        self.together, self.long, self.slow, self.longest, self.answer = (.4, .5, 1.5, 1.5, 60) if quick else (2.5, 3, 25, 25, 300)
+        self.together, self.long, self.slow, self.longest, self.answer = (.4, 4, 2, 1.5, 60) if quick else (2.5, 5, 25, 25, 300)
 
 
 class Side:
@@ -144,6 +144,8 @@ def measure(workload, names, mode, folder, log, save):
                 if left_out(workload, method, rows):
                     continue
                 results = compare(workload, rows, method, sides, mode, folder)
+                if not results:
+                    continue
                 found['results'] += [{'rows': rows, 'method': method, 'side': side, **result} for side, result in results.items()]
                 print(f'{workload:12}{rows:5} {method:17}' + '  '.join(f'{side} {r["ms"][1]:.3g} ms' if 'ms' in r else f'{side}: {r["error"][:60]}'
                                                                       for side, r in results.items()), flush=True)

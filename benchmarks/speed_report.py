@@ -4,7 +4,7 @@ import numpy as np
 from speed_workloads import METHODS, STEPS, WORKLOADS, evaluations
 
 PEERS = {'captum': 'Captum', 'shap': 'SHAP', 'xplique': 'Xplique'}
-COLORS = {'floor': 'black', 'deepexplain2': 'tab:red', 'captum': 'tab:blue', 'shap': 'tab:green', 'xplique': 'tab:orange'}
+COLORS = {'deepexplain2': 'tab:red', 'captum': 'tab:blue', 'shap': 'tab:green', 'xplique': 'tab:orange'}
 TEXT = '''# Speed and memory
 
 How long each method takes, and how much memory, beside the raw `session.run` that it cannot do without (the *floor*), and beside Captum, SHAP's
@@ -23,17 +23,18 @@ make benchmark ARGUMENTS="--only mnist"     # one workload; the results of the o
 
 ## How it is measured
 
-- Every library runs in a process of its own, all with 2 or as many threads as they choose themselves, and is asked in turn for one repetition: a
-  slow moment of the machine falls on all. Times are medians, with quartiles, of 3 to 15 repetitions after a warm-up, which builds and traces (of what
-  takes long, of fewer). A call that takes less than 20 ms is repeated within one repetition.
+- Every library runs in a process of its own, with the threads that it chooses itself, and is asked in turn for one repetition: a slow moment of the
+  machine falls on all. Times are medians, with quartiles, of 3 to 15 repetitions after a warm-up, which builds and traces; of what takes long, of
+  fewer, down to the warm-up itself. A call that takes less than 20 ms is repeated within one repetition.
 - The **floor**: gradients or values of the same rows by `session.run` (`make_callable`), in our process and session, at the batch size that gave
   most rows per second, times the evaluations that the method cannot do without: 1 gradient per row; {steps} for intgrad; windows + 1 or players + 1
   values for occlusion and shapley_sampling. Floors of more than about a second are measured in part.
-- All explain one output of the network, against a baseline of 0, with {steps} steps, the same windows, the same players and one permutation, elrp with
-  epsilon = 1e-4. Ours runs with its defaults, the batch size among them. The peers get the batch size that gave most rows per second in the raw network,
-  where they take one (`internal_batch_size`, `perturbations_per_eval`, `batch_size`); torch networks have a module for every layer and activation, as
-  Captum asks for, channels first; Captum's LRP has its epsilon rule at every layer that has one and at Conv1d; waiting threads of torch spin for
-  0.2 ms, so that it does not lose a core to another process. SHAP gets a network with the explained output alone, and one row of background.
+- All explain one output of the network, against a baseline of 0, with {steps} steps, the same windows, the same players and one permutation, elrp
+  with epsilon = 1e-4. Ours runs with its defaults, the batch size among them.
+- The peers get the batch size that gave most rows per second in the raw network, where they take one (`internal_batch_size`,
+  `perturbations_per_eval`, `batch_size`). Torch networks are channels first, with a module for every layer and activation, as Captum asks for;
+  Captum's LRP has its epsilon rule at every layer that has one and at Conv1d; waiting threads of torch spin for 0.2 ms only, so that they do not
+  hold a core that another process wants. SHAP gets a network with the explained output alone, and one row of background.
 - Outputs are compared first: a library whose outputs differ by more than 1e-3 of the largest is not measured. *Difference* is the largest of the
   attributions from ours, relative to our largest. It is no error where definitions differ: max pooling in DeepLIFT, the quadrature of
   Xplique, biases and normalization in LRP, and what a peer has no rule for.
@@ -118,8 +119,9 @@ def table(workload, saved, found):
         rows.append(row)
     off = saved['workloads'][workload]['outputs off']
     work = {m: evaluations(workload, m)[1] for m in ('occlusion', 'shapley_sampling')}
-    lines = [f'### {WORKLOADS[workload].title}', '', f'Values per row: {work["occlusion"]} of occlusion, {work["shapley_sampling"]} of shapley_sampling. '
-             'Outputs from those of Keras: ' + ', '.join(f'{side} {v if isinstance(v, str) else format(v, ".0e")}' for side, v in off.items()) + '.', '']
+    lines = [f'### {WORKLOADS[workload].title}', '', f'Values per row: occlusion {work["occlusion"]}, shapley_sampling {work["shapley_sampling"]}. '
+             'Outputs differ from those of Keras by: '
+             + ', '.join(f'{side} {v if isinstance(v, str) else format(v, ".0e")}' for side, v in off.items()) + '.', '']
     lines += rows_of(header, rows)
     lines += [f'- {PEERS.get(side, side)}, {method}, {"/".join(map(str, some))} rows: `{" ".join(error.split())[:160]}`'
               for (side, method, error), some in errors.items()]
@@ -137,27 +139,28 @@ def overhead(found):
 
 
 def steps(found):
-    rows = [[name, *(f'more than {1024 * 2}' if n is None else n for n in fewest.values())] for name, fewest in found['steps'].items()]
-    return [f'A CNN trained on real digits ({found["accuracy"]:.1%} of the test digits right), {found["rows"]} digits, logit of the class, baseline 0: '
-            'the fewest gradients per row (to 5 %) that leave a gap of at most 1 % of f(x) - f(0).', '',
+    rows = [[name, *('more than 2048' if n is None else n for n in fewest.values())] for name, fewest in found['steps'].items()]
+    return [f'A CNN trained on real digits ({found["accuracy"]:.1%} of the test digits right), {found["rows"]} digits, logit of the class, '
+            'baseline 0: the fewest gradients per row (to 5 %) that leave a gap of at most 1 % of f(x) - f(0).', '',
             *rows_of(['quadrature of intgrad', 'in the mean', 'in 95 % of the digits'], rows)]
 
 
 def memory(found):
     rows = [[method, ', '.join(peaks), ', '.join(number(p) for _, p in peaks.values()), ', '.join(number(p - b) for b, p in peaks.values()),
              flat([p for _, p in peaks.values()])] for method, peaks in found.items()]
-    return ['One image of 224x224x3, a small CNN, `batch_size=16`.', '',
-            *rows_of(['method', 'evaluations', 'peak memory, MB', 'of it by the call', 'largest by smallest peak'], rows)]
+    return ['One image of 224x224x3, a small CNN, `batch_size=16`; occlusion with windows of 1x1, fewer where the step is larger.', '',
+            *rows_of(['method', 'evaluations', 'peak memory, MB', 'of it by the call', 'largest above the smallest peak'], rows)]
 
 
 def stream(found):
-    return [f'{found["rows"]:,} rows through `explainer.stream` (saliency, MLP, a generator of batches of 2000): {found["rows"] / found["seconds"]:,.0f} rows '
-            f'per second; resident memory, MB, after each tenth: {", ".join(number(r) for r in found["resident"])} (largest by smallest: '
-            f'{flat(found["resident"])}); ops in the graph before and after: {found["ops before"]}, {found["ops after"]}.', '']
+    return [f'{found["rows"]:,} rows through `explainer.stream` (saliency, MLP, a generator of batches of 2000): '
+            f'{found["rows"] / found["seconds"]:,.0f} rows per second; resident memory, MB, in each tenth: '
+            f'{", ".join(f"{r:.1f}" for r in found["resident"])} (the largest is {flat(found["resident"])} above the smallest); ops in the '
+            f'graph before and after: {found["ops before"]}, {found["ops after"]}.', '']
 
 
-SPECIAL = {'overhead': ('The cost of a call', overhead), 'steps': ('Steps of intgrad', steps), 'memory': ('Memory by the number of evaluations', memory),
-           'stream': ('A stream', stream)}
+SPECIAL = {'overhead': ('The cost of a call', overhead), 'steps': ('Steps of intgrad', steps),
+           'memory': ('Memory by the number of evaluations', memory), 'stream': ('A stream', stream)}
 
 
 def document(saved):
@@ -182,7 +185,7 @@ def document(saved):
         if result:
             lines += ['', f'### {title}', '', *([f'`{result["error"]}`', ''] if 'error' in result
                                               else written({k: v for k, v in result.items() if k != 'mode'}))]
-    lines += ['## All results', '', '*/ floor*, */ it*: our time divided by that of the floor, or of the library to the left: below 1 ours is faster.', '']
+    lines += ['## All results', '', '*/ floor*, */ it*: our time divided by that of the floor, or of the library to the left.', '']
     for workload in WORKLOADS:
         if workload in saved['workloads']:
             lines += table(workload, saved, found)
@@ -201,9 +204,9 @@ def plot(saved, path):
             results = found.get((*case, method), {})
             unit = median(results.get('floor'))
             for k, (side, color) in enumerate(COLORS.items()):
-                if unit and median(results.get(side)) and side != 'floor':
+                if unit and median(results.get(side)):
                     low, middle, high = np.array(results[side]['ms']) / unit
-                    axis.errorbar(middle, y + .16 * (k - 2.5), xerr=[[middle - low], [high - middle]], fmt='o', color=color, markersize=3.5, linewidth=1)
+                    axis.errorbar(middle, y + .16 * (k - 1.5), xerr=[[middle - low], [high - middle]], fmt='o', color=color, markersize=3.5, lw=1)
         axis.axvline(1, color='black', linewidth=.8)
         axis.set_xscale('log')
         axis.set_title(method, fontsize=10)

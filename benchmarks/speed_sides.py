@@ -200,8 +200,9 @@ def rates(side, kind, xs, most):
             break
         if size not in found:
             run = side.raw(kind, np.resize(xs, (size, *xs.shape[1:])))
-            first, second = timed(run), timed(run)
-            found[size] = min([second] + [timed(run) for _ in range(int(min(5, .3 / second)))] + [first]) / size
+            run()
+            seconds = timed(run)
+            found[size] = min([seconds] + [timed(run) for _ in range(int(np.clip(.3 / seconds, 1, 20)))]) / size
     return {size: rate for size, rate in found.items() if size <= most}
 
 
