@@ -49,24 +49,24 @@ class Side:
         python = sys.executable if self.name == 'deepexplain2' else peers.environment(self.name)
         self.process = peers.start(python, 'speed_sides.py', self.name, self.folder, stderr=self.log, environment=ENVIRONMENT)
 
-    def ask(self, do, **request):
-        """The answer; an error where it does not come in time or the process ends, which is then started again."""
-        timer = threading.Timer(self.mode.answer, self.process.kill)
+    def answer(self, seconds=300):
+        """The next answer; an error where it does not come in time or the process ends."""
+        timer = threading.Timer(seconds, self.process.kill)
         timer.start()
-        try:
-            print(json.dumps({'do': do, **request}), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ''
+        line = self.process.stdout.readline()
         late = not timer.is_alive()
         timer.cancel()
-        if line:
-            return json.loads(line)
-        self.stop()
-        if do != 'load':
+        return json.loads(line) if line else {'error': f'no answer within {seconds} s' if late else 'the process ended', 'ended': True}
+
+    def ask(self, do, **request):
+        """The answer to a request; a process that ends is started again."""
+        print(json.dumps({'do': do, **request}), file=self.process.stdin, flush=True)
+        found = self.answer(self.mode.answer)
+        if found.pop('ended', False):
+            self.stop()
             self.start()
-            self.ask('load')
-        return {'error': f'no answer within {self.mode.answer} s' if late else 'the process ended'}
+            self.answer()
+        return found
 
     def stop(self):
         self.process.kill()
@@ -133,7 +133,7 @@ def measure(workload, names, mode, folder, log, save):
     sides = {name: Side(name, folder, log, mode) for name in names}
     try:
         for name in names:
-            answer = sides[name].ask('load')
+            answer = sides[name].answer()                   # all load at once
             found['versions'][name] = answer.get('versions', {})
             off = found['outputs off'][name] = answer.get('error', answer.get('outputs off'))
             if not (isinstance(off, float) and off < AGREE):

@@ -1,12 +1,14 @@
 """One library in speed.py: a process that loads a workload and answers requests, one line of JSON each.
 
-python speed_sides.py SIDE FOLDER. Requests: {"do": "load"}, {"do": "prepare", "method": m, "rows": n, "file": f}, {"do": "floor", ...}, and
-{"do": "time", "what": "method" or "floor"} for one timed repetition of what was prepared.
+python speed_sides.py SIDE FOLDER prints what it has loaded. Requests: {"do": "prepare", "method": m, "rows": n, "file": f, "long": seconds},
+{"do": "floor", "rows": n, "evaluations": [gradients, values]}, and {"do": "time", "what": "method" or "floor"} for one timed repetition of what
+was prepared.
 """
 
 import contextlib
 import ctypes
 import gc
+import itertools
 import json
 import math
 import os
@@ -37,9 +39,14 @@ class Ours:
         from deepexplain2 import DeepExplain
         self.de = DeepExplain.from_keras(loaded(folder)).__enter__()
         self.X, self.T = self.de.inputs[0], self.de.outputs[0]
-        with self.de.graph.as_default():                    # before the session has run
-            gradient, = tf.gradients(self.T[:, TARGET], self.X)
-        self._raw = {name: self.de.session.make_callable([fetch], [self.X]) for name, fetch in (('gradient', gradient), ('value', self.T))}
+        session, T, X = self.de.session, self.T, self.X
+        if any('While' in op.type for op in self.de.graph.get_operations()):        # tf.gradients changes loops: a graph of its own
+            with tf.Graph().as_default() as graph:
+                T, X = tf.graph_util.import_graph_def(self.de.graph.as_graph_def(), return_elements=[T.name, X.name], name='')
+            session = tf.compat.v1.Session(graph=graph)
+        with session.graph.as_default():                    # before the session has run
+            gradient, = tf.gradients(T[:, TARGET], X)
+        self._raw = {name: session.make_callable([fetch], [X]) for name, fetch in (('gradient', gradient), ('value', T))}
 
     def outputs(self, xs):
         return self._raw['value'](xs)[0]
@@ -252,7 +259,7 @@ class Worker:
         self.name, self.folder, self.workload = name, folder, folder.name
         self.calls = {}                         # {'method' or 'floor': (call, times per repetition, part of the work in one)}
 
-    def load(self, request):
+    def load(self):
         with np.load(self.folder / 'rows.npz') as data:
             self.xs, expected = data['xs'], data['outputs']
         self.side = SIDES[self.name](self.folder)
@@ -297,10 +304,10 @@ def main(name, folder):
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)                               # what libraries print
     worker = Worker(name, folder)
-    for line in sys.stdin:
-        request = json.loads(line)
+    for line in itertools.chain([''], sys.stdin):
         try:
-            answer = getattr(worker, request['do'])(request)
+            request = json.loads(line) if line else None
+            answer = getattr(worker, request['do'])(request) if request else worker.load()
         except Exception as e:
             traceback.print_exc()
             lines = str(e).strip().splitlines() or ['']     # an error inside a tf.function: its last line is the error itself
