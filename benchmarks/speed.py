@@ -6,10 +6,12 @@ docs/benchmarks.png. The peers live in environments of their own, made on first 
 """
 
 import argparse
+import contextlib
 import fnmatch
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import threading
@@ -35,7 +37,7 @@ class Mode:
 
     def __init__(self, quick):
         self.name = 'quick' if quick else 'full'
-        self.together, self.long, self.slow, self.longest, self.answer = (.4, 4, 2, 1.5, 60) if quick else (2.5, 5, 25, 25, 300)
+        self.together, self.long, self.slow, self.longest, self.answer = (.4, 10, 2, 1.5, 120) if quick else (2.5, 15, 20, 25, 300)
 
 
 class Side:
@@ -60,7 +62,8 @@ class Side:
 
     def ask(self, do, **request):
         """The answer to a request; a process that ends is started again."""
-        print(json.dumps({'do': do, **request}), file=self.process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):              # it has ended: no answer will say so
+            print(json.dumps({'do': do, **request}), file=self.process.stdin, flush=True)
         found = self.answer(self.mode.answer)
         if found.pop('ended', False):
             self.stop()
@@ -80,6 +83,11 @@ def machine():
     memory = f'{int(meminfo.read_text().split()[1]) / (1 << 20):.0f} GB' if meminfo.exists() else ''
     return {'cpu': name or platform.processor(), 'cores': os.cpu_count(), 'memory': memory, 'system': f'{platform.system()} {platform.release()}',
             'python': platform.python_version()}
+
+
+def about(mode):
+    """What is said of every measurement. load: the load average when it begins, which other processes raise."""
+    return {'mode': mode.name, 'load': os.getloadavg()[0]}
 
 
 def quartiles(values):
@@ -119,7 +127,8 @@ def compare(workload, rows, method, sides, mode, folder):
         for name in list(calls)[k % len(calls):] + list(calls)[:k % len(calls)]:
             if (k + 1) * seconds[name] <= mode.slow:        # what takes long is repeated less
                 time.sleep(.005)                            # until the threads of the other library sleep
-                times[name].append(calls[name][0].ask('time', what=calls[name][1]).get('ms', np.nan))
+                answer = calls[name][0].ask('time', what=calls[name][1])
+                times[name] += [answer['ms']] if 'ms' in answer else []
     for name in calls:
         warm = results[name].pop('call')
         times[name] = times[name] or [1e3 * warm]
@@ -129,7 +138,7 @@ def compare(workload, rows, method, sides, mode, folder):
 
 def measure(workload, names, mode, folder, log, save):
     """All methods on a workload, saved one by one."""
-    found = {'mode': mode.name, 'versions': {}, 'outputs off': {}, 'results': []}
+    start, found = time.perf_counter(), {**about(mode), 'versions': {}, 'outputs off': {}, 'results': []}
     sides = {name: Side(name, folder, log, mode) for name in names}
     try:
         for name in names:
@@ -149,6 +158,7 @@ def measure(workload, names, mode, folder, log, save):
                 found['results'] += [{'rows': rows, 'method': method, 'side': side, **result} for side, result in results.items()]
                 print(f'{workload:12}{rows:5} {method:17}' + '  '.join(f'{side} {r["ms"][1]:.3g} ms' if 'ms' in r else f'{side}: {r["error"][:60]}'
                                                                       for side, r in results.items()), flush=True)
+                found['minutes'] = (time.perf_counter() - start) / 60
                 save(workload, found)
     finally:
         for side in sides.values():
@@ -157,12 +167,16 @@ def measure(workload, names, mode, folder, log, save):
 
 def special(name, mode, log):
     """One of speed_special.py, in a process of its own."""
+    start, found = time.perf_counter(), about(mode)
     with peers.start(sys.executable, 'speed_special.py', name, mode.name, stderr=log, environment=ENVIRONMENT) as process:
         lines = process.communicate()[0].splitlines()
-    return json.loads(lines[-1]) if process.returncode == 0 else {'error': f'ended with {process.returncode}'}
+    found |= {'found': json.loads(lines[-1])} if process.returncode == 0 else {'error': f'ended with {process.returncode}'}
+    return {**found, 'minutes': (time.perf_counter() - start) / 60}
 
 
 def main(options):
+    for number in signal.SIGINT, signal.SIGTERM:            # a run that is cut, in the background too, writes what it has
+        signal.signal(number, signal.default_int_handler)
     mode, start = Mode(options.quick), time.perf_counter()
     names = [name for name in WORKLOADS if fnmatch.fnmatch(name, options.only)]
     specials = [name for name in MEASUREMENTS if fnmatch.fnmatch(name, options.only)]
@@ -176,12 +190,11 @@ def main(options):
     for name in options.sides:
         if name != 'deepexplain2':
             peers.environment(name)
-    saved['load'] = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as temporary, options.log.open('w') as log:
         folder = Path(temporary)
         try:
             for name in specials:
-                found = saved['special'][name] = {'mode': mode.name, **special(name, mode, log)}
+                saved['special'][name] = found = special(name, mode, log)
                 print(f'{name:12} {found}', flush=True)
             if names:
                 with peers.start(sys.executable, 'speed_models.py', folder, *names, stderr=log, environment=ENVIRONMENT) as process:
@@ -189,10 +202,9 @@ def main(options):
             for name in names:
                 measure(name, options.sides, mode, folder / name, log, save)
         finally:
-            saved['minutes'] = (time.perf_counter() - start) / 60
             options.json.write_text(json.dumps(saved, indent=1) + '\n')
             speed_report.write(saved, options.docs)
-    print(f'{saved["minutes"]:.1f} minutes; see {options.docs / "benchmarks.md"}')
+    print(f'{(time.perf_counter() - start) / 60:.1f} minutes; see {options.docs / "benchmarks.md"}')
 
 
 if __name__ == '__main__':

@@ -12,8 +12,8 @@ DeepExplainer and Xplique on the same networks with the same weights. Written by
 `benchmarks/results.json`. To reproduce (the peers come from PyPI, into environments of their own, on first use):
 
 ```
-make benchmark                              # {minutes}
-make benchmark ARGUMENTS=--quick            # a few minutes: fewer repetitions, nothing that takes long
+make benchmark                              # less than half an hour on 2 idle cores
+make benchmark ARGUMENTS=--quick            # a few minutes: fewer repetitions, rows and networks
 make benchmark ARGUMENTS="--only mnist"     # one workload; the results of the others stay
 ```
 
@@ -39,7 +39,6 @@ make benchmark ARGUMENTS="--only mnist"     # one workload; the results of the o
   attributions from ours, relative to our largest. It is no error where definitions differ: max pooling in DeepLIFT, the quadrature of
   Xplique, biases and normalization in LRP, and what a peer has no rule for.
 - Memory is the largest resident memory of the process during a call, the library, TensorFlow or torch, and the network included.
-
 '''
 
 
@@ -168,23 +167,24 @@ def document(saved):
     versions = {name: v for entry in saved['workloads'].values() for side in ['xplique', 'shap', 'captum', 'deepexplain2']
                 for name, v in entry['versions'].get(side, {}).items()}
     other = {entry['versions']['xplique'].get('tensorflow') for entry in saved['workloads'].values() if 'xplique' in entry['versions']} - {None}
-    modes = sorted({entry['mode'] for entry in [*saved['workloads'].values(), *saved['special'].values()]})
+    entries = [*saved['workloads'].values(), *saved['special'].values()]
+    modes, loads = sorted({entry['mode'] for entry in entries}), [entry['load'] for entry in entries]
     lines = [TEXT.format(
-        minutes=f'{saved["minutes"]:.0f} minutes for the last run', steps=STEPS,
-        machine=f'Machine: {m["cpu"]}, {m["cores"]} cores, {m["memory"]}, {m["system"]}. Load average before the run: {saved["load"]:.1f}. '
-                f'Mode: {" and ".join(modes)}.',
+        steps=STEPS,
+        machine=f'Machine: {m["cpu"]}, {m["cores"]} cores, {m["memory"]}, {m["system"]}; load average {min(loads):.1f} to {max(loads):.1f} during '
+                f'the run (more than 2 means other processes, which disturb it). The numbers below are of a {" and a ".join(modes)} run of '
+                f'{sum(entry.get("minutes", 0) for entry in entries):.0f} minutes.',
         versions=f'Versions: {", ".join(f"{k} {v}" for k, v in sorted(versions.items()))}, Python {m["python"]}'
                  + ''.join(f'; Xplique with tensorflow {v}' for v in other - {versions.get('tensorflow')}) + '.')]
     if any(median(r.get('floor')) for r in found.values()):
         lines += ['![Times of all libraries as multiples of the floor](benchmarks.png)', '',
                   '*Times as multiples of the floor: medians, bars from quartile to quartile.*', '']
     lines += targets(found) if found else []
-    lines += ['## More']
+    lines += ['## More', '']
     for name, (title, written) in SPECIAL.items():
         result = saved['special'].get(name)
         if result:
-            lines += ['', f'### {title}', '', *([f'`{result["error"]}`', ''] if 'error' in result
-                                              else written({k: v for k, v in result.items() if k != 'mode'}))]
+            lines += [f'### {title}', '', *([f'`{result["error"]}`', ''] if 'error' in result else written(result['found']))]
     lines += ['## All results', '', '*/ floor*, */ it*: our time divided by that of the floor, or of the library to the left.', '']
     for workload in WORKLOADS:
         if workload in saved['workloads']:
@@ -209,6 +209,10 @@ def plot(saved, path):
                     axis.errorbar(middle, y + .16 * (k - 1.5), xerr=[[middle - low], [high - middle]], fmt='o', color=color, markersize=3.5, lw=1)
         axis.axvline(1, color='black', linewidth=.8)
         axis.set_xscale('log')
+        low, high = axis.get_xlim()
+        axis.set_xticks([t for t in (.1, .3, 1, 3, 10, 30, 100, 300) if low < t < high], minor=False)
+        axis.xaxis.set_major_formatter('{x:g}')
+        axis.xaxis.set_minor_formatter('')
         axis.set_title(method, fontsize=10)
         axis.tick_params(labelsize=8)
         axis.grid(axis='y', linewidth=.3)
