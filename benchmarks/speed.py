@@ -33,11 +33,11 @@ ENVIRONMENT = {'PYTHONPATH': str(peers.HERE.parent), 'TF_CPP_MIN_LOG_LEVEL': '3'
 
 class Mode:
     """What a run may take, in seconds. together: the repetitions of all sides. long: a call that warms up no more than once. slow: the
-    repetitions of one side. longest: a floor that is measured. answer: until a process is ended."""
+    repetitions of one side. longest: a call of ours that is measured. answer: until a process is ended."""
 
     def __init__(self, quick):
         self.name = 'quick' if quick else 'full'
-        self.together, self.long, self.slow, self.longest, self.answer = (.4, 10, 2, 1.5, 120) if quick else (2.5, 15, 20, 25, 300)
+        self.together, self.long, self.slow, self.longest, self.answer = (.4, 5, 2, 2, 60) if quick else (2.5, 15, 20, 25, 300)
 
 
 class Side:
@@ -105,14 +105,25 @@ def difference(file, ours, method, workload):
     return float(np.abs(a - b).max() / np.abs(a).max())
 
 
+def memory(rows, method, sides, mode, folder):
+    """{side: MB at the peak of a call}, all with the batch size that ours chooses; None where ours takes too long."""
+    found, batch = {}, None
+    for name, side in sides.items():
+        if method in TAKES[name]:
+            answer = side.ask('prepare', method=method, rows=rows, long=mode.long, file=str(folder / f'{name}.npy'), batch=batch)
+            found[name] = answer.get('memory')
+            if name == 'deepexplain2':
+                if answer.get('call', 0) > mode.longest:
+                    return None
+                batch = answer.get('setting', {}).get('rows per run')
+    return found
+
+
 def compare(workload, rows, method, sides, mode, folder):
     """{side: result} of one method: all prepared, then timed in turns."""
     ours, results, calls = sides.get('deepexplain2'), {}, {}
     if ours:
-        answer = ours.ask('floor', rows=rows, evaluations=evaluations(workload, method))
-        if answer.get('call', 0) > mode.longest:
-            return {}
-        results['floor'] = answer
+        results['floor'] = ours.ask('floor', rows=rows, evaluations=evaluations(workload, method))
         calls['floor'] = ours, 'floor'
     for name, side in sides.items():
         if method in TAKES[name]:
@@ -148,18 +159,19 @@ def measure(workload, names, mode, folder, log, save):
             if not (isinstance(off, float) and off < AGREE):
                 print(f'{workload:12} {name}: {off}', flush=True)
                 sides.pop(name).stop()
-        for rows in WORKLOADS[workload].rows[:WORKLOADS[workload].quick if mode.name == 'quick' else None]:
-            for method in METHODS:
-                if left_out(workload, method, rows):
-                    continue
-                results = compare(workload, rows, method, sides, mode, folder)
-                if not results:
-                    continue
-                found['results'] += [{'rows': rows, 'method': method, 'side': side, **result} for side, result in results.items()]
-                print(f'{workload:12}{rows:5} {method:17}' + '  '.join(f'{side} {r["ms"][1]:.3g} ms' if 'ms' in r else f'{side}: {r["error"][:60]}'
-                                                                      for side, r in results.items()), flush=True)
-                found['minutes'] = (time.perf_counter() - start) / 60
-                save(workload, found)
+        cases = [(rows, method) for rows in WORKLOADS[workload].rows[:WORKLOADS[workload].quick if mode.name == 'quick' else None]
+                 for method in METHODS if not left_out(workload, method, rows)]
+        peaks = {case: memory(*case, sides, mode, folder) for case in cases}       # first: trials of batch sizes leave memory behind
+        for rows, method in cases:
+            if peaks[rows, method] is None:
+                continue
+            results = compare(workload, rows, method, sides, mode, folder)
+            found['results'] += [{'rows': rows, 'method': method, 'side': side, **result, 'memory': peaks[rows, method].get(side)}
+                                 for side, result in results.items()]
+            print(f'{workload:12}{rows:5} {method:17}' + '  '.join(f'{side} {r["ms"][1]:.3g} ms' if 'ms' in r else f'{side}: {r["error"][:60]}'
+                                                                  for side, r in results.items()), flush=True)
+            found['minutes'] = (time.perf_counter() - start) / 60
+            save(workload, found)
     finally:
         for side in sides.values():
             side.stop()

@@ -38,7 +38,8 @@ make benchmark ARGUMENTS="--only mnist"     # one workload; the results of the o
 - Outputs are compared first: a library whose outputs differ by more than 1e-3 of the largest is not measured. *Difference* is the largest of the
   attributions from ours, relative to our largest. It is no error where definitions differ: max pooling in DeepLIFT, the quadrature of
   Xplique, biases and normalization in LRP, and what a peer has no rule for.
-- Memory is the largest resident memory of the process during a call, the library, TensorFlow or torch, and the network included.
+- Memory is the largest resident memory of the process during a call, the library, TensorFlow or torch, and the network included; measured before the
+  times, with the batch size that ours chooses on all sides.
 '''
 
 

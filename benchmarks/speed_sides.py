@@ -1,6 +1,6 @@
 """One library in speed.py: a process that loads a workload and answers requests, one line of JSON each.
 
-python speed_sides.py SIDE FOLDER prints what it has loaded. Requests: {"do": "prepare", "method": m, "rows": n, "file": f, "long": seconds},
+python speed_sides.py SIDE FOLDER prints what it has loaded. Requests: {"do": "prepare", "method": m, "rows": n, "file": f, "long": seconds, "batch": b},
 {"do": "floor", "rows": n, "evaluations": [gradients, values]}, and {"do": "time", "what": "method" or "floor"} for one timed repetition of what
 was prepared.
 """
@@ -219,8 +219,10 @@ def best_batch(side, kind, xs, most):
 
 
 def method_batch(side, name, workload, xs):
+    """The rows per call for a method of a peer: what was asked for, else the best."""
     gradients, values = evaluations(workload, name)
-    return best_batch(side, 'gradient' if gradients else 'value', xs, len(xs) * (gradients + values))
+    total = len(xs) * (gradients + values)
+    return min(side.batch, total) if side.batch else best_batch(side, 'gradient' if gradients else 'value', xs, total)
 
 
 def floor(side, xs, gradients, values):
@@ -271,6 +273,7 @@ class Worker:
     def prepare(self, request):
         """Warm-up, memory and attributions."""
         self.calls.pop('method', None)
+        self.side.batch = request.get('batch')
         call, setting = self.side.method(request['method'], self.workload, self.xs[:request['rows']])
         found = []
         for _ in range(2):
