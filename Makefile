@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: mnist test lint clean
+.PHONY: mnist test lint benchmark clean
 
 mnist: $(VENV)/installed            ## train a CNN on real digits and explain it with all methods
 	$(BIN)/python examples/mnist.py
@@ -16,6 +16,9 @@ lint: $(VENV)/linters               ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+benchmark: $(VENV)/benchmark         ## speed and memory beside Captum, SHAP and Xplique; ARGUMENTS=--quick for a few minutes
+	$(BIN)/python benchmarks/speed.py $(ARGUMENTS)
+
 $(VENV)/installed: setup.cfg
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[examples,test]"
@@ -23,6 +26,10 @@ $(VENV)/installed: setup.cfg
 
 $(VENV)/linters: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[lint]"
+	touch $@
+
+$(VENV)/benchmark: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[benchmark]"
 	touch $@
 
 clean:

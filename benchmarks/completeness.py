@@ -2,15 +2,12 @@
 
 For networks of completeness_models.py with random weights: |sum of attributions - (f(x) - f(baseline))|, relative to max(1, |f(x) -
 f(baseline)|) and to the sum of |attributions|, the largest over the rows. Writes benchmarks/completeness.json and docs/completeness.md.
-The peers live in an environment of their own, made on first use.
+The peers live in environments of their own, made on first use.
 """
 
 import argparse
 import json
-import os
 import platform
-import subprocess
-import sys
 import tempfile
 import warnings
 from importlib.metadata import version
@@ -18,6 +15,7 @@ from pathlib import Path
 
 import completeness_models
 import numpy as np
+import peers
 import tensorflow as tf
 from completeness_peers import AGREE, measured
 
@@ -27,7 +25,6 @@ HERE = Path(__file__).resolve().parent
 PROMISE = 1e-4
 LIBRARIES = ['deepexplain2', 'shap', 'captum']
 HEADINGS = {'deepexplain2': 'deepexplain2', 'shap': 'SHAP DeepExplainer', 'captum': 'Captum DeepLift', 'f': 'f itself in float32'}
-PACKAGES = ['torch==2.13.0', 'captum', 'shap', 'tensorflow']
 TITLES = {
     'MLP': 'MLP: dense 16, activation, dense 12, activation, dense 1',
     'CNN': 'CNN: convolution, activation, max pooling, dense 16, activation, dense 1',
@@ -94,21 +91,10 @@ def rounding(model, key, seed, xs, baseline, sizes):
     return {'sums': outputs[:-1] - outputs[-1], 'sizes': sizes, 'outputs': np.asarray(exact(rows.astype(float)))[:, 0]}
 
 
-def environment(folder):
-    """The Python of the peers' environment, made if need be."""
-    python = folder / 'bin' / 'python'
-    if not (folder / 'installed').exists():
-        subprocess.run([sys.executable, '-m', 'venv', folder], check=True)
-        subprocess.run([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', *PACKAGES], check=True)
-        (folder / 'installed').touch()
-    return python
-
-
-def ask(python, library, folder):
+def ask(library, folder):
     """(versions, {key: result}) by the worker, whose lines arrive one by one: what it did not reach has no result."""
-    with (folder / f'{library}.log').open('w') as log, subprocess.Popen(
-            [python, HERE / 'completeness_peers.py', library, folder], stdout=subprocess.PIPE, stderr=log, text=True,
-            env={**os.environ, 'PYTHONPATH': ''}) as worker:
+    with (folder / f'{library}.log').open('w') as log, \
+            peers.start(peers.environment(library), 'completeness_peers.py', library, folder, stderr=log) as worker:
         versions, found = {}, {}
         for line in worker.stdout:
             if not line.startswith('{'):
@@ -123,7 +109,7 @@ def ask(python, library, folder):
     return versions, found
 
 
-def measure(keys, seed, python):
+def measure(keys, seed, libraries):
     """({library: versions}, {key: {library: result}})."""
     versions = {'deepexplain2': {'deepexplain2': __version__, 'tensorflow': tf.__version__, 'keras': version('keras')}}
     results = {}
@@ -140,8 +126,8 @@ def measure(keys, seed, python):
                      **{f'w{k}': w for k, w in enumerate(model.get_weights())})
             tf.keras.backend.clear_session()
         (folder / 'jobs.json').write_text(json.dumps([{'number': n, 'key': key, 'seed': seed} for n, key in enumerate(keys)]))
-        for library in LIBRARIES[1:] if python else []:
-            versions[library], found = ask(python, library, folder)
+        for library in libraries[1:]:
+            versions[library], found = ask(library, folder)
             for key in keys:
                 results[key][library] = found.get(key, {'error': 'error: the process ended'})
     return versions, results
@@ -196,9 +182,8 @@ def load(path):
 
 def main(options):
     keys = [key for key in completeness_models.MODELS if not options.only or set(key) & set(options.only)]
-    python = environment(options.env) if options.peers else None
-    libraries = LIBRARIES if python else LIBRARIES[:1]
-    versions, results = measure(keys, options.seed, python)
+    libraries = LIBRARIES if options.peers else LIBRARIES[:1]
+    versions, results = measure(keys, options.seed, libraries)
     if options.only and options.json.exists():
         old_versions, old = load(options.json)
         if old_versions == versions:
@@ -210,7 +195,6 @@ def main(options):
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--peers', action='store_true', help='measure SHAP and Captum too')
-    parser.add_argument('--env', type=Path, default=HERE / '.peers', help='the environment of the peers')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--only', nargs='+', help='kinds or names of networks; what the JSON has of others, by the same versions, stays')
     parser.add_argument('--json', type=Path, default=HERE / 'completeness.json')
