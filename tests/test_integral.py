@@ -158,13 +158,19 @@ def test_rows_fed_beside_x():
         explainer = de.get_explainer('intgrad', dense(X * factor), X, steps=5)
         np.testing.assert_allclose(explainer.run(xs, feed_dict={factor: mask}), expected, rtol=1e-10)
         np.testing.assert_allclose(explainer.run(xs, feed_dict={factor: mask[:1]})[0], expected[0], rtol=1e-10)
+        computed = tf.ones(tf.stack([v1.placeholder_with_default(1, ()), D]), tf.float64)
+        explainer = de.get_explainer('intgrad', dense(X * computed), X, steps=5)
+        np.testing.assert_allclose(explainer.run(xs, feed_dict={computed: mask}), expected, rtol=1e-10)
+        late = de.get_explainer('intgrad', dense(X * M + 0.), X, steps=5)
+        session.graph.finalize()                # what is fed by row was seen before
+        np.testing.assert_allclose(late.run(xs, feed_dict={M: mask}), expected, rtol=1e-10)
 
 
 def test_noise_is_drawn_for_every_point():
     """A random factor of X is not part of the front: two steps see two draws."""
     with tf.Graph().as_default() as graph, v1.Session() as session, DeepExplain(session) as de:
         X = v1.placeholder(tf.float64, (None, D))
-        T = tf.reduce_sum(X * tf.random.uniform(tf.shape(X), dtype=tf.float64), 1)
+        T = dense(X * tf.random.uniform(tf.shape(X), dtype=tf.float64))
         de.get_explainer('intgrad', T, X)
         assert 'RandomUniform' in points_of(graph)
 
