@@ -37,7 +37,7 @@ class Mode:
 
     def __init__(self, quick):
         self.name = 'quick' if quick else 'full'
-        self.together, self.long, self.slow, self.longest, self.answer = (.4, 5, 2, 2, 60) if quick else (2.5, 15, 20, 25, 300)
+        self.together, self.long, self.slow, self.longest, self.answer = (.4, 3, 2, 1, 60) if quick else (2.5, 4, 20, 25, 300)
 
 
 class Side:

@@ -1,8 +1,8 @@
 """One library in speed.py: a process that loads a workload and answers requests, one line of JSON each.
 
-python speed_sides.py SIDE FOLDER prints what it has loaded. Requests: {"do": "prepare", "method": m, "rows": n, "file": f, "long": seconds, "batch": b},
-{"do": "floor", "rows": n, "evaluations": [gradients, values]}, and {"do": "time", "what": "method" or "floor"} for one timed repetition of what
-was prepared.
+python speed_sides.py SIDE FOLDER prints what it has loaded. Requests: {"do": "prepare", "method": m, "rows": n, "file": f, "long": seconds} and
+perhaps "batch"; {"do": "floor", "rows": n, "evaluations": [gradients, values]}; {"do": "time", "what": "method" or "floor"} for one timed
+repetition of what was prepared.
 """
 
 import contextlib
