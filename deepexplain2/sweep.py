@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,24 +18,33 @@ Ask = Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]]
 
 LOOK = 1 << 17              # numbers that are looked through at once
 FACTORS = .25, .5, 1, 2     # of the rows that were guessed, which are tried
+LARGEST = 16                # times the guess: as long as more rows are faster, twice as many are tried
 ROUNDS = 2                  # tries of each; the first one has the costs of a new shape
 
 
 class Pace:
-    """How many rows a run holds where nobody says: what was guessed, until a long sweep has timed a quarter of that to twice as many.
+    """How many rows a run holds where nobody says: what was guessed, until a long sweep has timed a quarter of that to twice as many, and more
+    where that is fastest.
 
     rows: the choice. most: rows that fit into memory.
     """
 
     def __init__(self, rows: int, most: int):
-        self.rows = rows
+        self.rows, self._most = rows, min(most, LARGEST * rows)
         self._seconds: dict[int, list[float]] = {min(max(1, int(rows * f)), most): [] for f in FACTORS}
         self._settled = False
 
     def sizes(self, evaluations: int) -> Iterator[int]:
-        """The sizes of the runs of a sweep over so many evaluations."""
-        if not self._settled and evaluations >= 2 * ROUNDS * sum(self._seconds):
-            yield from ROUNDS * sorted(self._seconds, reverse=True)
+        """The sizes of the runs of a sweep over so many evaluations. Trials take no more than half of them."""
+        left, tries = evaluations / 2, collections.Counter({s: len(seconds) for s, seconds in self._seconds.items()})
+        while not self._settled:
+            untried = [s for s in self._seconds if tries[s] < ROUNDS]
+            if left < ROUNDS * sum(untried):
+                break
+            size = max(untried, default=self.rows)
+            tries[size] += 1
+            left -= size
+            yield size
         while True:
             yield self.rows
 
@@ -45,7 +55,11 @@ class Pace:
         self._seconds[size].append(seconds / rows)
         if min(map(len, self._seconds.values())) >= ROUNDS:
             best = min(self._seconds, key=lambda s: min(self._seconds[s]) * (.95 if s == self.rows else 1))
-            self.rows, self._settled = best, True
+            self.rows = best
+            if best == max(self._seconds) and 2 * best <= self._most:
+                self._seconds[2 * best] = []
+            else:
+                self._settled = True
 
 
 # (rows, ks, how many of them count, the size that was asked for)

@@ -157,7 +157,7 @@ def test_answers_written_piece_by_piece(method, tmp_path):
 
 def test_large_memmaps_stay_on_disk(tmp_path, monkeypatch):
     """They are read in pieces of 16 runs, and looked through for NaN beforehand."""
-    monkeypatch.setattr(checks, 'LOOK', 100)
+    monkeypatch.setattr(checks, 'LOOK', 100)        # 5 rows
     x = np.lib.format.open_memmap(tmp_path / 'x.npy', 'w+', 'f4', (70, 5))
     x[:] = samples(NET, 70)[0]
     with opened(NET) as (de, X, T, _):
@@ -168,7 +168,7 @@ def test_large_memmaps_stay_on_disk(tmp_path, monkeypatch):
         np.testing.assert_allclose(explainer.run(x, batch_size=2), explainer.run(np.array(x)), rtol=1e-9)
         assert [(p.start, p.stop) for p in pieces[:3]] == [(0, 32), (32, 64), (64, 70)]
         x[60, 1] = np.nan
-        with pytest.raises(errors.ValueRangeError, match='NaN or infinite'):
+        with pytest.raises(errors.ValueRangeError, match=r'xs for X "x:0", from row 60 on, holds 1 values that are NaN'):
             explainer.run(x, batch_size=2)
 
 
@@ -223,7 +223,7 @@ def test_rows_are_chosen_by_timing(method, monkeypatch):
     guess = 32
     x, ys = samples(NET, 1600)
     monkeypatch.setattr(model.Model, 'default_rows', lambda *_: guess)
-    for fastest, expected in (16, 16), (64, 64), (8, 8), (1000, 64):
+    for fastest, expected in (16, 16), (64, 64), (8, 8), (128, 128):
         with opened(NET) as (de, X, T, _):
             explainer = de.get_explainer(method, T, X, **({'steps': 16} if method == 'intgrad' else {}))
             whole = explainer.run(x, ys, 32)
@@ -235,6 +235,7 @@ def test_rows_are_chosen_by_timing(method, monkeypatch):
             assert explainer.plan(1600).rows == guess
             np.testing.assert_allclose(explainer.run(x, ys), whole, atol=1e-12)
             assert explainer.plan(1600).rows == expected
+            explainer.run(x, ys)                        # which may try twice as many still
             rows = counted(explainer, monkeypatch)
             np.testing.assert_allclose(explainer.run(x, ys), whole, atol=1e-12)
             assert max(rows) <= expected

@@ -661,3 +661,14 @@ def test_applications(name, size):
         for method in 'saliency', 'elrp', 'deeplift', 'intgrad':
             a = de.explain(method, de.outputs[0], de.inputs[0], xs, ys=np.array([1, 2]), **({'steps': 5} if method == 'intgrad' else {}))
             assert a.shape == xs.shape and np.isfinite(a).all() and np.abs(a).max() > 0
+
+
+def test_gradients_that_were_built_before():
+    """Functions of TensorFlow's own gradients of a loop are colocated with ops of the graph; they do not come along."""
+    model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(2), keras.layers.Dense(2)])
+    xs = np.random.default_rng(0).normal(size=(2, 4, 3)).astype('f')
+    with DeepExplain.from_keras(model) as de, DeepExplain.from_keras(model) as fresh:
+        with de.graph.as_default():
+            tf.gradients(de.outputs[0][:, 1], de.inputs[0])
+        for method in 'saliency', 'elrp', 'deeplift', 'intgrad':
+            np.testing.assert_allclose(*(d.explain(method, d.outputs[0], d.inputs[0], xs) for d in (de, fresh)), rtol=1e-5, atol=1e-7)

@@ -20,6 +20,7 @@ class Body:
         graph_def.library.function.extend(library.values())
         for node in graph_def.node:
             node.attr.pop('_gradient_op_type', None)        # its marks are read from the function itself
+            node.attr.pop('_class', None)                   # what it is colocated with may be outside
         self.prefix, self.function = prefix, function.signature.name
         with tf.Graph().as_default() as graph:
             tf.graph_util.import_graph_def(graph_def, name='')
