@@ -82,6 +82,17 @@ def summary(keys, found, a, b):
     return [len(values), number(np.median(values)), number(np.exp(np.mean(np.log(values)))), number(ratios[worst]), label(worst)]
 
 
+BEHIND = '''Where ours is behind, and why:
+
+- Recurrent layers. TensorFlow runs a loop of single ops, with lists of what the way back needs, where torch has one fused kernel: the floor itself is
+  several times slower than Captum. (Captum's DeepLift of an LSTM is its plain gradient, see the difference.)
+- DeepLIFT in small convolutional networks and in loops. Where the gradient of a ReLU is one pass over memory the rule is seven, two of them against
+  infinities, and where that of a max pooling is one way back the rule is three; TensorFlow does not fuse them. Large convolutions and dense
+  layers hide that.
+- Single rows of small networks, where making the inputs of occlusion and shapley_sampling in NumPy shares the cores with the network.
+'''
+
+
 def targets(found):
     header = ['method', 'beside', 'cases', 'median', 'geometric mean', 'largest', 'where']
     work = {'intgrad': f'{STEPS} raw gradients', 'occlusion': 'its values', 'shapley_sampling': 'its values'}
@@ -94,7 +105,7 @@ def targets(found):
         line = summary(found, found, 'deepexplain2', other)
         if line and other in PEERS:
             rows.append(['**all**', f'**{PEERS[other]}**', *line])
-    return ['## Summary', '', 'Our time divided by that of the other: below 1 ours is faster.', '', *rows_of(header, rows)]
+    return ['## Summary', '', 'Our time divided by that of the other: below 1 ours is faster.', '', *rows_of(header, rows), *BEHIND.splitlines(), '']
 
 
 def table(workload, saved, found):
