@@ -16,7 +16,7 @@ lint: $(VENV)/linters               ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-benchmark: $(VENV)/benchmark         ## speed and memory beside Captum, SHAP and Xplique; ARGUMENTS=--quick for a few minutes
+benchmark: $(VENV)/benchmark         ## speed and memory beside Captum, SHAP and Xplique; ARGUMENTS=--quick for less
 	$(BIN)/python benchmarks/speed.py $(ARGUMENTS)
 
 $(VENV)/installed: setup.cfg
