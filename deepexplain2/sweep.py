@@ -35,8 +35,8 @@ class Pace:
         self._settled = False
 
     def sizes(self, evaluations: int) -> Iterator[int]:
-        """The sizes of the runs of a sweep over so many evaluations. Trials take no more than half of them."""
-        left, tries = evaluations / 2, collections.Counter({s: len(seconds) for s, seconds in self._seconds.items()})
+        """The sizes of the runs of a sweep over so many evaluations; trials only where they are enough for all."""
+        left, tries = evaluations, collections.Counter({s: len(seconds) for s, seconds in self._seconds.items()})
         while not self._settled:
             untried = [s for s in self._seconds if tries[s] < ROUNDS]
             if left < ROUNDS * sum(untried):
