@@ -66,7 +66,6 @@ class Ours:
 class Captum:
     """Captum on the port to torch; a batch size where it takes one."""
     packages = 'captum', 'torch'
-    methods = 'saliency', 'grad*input', 'elrp', 'deeplift', 'intgrad', 'occlusion', 'shapley_sampling'
 
     def __init__(self, folder):
         import speed_torch
@@ -132,7 +131,6 @@ class Captum:
 class Shap:
     """SHAP's DeepExplainer, one row of background, on a model with the target as its only output."""
     packages = 'shap', 'tensorflow', 'keras'
-    methods = ('deeplift',)
 
     def __init__(self, folder):
         import keras
@@ -152,7 +150,6 @@ class Shap:
 
 class Xplique:
     packages = 'xplique', 'tensorflow', 'keras'
-    methods = 'saliency', 'grad*input', 'intgrad', 'occlusion'
 
     def __init__(self, folder):
         import tensorflow as tf

@@ -83,11 +83,11 @@ def inputs(value: Any, graph: tf.Graph) -> tuple[list[tf.Tensor], bool]:
 
 
 def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
-    """xs as one array per tensor of X, in its dtype, all with the same number of rows."""
+    """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays one, of its own dtype."""
     if many and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
         raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
                          + (f', not {len(xs)}' if isinstance(xs, (list, tuple)) else f', not {type(xs).__name__}'))
-    arrays = [array(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if many else [xs], tensors)]
+    arrays = [_sample(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if many else [xs], tensors)]
     for a, x in zip(arrays, tensors):
         if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):
             hint = ''
@@ -104,14 +104,18 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
     return arrays
 
 
+def _sample(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
+    """As `array`; a large memmap is looked through in pieces and left where it is."""
+    if not isinstance(value, np.memmap) or value.nbytes <= LOOK or not value.ndim:
+        return array(value, dtype, what)
+    step = max(1, LOOK // max(value[:1].nbytes, 1))
+    for k in range(0, len(value), step):
+        array(np.array(value[k:k + step]), dtype, f'{what}, from row {k} on,')
+    return value
+
+
 def array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
-    """`value` as a finite array of `dtype`; `what` names it in errors. Not copied when nothing changes. A memmap is looked through in pieces, and
-    stays one, of its own dtype."""
-    if isinstance(value, np.memmap) and value.ndim and value.nbytes > LOOK:
-        step = max(1, LOOK // max(value[:1].nbytes, 1))
-        for k in range(0, len(value), step):
-            array(np.array(value[k:k + step]), dtype, f'{what}, from row {k} on,')
-        return value
+    """`value` as a finite array of `dtype`; `what` names it in errors. Not copied when nothing changes."""
     if isinstance(value, tf.Tensor) and tf.is_symbolic_tensor(value):
         raise ShapeError(f'{what} is the graph tensor "{value.name}"; give its values: a NumPy array')
     try:

@@ -204,3 +204,17 @@ def test_overflow_on_the_way_is_named():
         T = tf.reduce_sum(tf.exp(X @ W, name='blown_up'), 1)
         with pytest.raises(Exception, match=r'NaN or infinite.*begins at op "blown_up" \(Exp\)'):
             de.explain('intgrad', T, X, np.full((2, D), 1e5), baseline=[0] * D)
+
+
+@pytest.mark.parametrize('net', [joined, steps_first, tokens])
+def test_shapes_of_tensorflow_1(net):
+    """Sizes are objects there, an open one not None: what joins rows and steps is no front there either."""
+    xs = RNG.normal(size=(3, *NETS[net]))
+    v1.disable_v2_tensorshape()
+    try:
+        with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
+            X = v1.placeholder(tf.float64, (None, *NETS[net]))
+            T = net(X)
+            np.testing.assert_allclose(*(de.explain('intgrad', T, X, xs, steps=5, hoist=h) for h in (True, False)), rtol=1e-10, atol=1e-12)
+    finally:
+        v1.enable_v2_tensorshape()

@@ -15,6 +15,7 @@ from functools import cached_property
 
 import tensorflow as tf
 
+from ..checks import batch_of
 from ..errors import PathError
 from .bodies import Body, inside
 from .decisions import CHOICE, MARK, kind_of, open_decisions
@@ -88,15 +89,13 @@ class Treatment:
 class Copy:
     """The path from X to T in a graph of its own, function calls opened, ops with a rule marked.
 
-    book: its rules. path: the copied path, to be examined; graph: where it is; xs: its inputs, by the names that X has for the user. Nothing
-    is added to the user's graph before `install`.
+    book: its rules. path: the copied path, to be examined; graph: where it is. Nothing is added to the user's graph before `install`.
     """
 
     def __init__(self, path: Path, book: Rulebook):
         self._original, self._book = path, book
         reference = book.reference
         nodes, target, self._sources = flatten(path)
-        self._nodes = nodes
         drop_custom_gradients(nodes)
         if reference:
             open_stops(nodes)
@@ -107,22 +106,22 @@ class Copy:
         self.graph = tf.Graph()
         with self.graph.as_default():
             self._outside = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
-            self.xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
+            self._xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
             self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
                         for k, x in enumerate(path.inputs)} if reference else {}
-            both = double(nodes, {name: f'{_BASELINE}{name}' for name in self.xs}) if reference else single(nodes, self.xs)
+            both = double(nodes, {name: f'{_BASELINE}{name}' for name in self._xs}) if reference else single(nodes, self._xs)
             self._library = {f.signature.name: f for f in both.library.function}
             _share_random(both)
-            given = {**self._outside, **self.xs, **{f'{_BASELINE}{name}': b for name, b in self._bs.items()}}
+            given = {**self._outside, **self._xs, **{f'{_BASELINE}{name}': b for name, b in self._bs.items()}}
             _import(both, given)
             for op in path.ops:
                 for output in op.outputs:           # what the user's set_shape added to the inferred shapes
                     copied = self._find(ACTUAL + output.name)
                     if copied is not None:
                         copied.set_shape(output.shape)
-            known = {x.name: name for name, x in self.xs.items()}
-            self.path = Path(self.xs[target] if target in self.xs else self.graph.get_tensor_by_name(ACTUAL + target),
-                             list(self.xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
+            known = {x.name: name for name, x in self._xs.items()}
+            self.path = Path(self._xs[target] if target in self._xs else self.graph.get_tensor_by_name(ACTUAL + target),
+                             list(self._xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
 
     @cached_property
     def treatments(self) -> list[Treatment]:
@@ -177,23 +176,21 @@ class Copy:
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
         if not self._book.reference or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops):
             return False
-        if not all(x.shape.rank and x.shape[0] is None for x in self._original.inputs):
+        if not all(x.shape.rank and batch_of(x) is None for x in self._original.inputs):
             return False
-        ruled = [(op.name, k) for op in self.path.ops if not self._is_linear(op) for k in self.path.varying_inputs(op)]
-        ones, many = (self._shapes(ruled, rows) for rows in (1, ROWS[0]))
-        return bool(ones and many) and all(z[:1] == [1] and [ROWS[0], *z[1:]] == z_many for z, z_many in zip(ones, many))
+        ruled = [op.inputs[k] for op in self.path.ops if not self._is_linear(op) for k in self.path.varying_inputs(op)]
+        one, many = (self.shapes(ruled, rows) for rows in (1, ROWS[0]))
+        return all(z.rank and z.is_fully_defined() and more.is_fully_defined() and z.as_list()[0] == 1
+                   and more.as_list() == [ROWS[0], *z.as_list()[1:]] for z, more in zip(one, many))
 
-    def _shapes(self, positions: Sequence[tuple[str, int]], rows: int) -> list[list[int]]:
-        """The sizes of these inputs of ops, by name and position, as TensorFlow infers them for so many rows; none where it cannot."""
-        with tf.Graph().as_default() as graph:
-            given = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
-            given |= {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in self._original.inputs}
+    def shapes(self, tensors: Sequence[tf.Tensor], rows: int) -> list[tf.TensorShape]:
+        """The shapes of tensors of `graph`, as TensorFlow infers them for so many rows of X; unknown where the graph takes another number."""
+        with tf.Graph().as_default():
+            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in self.path.inputs}
             try:
-                _import(single(self._nodes, self.xs), given)
-            except ValueError:                              # a graph that takes another number of rows
-                return []
-            shapes = [graph.get_operation_by_name(name).inputs[k].shape for name, k in positions]
-            return [s.as_list() for s in shapes] if all(s.is_fully_defined() for s in shapes) else []
+                return [t.shape for t in self.again(tensors, given, 'rows')]
+            except ValueError:
+                return [tf.TensorShape(None)] * len(tensors)
 
     def install(self, name: str) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step."""
@@ -225,7 +222,7 @@ class Copy:
     def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         """Import what these tensors of `graph` need into the user's graph; the same tensors there."""
         mapped = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
-        mapped |= {self.xs[x.name].name: x for x in self._original.inputs}
+        mapped |= {self._xs[x.name].name: x for x in self._original.inputs}
         graph_def = _prune(self.graph.as_graph_def(), wanted, {n.split(':')[0] for n in mapped})
         used = {i.split(':')[0] for n in graph_def.node for i in n.input}
         graph = self._original.target.graph

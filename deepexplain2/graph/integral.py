@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from ..checks import batch_of
 from .clone import ROWS, Copy, all_found, is_random, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
 from .pair import CONTAINERS
@@ -107,8 +108,8 @@ def _front(path: Path, outside: Collection[str]) -> list[tf.Operation]:
         varying = path.varying_inputs(op)
         if op.name in outside or not varying or not all(op.inputs[k].name in inside for k in varying) or op.type in CONTAINERS | SHAPE_ONLY:
             continue
-        given = ancestors([i for k, i in enumerate(op.inputs) if k not in varying], set())
-        if is_linear(op, path) and all(o.dtype.is_floating for o in op.outputs) and not any(g.name in changing for g in given):
+        if is_linear(op, path) and all(o.dtype.is_floating for o in op.outputs) \
+                and not any(g.name in changing for g in ancestors([i for k, i in enumerate(op.inputs) if k not in varying], set())):
             front.append(op)
             inside.update(o.name for o in op.outputs)
     return front
@@ -119,9 +120,7 @@ def _with_rows(copy: Copy, front: Sequence[tf.Operation]) -> set[str]:
     per row, and any layout fits."""
     xs, outputs = copy.path.inputs, [o for op in front for o in op.outputs]
     found = {t.name for t in [*xs, *outputs]}
-    for rows in () if all(x.shape[0] is not None for x in xs) else ROWS:
-        with tf.Graph().as_default():
-            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in xs}
-            same = copy.again(outputs, given, 'rows')
-            found &= {x.name for x in xs} | {t.name for t, s in zip(outputs, same) if s.shape.rank and s.shape.as_list()[0] == rows}
+    for rows in () if all(batch_of(x) is not None for x in xs) else ROWS:
+        shapes = zip(outputs, copy.shapes(outputs, rows))
+        found &= {x.name for x in xs} | {t.name for t, shape in shapes if shape.rank and shape.as_list()[0] == rows}
     return found
