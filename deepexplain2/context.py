@@ -156,7 +156,7 @@ class DeepExplain:
         print(rows)
         return rows
 
-    def get_explainer(self, method: str, T: tf.Tensor, X: Any, **parameters: Any) -> Explainer | TokenExplainer:
+    def get_explainer(self, method: str, T: tf.Tensor, X: Any, jit_compile: bool = False, **parameters: Any) -> Explainer | TokenExplainer:
         """Compile `method` for the target T and the input X; see Explainer.run.
 
         method: a name out of deepexplain2.methods(). parameters: those of the method.
@@ -164,10 +164,15 @@ class DeepExplain:
         X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods). For token ids (integers) the
             attributions are those at the output of their embedding lookups, and two more parameters are understood: baseline may
             be 'zero', a token id or an array; sum_embedding=True sums over the embedding. See TokenExplainer.run.
+        jit_compile: whether XLA compiles what the method asks the graph. Recurrent and attention networks, rules of DeepLIFT and small
+            networks get faster, convolutions of many rows slower (docs/benchmarks.md). Compiling takes seconds, for every new number of
+            rows per run: runs are filled up to a few numbers. Results are the same to rounding. Refused, with PathError, for random ops and
+            for indices that are fed; RunError where XLA lacks an op.
 
         Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a DeepExplainError, before anything
         is added, where T, X or a parameter does not fit.
         """
+        parameters = _with_jit(parameters, jit_compile)
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
             return tokens
@@ -177,11 +182,12 @@ class DeepExplain:
 
     def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
                 feed_dict: Any = None, return_delta: bool = False, return_std_error: bool = False, progress: Any = False,
-                memory_limit: int | None = None, out: Any = None, **parameters: Any) -> Any:
+                memory_limit: int | None = None, out: Any = None, jit_compile: bool = False, **parameters: Any) -> Any:
         """get_explainer and Explainer.run in one call; see both.
 
         The same method, T, X and parameters again add nothing to the graph, and neither does a call that ends in an error.
         """
+        parameters = _with_jit(parameters, jit_compile)
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
             return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit, out)
@@ -227,14 +233,15 @@ class DeepExplain:
             key: tuple = _frozen(method), many, *question, *((k, _frozen(v)) for k, v in sorted(parameters.items()))
             if key in compiled.explainers:
                 return compiled.explainers[key], written
-            method_object = create(method, parameters)
-            if question not in compiled.models:
-                compiled.models[question] = Model(self.session, target, inputs, self._source.layers if self._source else None)
+            jit = 'jit_compile' in parameters
+            method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'})
+            if (jit, question) not in compiled.models:
+                compiled.models[jit, question] = Model(self.session, target, inputs, self._source.layers if self._source else None, jit)
             squashed = before_squashing(target)
             if squashed is not None:
                 checks.warn(f'T "{target.name}" is the output of {target.op.type}: the shares of all classes mix, and a saturated probability '
                             f'has no gradient. Target "{squashed.name}" instead: de.logits(T)', TargetWarning)
-            compiled.explainers[key] = Explainer(method_object, compiled.models[question], many)
+            compiled.explainers[key] = Explainer(method_object, compiled.models[jit, question], many)
             return compiled.explainers[key], written
 
     def _check_entered(self) -> None:
@@ -293,6 +300,10 @@ class _Compiled:
 def _compiled_for(session: Any) -> _Compiled:
     """Kept on the session itself: it goes when the session goes, which a table with the session as key would prevent."""
     return vars(session).setdefault('_deepexplain2_compiled', _Compiled())
+
+
+def _with_jit(parameters: dict[str, Any], jit_compile: bool) -> dict[str, Any]:
+    return parameters | {'jit_compile': True} if checks.flag(jit_compile, 'jit_compile') else parameters
 
 
 def _frozen(value: Any) -> Any:

@@ -141,11 +141,13 @@ class Explainer(Streaming):
         if question.along and any(f.per_row and name in model.path.given for name, f in feeds.items()):
             question = model.gradient()
 
+        room = None if aligned else size        # of one run
+
         def ask(points, rows):
-            return question.ask(points, rows, weights, feeds, per_row, not aligned)
+            return question.ask(points, rows, weights, feeds, per_row, room)
 
         def value(points, rows):
-            return model.value().ask(points, rows, weights, feeds, per_row, not aligned)
+            return model.plain_value.ask(points, rows, weights, feeds, per_row, room)
 
         reporter = self._reporter(progress, n, k, shapes, return_delta)
         sweep = Sweep(ask, n, size, aligned, value, reporter, question.along, pace)
@@ -275,7 +277,7 @@ class Explainer(Streaming):
         if target.shape.rank == 0 or rows_of_t is not None:
             return 1, False, rows_of_t == 1, None       # T does not grow with X
         if batch_size is None and memory_limit is None:
-            return self._pace.rows, False, True, self._pace
+            return self._pace.rows, False, True, None if self._model.jit else self._pace     # every trial would be compiled
         return batch_size or self._model.default_rows(memory_limit), False, True, None
 
     def _check_rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int) -> None:
@@ -286,7 +288,7 @@ class Explainer(Streaming):
         weights = checks.Weights(None, None, self._model.target, n, True)
 
         def values(rows):
-            return self._model.value().ask([a[rows] for a in arrays], rows, weights, feeds, True, True)[0]
+            return self._model.plain_value.ask([a[rows] for a in arrays], rows, weights, feeds, True, len(rows))[0]
         both, alone = values(np.array([0, len(arrays[0]) - 1])), values(np.array([0]))
         if not np.allclose(both[0], alone[0], rtol=1e-3, atol=1e-3 * np.abs(both).max()):
             raise TensorError(f'T "{self._model.target.name}" of a row changes with the other rows of the batch, through op '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -49,14 +50,17 @@ class Question:
     """Something to ask the graph: arrays for `feeds` in, one array per answer out.
 
     With `weights` the answers are gradients, and weights for the units of T are fed; without, the answer is T itself, and comes back
-    as one number per row, summed over its units in float64. one_row: whether baselines of one row may stand for all rows.
+    as one number per row, summed over its units in float64. one_row: whether baselines of one row may stand for all rows. compiled: whether
+    XLA compiles it for every number of rows.
     """
 
     along = False       # whether it takes lines with many points each
+    SHARED = 0          # how many of the arrays, the last ones, stand for all rows
 
     def __init__(self, model: Model, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor], weights: tf.Tensor | None,
-                 one_row: bool = False):
-        self._model, self._feeds, self._fetches, self._weights, self._one_row = model, list(feeds), list(fetches), weights, one_row
+                 one_row: bool = False, compiled: bool = False):
+        self._model, self._feeds, self._fetches, self._weights = model, list(feeds), list(fetches), weights
+        self._one_row, self._compiled = one_row, compiled
         self._callables: dict[tuple[str, ...], tuple[list[tf.Tensor], Callable]] = {}
         self._reference: Reference | None = None
 
@@ -66,8 +70,20 @@ class Question:
                                     Question(self._model, [*self._feeds, *tensors], self._fetches, self._weights))
 
     def ask(self, arrays: Sequence[np.ndarray], rows: np.ndarray, weights: Weights, feeds: Mapping[str, Feed], per_row: bool,
-            open_batch: bool) -> list[np.ndarray]:
-        """The answers for one run. An array of one row among more stands for all rows."""
+            room: int | None) -> list[np.ndarray]:
+        """The answers for one run. An array of one row among more stands for all rows. room: how many rows a run may hold; None where the
+        graph fixes them."""
+        n, points = len(arrays[0]), max(1, len(rows) // len(arrays[0]))
+        spare = min(rounded(n), room // points) - n if self._compiled and room else 0
+        if spare <= 0:
+            return self._ask(arrays, rows, weights, feeds, per_row, room is not None)
+        end = len(arrays) - self.SHARED                 # the last row again and again, so that few numbers of rows are compiled
+        filled = [np.concatenate([a, np.broadcast_to(a[-1:], (spare, *a.shape[1:]))]) if len(a) == n else a for a in arrays[:end]]
+        rows = np.concatenate([rows, np.tile(rows[-points:], spare)])
+        return [a[:n] for a in self._ask([*filled, *arrays[end:]], rows, weights, feeds, per_row, True)]
+
+    def _ask(self, arrays: Sequence[np.ndarray], rows: np.ndarray, weights: Weights, feeds: Mapping[str, Feed], per_row: bool,
+             open_batch: bool) -> list[np.ndarray]:
         n, k = len(rows), len(self._model.inputs)
         full = [a if len(a) == n else np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays]
         if self._one_row and open_batch and not feeds and all(len(b) == 1 for b in arrays[k:]):
@@ -107,7 +123,8 @@ class Question:
         except tf.errors.OpError as e:
             raise RunError(f'TensorFlow could not compute T "{self._model.target.name}" or its gradient for {len(rows)} rows: {_cause(e)}'
                            + ('. Run the initializer of the variables, or restore a checkpoint, in this session'
-                              if isinstance(e, tf.errors.FailedPreconditionError) else '')) from e
+                              if isinstance(e, tf.errors.FailedPreconditionError) else '')
+                           + ('. XLA cannot compile this: leave jit_compile out' if 'tf2xla' in e.message else '')) from e
 
     def _reduced(self, answers: list[np.ndarray], w: np.ndarray | None, fed: Sequence[np.ndarray], n: int, per_row: bool) -> list[np.ndarray]:
         model = self._model
@@ -174,8 +191,9 @@ class LineQuestion(Question):
     points belong to, all points of a line before the next; out come as many sums as lines."""
 
     along = True
+    SHARED = 2
 
-    def ask(self, arrays, rows, weights, feeds, per_row, open_batch):
+    def _ask(self, arrays, rows, weights, feeds, per_row, open_batch):
         k = len(self._model.inputs)
         xs, bs, (alphas, shares) = arrays[:k], arrays[k:-2], arrays[-2:]
         if not open_batch:
@@ -187,11 +205,18 @@ class LineQuestion(Question):
         return self._run([*xs, *bs, alphas, shares], xs, points, rows, weights, feeds, per_row)
 
 
+def rounded(rows: int) -> int:
+    """The number of rows that is compiled for so many: up to seven, then four to each doubling, a fifth more at most."""
+    step = 1 << max(rows.bit_length() - 3, 0)
+    return -(-rows // step) * step
+
+
 def _cause(error: tf.errors.OpError) -> str:
     """The sentence in an error of TensorFlow that says what happened: it stands behind the last place in the graph that is named."""
     _, _, placed = error.message.partition('Node: ')
     lines = placed.splitlines()[1:] if placed else error.message.splitlines()
     said = [line for line in lines if line.strip() and '[[{{node' not in line]
+    said = list(itertools.takewhile(lambda line: not line.strip().startswith(('The op is created at', 'Stack trace', 'tf2xla')), said))
     return ' '.join(said)[:500] or type(error).__name__
 
 
@@ -207,15 +232,17 @@ class Model:
     """A target T, inputs X, and the session that holds the weights.
 
     value: T. gradient: of T by X. relevance: the gradient under rules; with a reference, fed after X. The last two are computed in a
-    copy of the graph between X and T, made the first time.
+    copy of the graph between X and T, made the first time. jit: whether XLA compiles that copy; T is then asked in one too.
     """
 
-    def __init__(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor], layers: Mapping[str, tf.Tensor] | None = None):
-        self.session, self.target, self.inputs = session, target, list(inputs)
+    def __init__(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor], layers: Mapping[str, tf.Tensor] | None = None,
+                 jit: bool = False):
+        self.session, self.target, self.inputs, self.jit = session, target, list(inputs), jit
         self.path = Path(target, inputs)
         self.path.check_rows_independent()
         self._layers = layers or {}
-        self._value = Question(self, self.inputs, [target], None)
+        self.plain_value = Question(self, self.inputs, [target], None)      # T of the user's graph
+        self._value: Question | None = None
         self.rows_apart = False                         # whether a run has shown that T does not mix rows
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._line: Question | None = None
@@ -225,7 +252,9 @@ class Model:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024, and all of them within the limit (bytes;
         None: half of the memory that is free)."""
         rows = min(max(ROW_BUDGET // max(self.path.row_bytes, 1), 4), 1024)
-        return min(rows, self.most_rows(memory_limit))
+        rows = min(rows, self.most_rows(memory_limit))
+        step = 1 << max(rows.bit_length() - 3, 0)
+        return rows // step * step if self.jit else rows
 
     def most_rows(self, memory_limit: int | None = None) -> int:
         """Rows of which the tensors on the path take no more than the limit, see `default_rows`."""
@@ -246,8 +275,16 @@ class Model:
             self._fed.add(key)
 
     def value(self) -> Question:
-        """T; adds no op."""
+        """T; adds no op where XLA does not compile it."""
+        if self._value is None:
+            self._value = self.plain_value
+            if self.jit:
+                self._check_open()
+                self._value = Question(self, self.inputs, [self._copy(PLAIN).install_value()], None, compiled=True)
         return self._value
+
+    def _copy(self, book: Rulebook) -> clone.Copy:
+        return clone.Copy(self.path, book, self.jit)
 
     def gradient(self) -> Question:
         """The gradient of T by X."""
@@ -260,13 +297,13 @@ class Model:
                 return self.gradient()
             self._check_open()
             try:
-                copy = clone.Copy(self.path, PLAIN)
+                copy = self._copy(PLAIN)
             except RuleError:                           # control flow of TF1 that cannot be put into functions
                 return self.gradient()
             copy.path.check_differentiable()
             self._report(copy.lost, name, 'ignore')
             c = integral.integral(copy, name)
-            self._line = LineQuestion(self, [*self.inputs, *c.baselines, c.alphas, c.shares], [*c.sums, c.target_shape], c.weights)
+            self._line = LineQuestion(self, [*self.inputs, *c.baselines, c.alphas, c.shares], [*c.sums, c.target_shape], c.weights, compiled=self.jit)
         return self._line
 
     def _check_open(self) -> None:
@@ -285,7 +322,7 @@ class Model:
         treatments = []
         refusal = copy = None
         try:
-            copy = None if book is PLAIN and self._must_stay() else clone.Copy(self.path, book)
+            copy = None if book is PLAIN and self._must_stay() else self._copy(book)
         except RuleError as e:                          # control flow of TF1 that cannot be put into functions
             if book is not PLAIN:
                 raise
@@ -299,7 +336,7 @@ class Model:
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
             c = copy.install(name)
-            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits())
+            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits(), self.jit)
             if c.held:
                 question.hold(c.baselines, c.held)
         self._gradients[id(book)] = question, book, treatments
@@ -349,6 +386,9 @@ class Model:
 
     def _check_in_place(self, refusal: RuleError | None) -> None:
         """Raise PathError where the plain gradient cannot be built in the user's graph, or would harm it. refusal: why it has to be."""
+        if self.jit:
+            raise PathError(f'jit_compile: between X and T there is {refusal or "a tf.custom_gradient function"}, which is differentiated in its '
+                            'place and cannot be compiled. Leave jit_compile out')
         self.path.check_differentiable()
         for op in self.path.ops:
             if op.type in FUNCTION_CALLS or op.type in CONTAINERS:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,12 +18,13 @@ import tensorflow as tf
 
 from ..checks import batch_of
 from ..errors import PathError
+from . import compiled
 from .bodies import Body, inside
 from .decisions import CHOICE, MARK, kind_of, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import JOINTLY_LINEAR, is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import NEVER_A_GRADIENT, OURS, RULED, Path, ancestors, can_carry, own_gradient, stand_in
+from .path import NEVER_A_GRADIENT, OURS, RANDOM, RULED, Path, ancestors, can_carry, is_random, own_gradient, stand_in
 from .rulebook import BROKEN, Rulebook
 from .stops import harmless, open_stops
 
@@ -33,7 +35,6 @@ _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.Contex
 
 ROWS = 7919, 7907       # primes: an axis that has as many as are asked for is the batch
 _BASELINE = 'baseline of '
-_RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'StatelessRandom', 'StatefulUniform', 'StatefulStandardNormal')
 
 
 @tf.RegisterGradient(RULED)
@@ -89,11 +90,12 @@ class Treatment:
 class Copy:
     """The path from X to T in a graph of its own, function calls opened, ops with a rule marked.
 
-    book: its rules. path: the copied path, to be examined; graph: where it is. Nothing is added to the user's graph before `install`.
+    book: its rules. path: the copied path, to be examined; graph: where it is. Nothing is added to the user's graph before `install` or `place`.
+    jit: whether XLA is to compile what is placed. PathError where that could change an answer.
     """
 
-    def __init__(self, path: Path, book: Rulebook):
-        self._original, self._book = path, book
+    def __init__(self, path: Path, book: Rulebook, jit: bool = False):
+        self._original, self._book, self._jit = path, book, jit
         reference = book.reference
         nodes, target, self._sources = flatten(path)
         drop_custom_gradients(nodes)
@@ -122,6 +124,8 @@ class Copy:
             known = {x.name: name for name, x in self._xs.items()}
             self.path = Path(self._xs[target] if target in self._xs else self.graph.get_tensor_by_name(ACTUAL + target),
                              list(self._xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
+        if jit:
+            compiled.check(self.path, self._bodies, {self._outside[t.name].name: t for t in self._sources})
 
     @cached_property
     def treatments(self) -> list[Treatment]:
@@ -192,9 +196,21 @@ class Copy:
             except ValueError:
                 return [tf.TensorShape(None)] * len(tensors)
 
+    def install_value(self) -> tf.Tensor:
+        """T, imported into the user's graph."""
+        with self.graph.as_default():
+            value = tf.identity(self.path.target, 'value')
+        return self.place([value], 'value')[0]
+
+    @contextmanager
+    def differentiating(self):
+        """While gradients are built in `graph`."""
+        with self.graph.as_default(), compiled.differentiating() if self._jit else nullcontext():
+            yield
+
     def install(self, name: str) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step."""
-        with self.graph.as_default():
+        with self.differentiating():
             target = self.path.target
             weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
             token = _rulebook.set(self._apply)
@@ -204,7 +220,7 @@ class Copy:
                 _rulebook.reset(token)
             outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
             outputs.append(tf.shape(target, tf.int64, name='target_shape'))
-        held = self._taken_from_reference(outputs) if self._book.reference and self._is_frozen() else []
+        held = self._taken_from_reference(outputs) if self._book.reference and not self._jit and self._is_frozen() else []
         found = self.place([*self._bs.values(), weights, *outputs, *held], name)
         k, end = len(self._bs), len(found) - len(held)
         return Clone(found[:k], found[k], found[k + 1:end - 1], found[end - 1], found[end:])
@@ -221,15 +237,30 @@ class Copy:
 
     def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         """Import what these tensors of `graph` need into the user's graph; the same tensors there."""
-        mapped = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
-        mapped |= {self._xs[x.name].name: x for x in self._original.inputs}
-        graph_def = _prune(self.graph.as_graph_def(), wanted, {n.split(':')[0] for n in mapped})
-        used = {i.split(':')[0] for n in graph_def.node for i in n.input}
+        given = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
+        given |= {self._xs[x.name].name: x for x in self._original.inputs}
         graph = self._original.target.graph
         with graph.as_default(), graph.control_dependencies(None), graph.device(None):
-            return tf.graph_util.import_graph_def(
-                graph_def, name=f'{OURS}{name}', input_map={n: t for n, t in mapped.items() if n.split(':')[0] in used},
-                return_elements=[t.name for t in wanted])
+            if not self._jit:
+                return self._import(wanted, given, name)
+            fed = [t for t in wanted if t.op.type.startswith('Placeholder')]            # stay outside of what is compiled
+            placed = dict(zip([t.name for t in fed], self._import(fed, {}, name)))
+            computed = [t.name for t in wanted if t.name not in placed]
+            nodes, given = self._needed(computed, given | placed)
+            found = dict(zip(computed, compiled.place(nodes, given, computed, f'{OURS}{name}')))
+            return [(placed | found)[t.name] for t in wanted]
+
+    def _import(self, wanted: Sequence[tf.Tensor], given: Mapping[str, tf.Tensor], name: str) -> list[tf.Tensor]:
+        """What these tensors of `graph` need, in the default graph under a name."""
+        names = [t.name for t in wanted]
+        nodes, given = self._needed(names, given)
+        return tf.graph_util.import_graph_def(nodes, name=f'{OURS}{name}', input_map=given, return_elements=names)
+
+    def _needed(self, wanted: Sequence[str], given: Mapping[str, tf.Tensor]) -> tuple[tf.compat.v1.GraphDef, dict[str, tf.Tensor]]:
+        """The nodes that these tensors of `graph` need beside those that are given, and the given ones that they take."""
+        nodes = _prune(self.graph.as_graph_def(), wanted, {n.split(':')[0] for n in given})
+        used = {i.split(':')[0] for n in nodes.node for i in n.input}
+        return nodes, {n: t for n, t in given.items() if n.split(':')[0] in used}
 
     def again(self, wanted: Sequence[tf.Tensor], given: Mapping[str, tf.Tensor], name: str) -> list[tf.Tensor]:
         """What these tensors of `graph` are where others stand in place of those of the names in `given`: their ops once more in the default
@@ -310,19 +341,15 @@ def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], name: 
 
 def _share_random(graph_def: tf.compat.v1.GraphDef) -> None:
     """Let x and its reference see the same random numbers (an active dropout): the reference takes those of x."""
-    random = {n.name for n in graph_def.node if n.name.startswith(REFERENCE) and n.op.startswith(_RANDOM)}
+    random = {n.name for n in graph_def.node if n.name.startswith(REFERENCE) and n.op.startswith(RANDOM)}
     for node in graph_def.node:
         node.input[:] = [ACTUAL + i.removeprefix(REFERENCE) if i.split(':')[0] in random else i for i in node.input]
 
 
-def is_random(op: tf.Operation) -> bool:
-    return op.type.startswith(_RANDOM)
-
-
-def _prune(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[tf.Tensor], outside: Iterable[str]) -> tf.compat.v1.GraphDef:
+def _prune(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], outside: Iterable[str]) -> tf.compat.v1.GraphDef:
     """The nodes that `wanted` need, without the ones that stand for tensors of the user's graph and without the rule marks."""
     nodes = {n.name: n for n in graph_def.node}
-    stack, kept = [t.op.name for t in wanted], set(outside)
+    stack, kept = [t.split(':')[0] for t in wanted], set(outside)
     result = tf.compat.v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
     while stack:
         name = stack.pop()

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from ..checks import batch_of
-from .clone import ROWS, Copy, all_found, is_random, weighted_gradients
+from .clone import ROWS, Copy, all_found, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
 from .pair import CONTAINERS
-from .path import SHAPE_ONLY, Path, ancestors, row_size
+from .path import SHAPE_ONLY, Path, ancestors, is_random, row_size
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def fits(path: Path) -> bool:
 def integral(copy: Copy, name: str) -> Integral:
     """Differentiate along the lines, and import everything into the user's graph in one step."""
     cut = _cut(copy)
-    with copy.graph.as_default():
+    with copy.differentiating():
         xs = copy.path.inputs
         bs = [tf.compat.v1.placeholder(x.dtype, x.shape, f'start_{k}') for k, x in enumerate(xs)]
         alphas, shares = (tf.compat.v1.placeholder(tf.float64, [None], what) for what in ('alphas', 'shares'))

@@ -24,6 +24,7 @@ OURS = 'deepexplain2/'               # how the names of ops begin that the libra
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
 REDUCTIONS = {'Mean', 'Sum', 'Max', 'Min', 'Prod', 'EuclideanNorm'}
+RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'StatelessRandom', 'StatefulUniform', 'StatefulStandardNormal')
 ELEMENTWISE = {'Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'MulNoNan', 'Maximum', 'Minimum', 'SquaredDifference',
                'Pow', 'Select', 'SelectV2', 'Xdivy', 'Xlogy'}
 
@@ -322,6 +323,10 @@ def _override(op: tf.Operation) -> str:
         return op.get_attr('_gradient_op_type').decode()
     except ValueError:
         return ''
+
+
+def is_random(op: tf.Operation) -> bool:
+    return op.type.startswith(RANDOM)
 
 
 def row_size(tensor: tf.Tensor) -> int:

@@ -1,0 +1,85 @@
+"""Nodes as one function that XLA compiles when it is first run with rows of a new number.
+
+XLA fuses what is elementwise and makes one machine loop of a While. It needs every size and every list as a constant, so constants that
+come from outside are taken inside with it. It differs from TensorFlow's own kernels where these raise an error while they run: an index
+out of range reads another entry, and random numbers are those of another generator. What could meet that is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+
+import tensorflow as tf
+from tensorflow.python.ops.control_flow_ops import XLAControlFlowContext
+
+from ..errors import PathError
+from .bodies import Body
+from .pair import CONTAINERS
+from .path import SHAPE_ONLY, Path, ancestors, is_random, reached
+
+SMALL = 64          # entries of a constant that may be a size or an axis; larger ones are weights, and handed over
+INDEXED = ('Gather', 'ResourceGather', 'Scatter', 'TensorScatter', 'Slice', 'StridedSlice', 'DynamicStitch', 'ParallelDynamicStitch', 'Segment',
+           'UnsortedSegment', 'SparseToDense')
+
+
+@contextmanager
+def differentiating():
+    """While gradients are built that XLA is to compile: those of loops need the sizes of their lists beforehand."""
+    context = XLAControlFlowContext()
+    context.Enter()
+    try:
+        yield
+    finally:
+        context.Exit()
+
+
+def place(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], wanted: Sequence[str], name: str) -> list[tf.Tensor]:
+    """The `wanted` tensors of these nodes in the default graph, from one op that is compiled. given: tensors of the default graph in place of
+    those of the names."""
+    for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
+        node.attr.pop('_lower_using_switch_merge', None)        # XLA knows While and If, not what they are lowered to
+    fixed = {n: t for n, t in given.items() if _is_small_constant(t)}
+    constants = tf.compat.v1.GraphDef(node=[op.node_def for op in ancestors(fixed.values(), set())])
+    for node in constants.node:
+        node.attr.pop('_class', None)
+        node.attr.pop('_gradient_op_type', None)
+        node.input[:] = [i for i in node.input if not i.startswith('^')]
+    handed = {n: t for n, t in given.items() if n not in fixed}
+
+    def deepexplain2_compiled(*values):
+        inside = tf.graph_util.import_graph_def(constants, name='constants', return_elements=[t.name for t in fixed.values()]) if fixed else []
+        return tf.graph_util.import_graph_def(nodes, name='', input_map={**dict(zip(handed, values)), **dict(zip(fixed, inside))},
+                                              return_elements=list(wanted))
+    with tf.name_scope(name):
+        return list(tf.function(deepexplain2_compiled, jit_compile=True, autograph=False)(*handed.values()))
+
+
+def _is_small_constant(tensor: tf.Tensor) -> bool:
+    """Whether a tensor is computed from small constants alone."""
+    return all(not op.op_def.is_stateful and not op.type.startswith('Placeholder') and op.type not in CONTAINERS
+               and (op.type != 'Const' or (op.outputs[0].shape.num_elements() or 0) <= SMALL) for op in ancestors([tensor], set()))
+
+
+def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]) -> None:
+    """Raise PathError for ops that give other answers under XLA. stand_ins: what the tensors that enter the path are, by their names in it."""
+    fed = {n for n, t in stand_ins.items() if t.dtype.is_integer and not _is_fixed(t)}
+    moving = reached(path.ops, fed, SHAPE_ONLY)
+    in_loops = any(i.name in moving for op in path.ops if op.type in CONTAINERS for i in op.inputs)
+    parts: list[Path | Body] = [path, *bodies]
+    for part in parts:
+        for op in part.ops:
+            if is_random(op) or (op.op_def.is_stateful and op.type not in CONTAINERS | {'ReadVariableOp'}):
+                raise PathError(f'jit_compile: op {part.name(op)} between X and T draws random numbers or keeps a state, which XLA does in its own '
+                                'way. Leave jit_compile out')
+            if not op.type.startswith(INDEXED):
+                continue
+            if any(op.inputs[k].dtype.is_integer for k in part.varying_inputs(op)) \
+                    or (in_loops if part is not path else any(i.name in moving for i in op.inputs)):
+                raise PathError(f'jit_compile: op {part.name(op)} between X and T takes indices that are fed or that X decides on, and XLA would '
+                                'read another entry in silence where one is out of range. Leave jit_compile out')
+
+
+def _is_fixed(tensor: tf.Tensor) -> bool:
+    """Whether no feed and no variable can change a tensor."""
+    return not any(op.op_def.is_stateful or op.type.startswith('Placeholder') for op in ancestors([tensor], set()))

@@ -1,0 +1,248 @@
+"""jit_compile: the same answers from what XLA compiled, in few sizes, and refused where XLA could answer otherwise."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import opened
+from keras import layers as L
+from networks import cnn, mlp, samples, v1
+
+from deepexplain2 import DeepExplain, errors, methods
+from deepexplain2.model import rounded
+
+NETS = {'mlp': mlp('elu', 'sigmoid', 'relu', sizes=(5, 7, 6, 6, 3)), 'cnn': cnn('tanh', 'softplus')}
+OPTIONS = {'intgrad': {'steps': 3}, 'shapley_sampling': {'samples': 2, 'seed': 1}}
+RNG = np.random.default_rng(0)
+
+
+def recurrent():
+    x = keras.Input((4, 2))
+    return keras.Model(x, L.Dense(3)(L.LSTM(3)(x)))
+
+
+def attention():
+    x = keras.Input((5, 8))
+    h = L.LayerNormalization()(x + L.MultiHeadAttention(2, 4)(x, x))
+    return keras.Model(x, L.Dense(3)(L.GlobalAveragePooling1D()(L.Softmax()(L.Dense(8, 'gelu')(h)))))
+
+
+def pooled():
+    x = keras.Input((8, 8, 2))
+    h = L.MaxPooling2D()(L.BatchNormalization()(L.Conv2D(4, 3, padding='same', activation='relu')(x)))
+    return keras.Model(x, L.Dense(3)(L.GlobalMaxPooling2D()(L.DepthwiseConv2D(2, activation='relu6')(L.ZeroPadding2D()(h)))))
+
+
+def both(de, method, T, X, xs, ys, **options):
+    """Attributions with and without XLA."""
+    return [de.explain(method, T, X, xs, ys, **OPTIONS.get(method, {}), **options, **more) for more in ({'jit_compile': True}, {})]
+
+
+@pytest.mark.parametrize('method', methods())
+@pytest.mark.parametrize('name', NETS)
+def test_same_answers(name, method):
+    xs, ys = samples(NETS[name], 6)
+    with opened(NETS[name]) as (de, X, T, _):
+        compiled, plain = both(de, method, T, X, xs, ys)
+        np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
+@pytest.mark.parametrize('build', [recurrent, attention, pooled])
+def test_same_answers_of_keras_models(build):
+    """Loops, attention, pooling, in float32."""
+    keras.utils.set_random_seed(0)
+    model = build()
+    xs = RNG.normal(size=(3, *model.input_shape[1:])).astype('f')
+    with DeepExplain.from_keras(model) as de:
+        for method in 'elrp', 'deeplift', 'intgrad', 'occlusion':
+            shared = {'baseline': xs[2]} if method in ('deeplift', 'intgrad') else {}
+            compiled, plain = both(de, method, de.outputs[0], de.inputs[0], xs, [0, 1, 2], **shared)
+            np.testing.assert_allclose(compiled, plain, rtol=0, atol=2e-5 * np.abs(plain).max(), err_msg=method)
+
+
+def test_it_is_compiled(session):
+    """One op that XLA must compile for each question, and none of the path beside it."""
+    x = v1.placeholder(tf.float32, (None, 4))
+    T = tf.tanh(x @ tf.ones((4, 2)))
+    with DeepExplain() as de:
+        for method in 'saliency', 'elrp', 'deeplift', 'intgrad', 'occlusion':
+            before = {op.name for op in session.graph.get_operations()}
+            de.get_explainer(method, T, x, jit_compile=True)
+            added = [op for op in session.graph.get_operations() if op.name not in before]
+            assert all(op.name.startswith('deepexplain2/') for op in added)
+            calls = [op for op in added if op.type.endswith('PartitionedCall')]
+            assert len(calls) == 1 and calls[0].get_attr('_XlaMustCompile'), method
+            assert not {'MatMul', 'Tanh'} & {op.type for op in added}
+
+
+def test_compiles_once():
+    net = NETS['mlp']
+    xs, ys = samples(net, 5)
+    with opened(net) as (de, X, T, session):
+        explainer = de.get_explainer('deeplift', T, X, jit_compile=True)
+        size = len(session.graph.get_operations())
+        session.graph.finalize()
+        assert de.get_explainer('deeplift', T, X, jit_compile=True)._model is explainer._model
+        explainer.run(xs, ys)
+        a, delta = explainer.run(xs, ys, return_delta=True)
+        assert len(session.graph.get_operations()) == size and np.abs(delta).max() < 1e-9
+        with pytest.raises(errors.ContextError, match='finalized'):
+            de.explain('occlusion', T, X, xs, ys, jit_compile=True)
+        de.explain('occlusion', T, X, xs, ys)                                   # which adds no op
+
+
+def test_few_sizes(monkeypatch):
+    """Any number of rows is filled up to one of a few, never to more than batch_size; the answers are those of the rows alone."""
+    net = NETS['mlp']
+    xs, ys = samples(net, 60)
+    with opened(net) as (de, X, T, _):
+        expected = de.explain('intgrad', T, X, xs, ys, steps=2)
+        explainers = [de.get_explainer(m, T, X, jit_compile=True, **o) for m, o in (('grad*input', {}), ('intgrad', {'steps': 2}), ('occlusion', {}))]
+        sizes = [set() for _ in explainers]
+        for explainer, seen in zip(explainers, sizes):
+            question = explainer.compile()
+            run = question._callable({})[1]
+            question._callables[()] = [], lambda *arrays, run=run, seen=seen: seen.add(len(arrays[0])) or run(*arrays)
+        for n in range(1, 60, 2):
+            np.testing.assert_allclose(explainers[0].run(xs[:n], ys[:n]), xs[:n] * net.gradient(xs[:n], ys[:n]), atol=1e-9)
+        np.testing.assert_allclose(explainers[1].run(xs[:33], ys[:33]), expected[:33], atol=1e-9)
+        assert sizes[0] <= {rounded(n) for n in range(60)} and len(sizes[0]) < 17 and max(sizes[0]) == 64
+        assert sizes[1] == {40}
+        sizes[0].clear()
+        explainers[0].run(xs[:23], ys[:23], batch_size=9)
+        assert sizes[0] == {9, 5}
+        explainers[2].run(xs[:5], ys[:5], batch_size=11)
+        assert max(sizes[2]) == 11
+    assert [rounded(n) for n in (1, 7, 8, 9, 17, 33, 100, 1000)] == [1, 7, 8, 10, 20, 40, 112, 1024]
+    assert all(n <= rounded(n) <= 1.25 * n for n in range(1, 2000))
+
+
+def test_rows_of_a_run():
+    """Chosen among the sizes that are compiled, and not by trials."""
+    with opened(mlp('tanh', sizes=(5, 500, 3), seed=1), tf.float32) as (de, X, T, _):
+        explainer = de.get_explainer('occlusion', T, X, jit_compile=True)
+        rows = explainer.plan(3).rows
+        assert rows == rounded(rows) <= de.get_explainer('occlusion', T, X).plan(3).rows
+        explainer.run(np.ones((900, 5), 'f'))
+        assert explainer.plan(3).rows == rows
+
+
+def test_what_else_is_fed(session):
+    """Weights that change, a scale per row, a baseline for each row, targets per row."""
+    x, scale = v1.placeholder(tf.float64, (None, 4), 'x'), v1.placeholder(tf.float64, (None, 1), 'scale')
+    w = tf.Variable(RNG.normal(size=(4, 3)))
+    T = tf.tanh(x * scale @ w)
+    xs, factors = RNG.normal(size=(9, 4)), RNG.uniform(1, 2, (9, 1))
+    session.run(w.initializer)
+    with DeepExplain() as de:
+        for value in RNG.normal(size=(2, 4, 3)):
+            session.run(w.assign(value))
+            for method, options in [('elrp', {}), ('deeplift', {'baseline': xs[::-1]}), ('intgrad', {'baseline': xs[0], 'steps': 3}),
+                                    ('occlusion', {}), ('deeplift', {'baseline': xs[:4], 'average': True})]:
+                for ys in (np.arange(9) % 3, RNG.normal(size=(9, 3))):
+                    compiled, plain = (de.explain(method, T, x, xs, ys, feed_dict={scale: factors}, **options, **more)
+                                       for more in ({'jit_compile': True}, {}))
+                    np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-12, err_msg=method)
+
+
+def test_variables_in_a_loop(session):
+    x = v1.placeholder(tf.float64, (None, 6, 3), 'x')
+    w = tf.Variable(RNG.normal(size=(3, 3)))
+    _, h = tf.while_loop(lambda k, h: k < 6, lambda k, h: (k + 1, tf.tanh(h @ w + x[:, k])), (0, tf.zeros_like(x[:, 0])), maximum_iterations=6)
+    session.run(w.initializer)
+    xs = RNG.normal(size=(4, 6, 3))
+    with DeepExplain() as de:
+        for method in methods():
+            compiled, plain = both(de, method, h, x, xs, [0, 1, 2, 0])
+            np.testing.assert_allclose(compiled, plain, rtol=1e-8, atol=1e-11, err_msg=method)
+
+
+def test_other_shapes(session):
+    """A T without a batch, a fixed batch, T that is X, several inputs."""
+    x, fixed = v1.placeholder(tf.float64, (None, 4), 'x'), v1.placeholder(tf.float64, (3, 4), 'fixed')
+    xs = RNG.normal(size=(7, 4))
+    with DeepExplain() as de:
+        for T, X in [(tf.reduce_sum(tf.sin(x)), x), (tf.sin(fixed)[:, 1], fixed), (x, x)]:
+            for method in methods():
+                compiled, plain = both(de, method, T, X, xs, None)
+                np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-12, err_msg=method)
+        y = v1.placeholder(tf.float64, (None, 2), 'y')
+        for method in 'deeplift', 'intgrad':
+            for a, b in zip(*both(de, method, tf.tanh(x[:, :2] * y), [x, y], [xs, xs[:, 2:]], [0, 1] * 3 + [1])):
+                np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_tokens(session):
+    ids = v1.placeholder(tf.int32, (None, 6))
+    h = tf.gather(tf.constant(RNG.normal(size=(20, 4))), ids)
+    T = tf.reduce_mean(tf.nn.gelu(h @ RNG.normal(size=(4, 2))), 1)
+    with DeepExplain() as de:
+        compiled, plain = both(de, 'deeplift', T, ids, RNG.integers(0, 20, (5, 6)), [0, 1, 0, 1, 1], sum_embedding=True, baseline=3)
+        np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-12)
+
+
+def test_nan_is_said(session):
+    x = v1.placeholder(tf.float64, (None, 3), 'x')
+    with DeepExplain() as de:
+        T = tf.exp(tf.math.log(x, 'first'))
+        for method in 'saliency', 'deeplift', 'intgrad', 'occlusion':
+            with pytest.raises(errors.ValueRangeError, match=r'NaN or infinite'):
+                de.explain(method, T, x, np.array([[1., -1., 2.]]), jit_compile=True)
+
+
+@tf.custom_gradient
+def halved(x):
+    return x, lambda g: g / 2
+
+
+class TestRefused:
+    def case(self, what, x):
+        index = v1.placeholder_with_default([1], (1,), 'index')
+        looped = tf.while_loop(lambda k, h: k < 2, lambda k, h: (k + 1, h + tf.gather(x, index, axis=1)), (0, x[:, :1]), maximum_iterations=2)
+        return {'random': lambda: tf.nn.dropout(x, .5), 'fed index': lambda: tf.gather(x, index, axis=1), 'fed slice': lambda: x[:, index[0]:],
+                'in a loop': lambda: looped[1], 'index of X': lambda: x * tf.gather(tf.range(3.), tf.cast(x, tf.int32)),
+                'state': lambda: tf.numpy_function(np.tanh, [x], tf.float32)}[what]()
+
+    @pytest.mark.parametrize('what, op, why', [
+        ('random', 'RandomUniform', 'random numbers'), ('fed index', 'GatherV2', 'indices'), ('fed slice', 'StridedSlice', 'indices'),
+        ('in a loop', 'GatherV2', 'indices'), ('index of X', 'GatherV2', 'indices'), ('state', 'PyFunc', 'a state')])
+    @pytest.mark.parametrize('method', ['occlusion', 'saliency'])
+    def test_before_anything_is_added(self, session, method, what, op, why):
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        T = self.case(what, x)
+        size = len(session.graph.get_operations())
+        with DeepExplain() as de:
+            with pytest.raises(errors.PathError, match=f'jit_compile: .*{op}.*{why}.*Leave jit_compile out'):
+                de.explain(method, T, x, np.ones((2, 3), 'f'), jit_compile=True)
+            assert len(session.graph.get_operations()) == size
+            de.explain('occlusion', T, x, np.ones((2, 3), 'f'))
+
+    def test_indices_that_are_constant_are_not(self, session):
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        with DeepExplain() as de:
+            a = de.explain('grad*input', tf.gather(x, tf.argsort([3, 1, 2]), axis=1)[:, 1:], x, np.ones((2, 3), 'f'), jit_compile=True)
+            np.testing.assert_array_equal(a, [[1, 0, 1]] * 2)
+
+    def test_custom_gradients(self, session):
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        with DeepExplain() as de:
+            for method in 'saliency', 'intgrad':
+                with pytest.raises(errors.PathError, match=r'jit_compile: between X and T there is a tf\.custom_gradient function'):
+                    de.explain(method, halved(x), x, np.ones((2, 3), 'f'), jit_compile=True)
+
+    def test_ops_that_xla_lacks(self, session):
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        with DeepExplain() as de:
+            with pytest.raises(errors.RunError, match=r'BesselJ0.* XLA cannot compile this: leave jit_compile out') as caught:
+                de.explain('saliency', tf.math.special.bessel_j0(x), x, np.ones((2, 3), 'f'), jit_compile=True)
+            assert 'dummy' not in str(caught.value)
+            endless = tf.while_loop(lambda h: tf.reduce_sum(h) < 9, lambda h: (2 * h,), (tf.abs(x),))[0]
+            with pytest.raises(errors.RunError, match=r'maximum_iteration.* XLA cannot compile this'):
+                de.explain('saliency', endless, x, np.ones((2, 3), 'f'), jit_compile=True)
+            de.explain('saliency', endless, x, np.ones((2, 3), 'f'))
+
+    def test_other_values(self, session):
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        with DeepExplain() as de, pytest.raises(errors.ParameterError, match="jit_compile must be True or False, not 'yes'"):
+            de.get_explainer('saliency', tf.tanh(x), x, jit_compile='yes')
