@@ -24,8 +24,10 @@ import speed_report
 from speed_special import MEASUREMENTS
 from speed_workloads import METHODS, WORKLOADS, evaluations, left_out
 
-SIDES = ['deepexplain2', 'captum', 'shap', 'xplique']
-TAKES = {'deepexplain2': METHODS, 'captum': METHODS, 'shap': ['deeplift'], 'xplique': ['saliency', 'grad*input', 'intgrad', 'occlusion']}
+SIDES = ['deepexplain2', 'compiled', 'captum', 'shap', 'xplique']
+OURS = SIDES[:2]
+TAKES = {**dict.fromkeys(['deepexplain2', 'compiled', 'captum'], METHODS), 'shap': ['deeplift'],
+         'xplique': ['saliency', 'grad*input', 'intgrad', 'occlusion']}
 AGREE = 1e-3                    # outputs, relative to the largest
 ENVIRONMENT = {'PYTHONPATH': str(peers.HERE.parent), 'TF_CPP_MIN_LOG_LEVEL': '3',
                'GOMP_SPINCOUNT': '3000'}        # torch: waiting threads let go of a core that another process has taken; costs nothing where none has
@@ -48,7 +50,7 @@ class Side:
         self.start()
 
     def start(self):
-        python = sys.executable if self.name == 'deepexplain2' else peers.environment(self.name)
+        python = sys.executable if self.name in OURS else peers.environment(self.name)
         self.process = peers.start(python, 'speed_sides.py', self.name, self.folder, stderr=self.log, environment=ENVIRONMENT)
 
     def answer(self, seconds=300):
@@ -105,11 +107,15 @@ def difference(file, ours, method, workload):
     return float(np.abs(a - b).max() / np.abs(a).max())
 
 
-def memory(rows, method, sides, mode, folder):
+def takes(name, workload, method):
+    return method in TAKES[name] and (name != 'compiled' or method in WORKLOADS[workload].compiled)
+
+
+def memory(workload, rows, method, sides, mode, folder):
     """{side: MB at the peak of a call}, all with the batch size that ours chooses; None where ours takes too long."""
     found, batch = {}, None
     for name, side in sides.items():
-        if method in TAKES[name]:
+        if takes(name, workload, method):
             answer = side.ask('prepare', method=method, rows=rows, long=mode.long, file=str(folder / f'{name}.npy'), batch=batch)
             found[name] = answer.get('memory')
             if name == 'deepexplain2':
@@ -126,7 +132,7 @@ def compare(workload, rows, method, sides, mode, folder):
         results['floor'] = ours.ask('floor', rows=rows, evaluations=evaluations(workload, method))
         calls['floor'] = ours, 'floor'
     for name, side in sides.items():
-        if method in TAKES[name]:
+        if takes(name, workload, method):
             results[name] = side.ask('prepare', method=method, rows=rows, long=mode.long, file=str(folder / f'{name}.npy'))
             calls[name] = side, 'method'
             if name != 'deepexplain2' and not {'error'} & {*results[name], *results.get('deepexplain2', ['error'])}:
@@ -161,7 +167,7 @@ def measure(workload, names, mode, folder, log, save):
                 sides.pop(name).stop()
         cases = [(rows, method) for rows in WORKLOADS[workload].rows[:WORKLOADS[workload].quick if mode.name == 'quick' else None]
                  for method in METHODS if not left_out(workload, method, rows)]
-        peaks = {case: memory(*case, sides, mode, folder) for case in cases}       # first: trials of batch sizes leave memory behind
+        peaks = {case: memory(workload, *case, sides, mode, folder) for case in cases}       # first: trials of batch sizes leave memory behind
         for rows, method in cases:
             if peaks[rows, method] is None:
                 continue
@@ -200,7 +206,7 @@ def main(options):
         saved['workloads'][workload] = found
         options.json.write_text(json.dumps(saved, indent=1) + '\n')
     for name in options.sides:
-        if name != 'deepexplain2':
+        if name not in OURS:
             peers.environment(name)
     with tempfile.TemporaryDirectory() as temporary, options.log.open('w') as log:
         folder = Path(temporary)

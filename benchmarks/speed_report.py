@@ -4,7 +4,8 @@ import numpy as np
 from speed_workloads import METHODS, STEPS, WORKLOADS, evaluations
 
 PEERS = {'captum': 'Captum', 'shap': 'SHAP', 'xplique': 'Xplique'}
-COLORS = {'deepexplain2': 'tab:red', 'captum': 'tab:blue', 'shap': 'tab:green', 'xplique': 'tab:orange'}
+OTHERS = {'compiled': 'jit_compile', **PEERS}
+COLORS = {'deepexplain2': 'tab:red', 'compiled': 'tab:pink', 'captum': 'tab:blue', 'shap': 'tab:green', 'xplique': 'tab:orange'}
 TEXT = '''# Speed and memory
 
 How long each method takes, and how much memory, beside the raw `session.run` that it cannot do without (the *floor*), and beside Captum, SHAP's
@@ -31,6 +32,8 @@ make benchmark ARGUMENTS="--only mnist"     # one workload; the results of the o
   values for occlusion and shapley_sampling. Floors of more than about a second are measured in part.
 - All explain one output of the network, against a baseline of 0, with {steps} steps, the same windows, the same players and one permutation, elrp
   with epsilon = 1e-4. Ours runs with its defaults, the batch size among them.
+- *jit_compile* is ours with that option, after XLA has compiled. Convolutions of images by XLA take many times as long on a CPU, so that
+  little of such networks is measured with it.
 - The peers get the batch size that gave most rows per second in the raw network, where they take one (`internal_batch_size`,
   `perturbations_per_eval`, `batch_size`). Torch networks are channels first, with a module for every layer and activation, as Captum asks for;
   Captum's LRP has its epsilon rule at every layer that has one and at Conv1d; waiting threads of torch spin for 0.2 ms only, so that they do not
@@ -96,24 +99,30 @@ BEHIND = '''Where ours is behind, and why:
 def targets(found):
     header = ['method', 'beside', 'cases', 'median', 'geometric mean', 'largest', 'where']
     work = {'intgrad': f'{STEPS} raw gradients', 'occlusion': 'its values', 'shapley_sampling': 'its values'}
-    rows = []
-    for other in ['floor', *PEERS]:
-        for method in METHODS:
-            line = summary([key for key in found if key[2] == method], found, 'deepexplain2', other)
-            if line:
-                rows.append([method, work.get(method, '1 raw gradient') if other == 'floor' else PEERS[other], *line])
-        line = summary(found, found, 'deepexplain2', other)
-        if line and other in PEERS:
-            rows.append(['**all**', f'**{PEERS[other]}**', *line])
-    return ['## Summary', '', 'Our time divided by that of the other: below 1 ours is faster.', '', *rows_of(header, rows), *BEHIND.splitlines(), '']
+
+    def table(ours, others, keys):
+        rows = []
+        for other in others:
+            for method in METHODS:
+                line = summary([key for key in keys if key[2] == method], found, ours, other)
+                if line:
+                    rows.append([method, work.get(method, '1 raw gradient') if other == 'floor' else PEERS[other], *line])
+            line = summary(keys, found, ours, other)
+            if line and other in PEERS:
+                rows.append(['**all**', f'**{PEERS[other]}**', *line])
+        return rows_of(header, rows)
+    compiled = [key for key in found if median(found[key].get('compiled')) and WORKLOADS[key[0]].compiled == tuple(METHODS)]
+    return ['## Summary', '', 'Our time divided by that of the other: below 1 ours is faster.', '', *table('deepexplain2', ['floor', *PEERS], found),
+            *BEHIND.splitlines(), '', f'With `jit_compile=True`, {", ".join(dict.fromkeys(WORKLOADS[key[0]].title for key in compiled))}:', '',
+            *table('compiled', ['floor', 'captum'], compiled)]
 
 
 def table(workload, saved, found):
     """The results of one workload."""
     keys = [key for key in found if key[0] == workload]
-    present = [peer for peer in PEERS if any(peer in found[key] for key in keys)]
-    header = ['rows', 'method', 'ms (quartiles)', '/ floor', *(h for peer in present for h in (f'{PEERS[peer]} ms', '/ it')),
-              'MB', *(f'{PEERS[peer]} MB' for peer in present), *(f'difference {PEERS[peer]}' for peer in present)]
+    present = [other for other in OTHERS if any(other in found[key] for key in keys)]
+    header = ['rows', 'method', 'ms (quartiles)', '/ floor', *(h for peer in present for h in (f'{OTHERS[peer]} ms', '/ it')),
+              'MB', *(f'{OTHERS[peer]} MB' for peer in present), *(f'difference {OTHERS[peer]}' for peer in present)]
     rows, errors = [], {}
     for key in keys:
         results = found[key]
@@ -134,7 +143,7 @@ def table(workload, saved, found):
              'Outputs differ from those of Keras by: '
              + ', '.join(f'{side} {v if isinstance(v, str) else format(v, ".0e")}' for side, v in off.items()) + '.', '']
     lines += rows_of(header, rows)
-    lines += [f'- {PEERS.get(side, side)}, {method}, {"/".join(map(str, some))} rows: `{" ".join(error.split())[:160]}`'
+    lines += [f'- {OTHERS.get(side, side)}, {method}, {"/".join(map(str, some))} rows: `{" ".join(error.split())[:160]}`'
               for (side, method, error), some in errors.items()]
     return [*lines, '']
 
@@ -218,7 +227,7 @@ def plot(saved, path):
             for k, (side, color) in enumerate(COLORS.items()):
                 if unit and median(results.get(side)):
                     low, middle, high = np.array(results[side]['ms']) / unit
-                    axis.errorbar(middle, y + .16 * (k - 1.5), xerr=[[middle - low], [high - middle]], fmt='o', color=color, markersize=3.5, lw=1)
+                    axis.errorbar(middle, y + .14 * (k - 2), xerr=[[middle - low], [high - middle]], fmt='o', color=color, markersize=3.5, lw=1)
         axis.axvline(1, color='black', linewidth=.8)
         axis.set_xscale('log')
         low, high = axis.get_xlim()
@@ -230,8 +239,8 @@ def plot(saved, path):
         axis.grid(axis='y', linewidth=.3)
     axes[0].set_yticks(range(len(cases)), [label(case) for case in cases])
     axes[0].invert_yaxis()
-    names = {'deepexplain2': 'deepexplain2', **PEERS}
-    axes[0].figure.legend([plt.Line2D([], [], marker='o', linestyle='', color=COLORS[n]) for n in names], names.values(), loc='lower center', ncols=4,
+    names = {'deepexplain2': 'deepexplain2', **OTHERS}
+    axes[0].figure.legend([plt.Line2D([], [], marker='o', linestyle='', color=COLORS[n]) for n in names], names.values(), loc='lower center', ncols=5,
                           frameon=False)
     figure.tight_layout(rect=(0, .05, 1, 1))
     figure.savefig(path, dpi=100)

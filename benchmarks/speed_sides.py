@@ -32,6 +32,7 @@ EPSILON = 1e-4                  # of elrp
 class Ours:
     """deepexplain2, with what it chooses itself; and the raw session.run of the same graph."""
     packages = 'deepexplain2', 'tensorflow', 'keras'
+    jit_compile = False
 
     def __init__(self, folder):
         import tensorflow as tf
@@ -55,12 +56,17 @@ class Ours:
         w = WORKLOADS[workload]
         parameters = {'intgrad': {'steps': STEPS}, 'elrp': {'epsilon': EPSILON}, 'occlusion': {'window_shape': w.window, 'step': w.window},
                       'shapley_sampling': {'samples': 1, 'sampling_dims': list(w.players)}}.get(name, {})
-        explainer = self.de.get_explainer(name, self.T, self.X, **parameters)
+        explainer = self.de.get_explainer(name, self.T, self.X, self.jit_compile, **parameters)
         ys = np.full(len(xs), TARGET)
         return lambda: explainer.run(xs, ys), {'rows per run': explainer.plan(len(xs)).rows}
 
     def raw(self, kind, xs):
         return lambda: self._raw[kind](xs)
+
+
+class Compiled(Ours):
+    """deepexplain2 with jit_compile."""
+    jit_compile = True
 
 
 class Captum:
@@ -182,7 +188,7 @@ class Xplique:
         return lambda: np.asarray(explainer.explain(x, target)), {'batch_size': batch}
 
 
-SIDES = {'deepexplain2': Ours, 'captum': Captum, 'shap': Shap, 'xplique': Xplique}
+SIDES = {'deepexplain2': Ours, 'compiled': Compiled, 'captum': Captum, 'shap': Shap, 'xplique': Xplique}
 
 
 def loaded(folder):
