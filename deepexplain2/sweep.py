@@ -23,25 +23,22 @@ ROUNDS = 2                  # tries of each; the first one has the costs of a ne
 
 
 class Pace:
-    """How many rows a run holds where nobody says: what was guessed, until a long sweep has timed a quarter of that to twice as many, and more
-    where that is fastest.
+    """How many rows a run holds where nobody says: what was guessed, until sweeps of twice that and more have timed a quarter of it to twice as
+    many, and more where that is fastest.
 
     rows: the choice. most: rows that fit into memory.
     """
 
     def __init__(self, rows: int, most: int):
-        self.rows, self._most = rows, min(most, LARGEST * rows)
+        self.rows, self._guess, self._most = rows, rows, min(most, LARGEST * rows)
         self._seconds: dict[int, list[float]] = {min(max(1, int(rows * f)), most): [] for f in FACTORS}
         self._settled = False
 
     def sizes(self, evaluations: int) -> Iterator[int]:
-        """The sizes of the runs of a sweep over so many evaluations; trials only where they are enough for all."""
+        """The sizes of the runs of a sweep over so many evaluations; what does not fit is tried in the next."""
         left, tries = evaluations, collections.Counter({s: len(seconds) for s, seconds in self._seconds.items()})
-        while not self._settled:
-            untried = [s for s in self._seconds if tries[s] < ROUNDS]
-            if left < ROUNDS * sum(untried):
-                break
-            size = max(untried, default=self.rows)
+        while not self._settled and evaluations >= 2 * self._guess:
+            size = max((s for s in self._seconds if tries[s] < ROUNDS and s <= left), default=self.rows)
             tries[size] += 1
             left -= size
             yield size

@@ -241,6 +241,23 @@ def test_rows_are_chosen_by_timing(method, monkeypatch):
             assert max(rows) <= expected
 
 
+def test_rows_are_chosen_in_several_short_runs(monkeypatch):
+    """A run of twice the guess begins the trial, the next go on with it; shorter ones never do."""
+    monkeypatch.setattr(model.Model, 'default_rows', lambda *_: 16)
+    x, ys = samples(NET, 50)
+    with opened(NET) as (de, X, T, _):
+        explainer = de.get_explainer('saliency', T, X)
+        clock(monkeypatch, lambda rows: rows * (1 + abs(np.log(rows / 8))))
+        rows = counted(explainer, monkeypatch)
+        for _ in range(4):
+            explainer.run(x[:31], ys[:31])
+        assert rows == [16, 15] * 4
+        rows.clear()
+        for _ in range(3):
+            explainer.run(x, ys)
+        assert rows == [32, 8, 8, 2, 32, 4, 4, 10, *[8] * 6, 2] and explainer.plan(50).rows == 8
+
+
 def test_rows_that_are_hardly_faster_are_not_chosen(monkeypatch):
     monkeypatch.setattr(model.Model, 'default_rows', lambda *_: 32)
     x, ys = samples(NET, 1600)
