@@ -233,7 +233,7 @@ class DeepExplain:
             key: tuple = _frozen(method), many, *question, *((k, _frozen(v)) for k, v in sorted(parameters.items()))
             if key in compiled.explainers:
                 return compiled.explainers[key], written
-            jit = 'jit_compile' in parameters
+            jit = parameters.get('jit_compile', False)
             method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'})
             if (jit, question) not in compiled.models:
                 compiled.models[jit, question] = Model(self.session, target, inputs, self._source.layers if self._source else None, jit)

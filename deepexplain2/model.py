@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import weakref
@@ -60,7 +61,7 @@ class Question:
     def __init__(self, model: Model, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor], weights: tf.Tensor | None,
                  one_row: bool = False, compiled: bool = False):
         self._model, self._feeds, self._fetches, self._weights = model, list(feeds), list(fetches), weights
-        self._one_row, self._compiled = one_row, compiled
+        self._one_row, self._compiled, self._untried = one_row, compiled, compiled
         self._callables: dict[tuple[str, ...], tuple[list[tf.Tensor], Callable]] = {}
         self._reference: Reference | None = None
 
@@ -74,6 +75,10 @@ class Question:
         """The answers for one run. An array of one row among more stands for all rows. room: how many rows a run may hold; None where the
         graph fixes them."""
         n, points = len(arrays[0]), max(1, len(rows) // len(arrays[0]))
+        if self._untried:               # TensorFlow's kernels check what XLA leaves out, such as a constant index that is out of range
+            with contextlib.suppress(ValueRangeError):
+                self._model.plain_value.ask(arrays[:len(self._model.inputs)], rows[::points], weights, feeds, per_row, room)
+            self._untried = False
         spare = min(rounded(n), room // points) - n if self._compiled and room else 0
         if spare <= 0:
             return self._ask(arrays, rows, weights, feeds, per_row, room is not None)

@@ -1,5 +1,7 @@
 """jit_compile: the same answers from what XLA compiled, in few sizes, and refused where XLA could answer otherwise."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -191,6 +193,39 @@ def test_nan_is_said(session):
                 de.explain(method, T, x, np.array([[1., -1., 2.]]), jit_compile=True)
 
 
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_edges(session, dtype):
+    """Where rules divide by nothing, saturate, overflow or meet ties, XLA rounds and hides no more than TensorFlow."""
+    values = np.array([-1e30, -60, -6, -1e-20, -0., 0, 1e-20, .5, 6, 60, 1e30], dtype)
+    xs = np.stack(np.meshgrid(values, values)).reshape(2, -1).T             # every value against every other
+    pairs = v1.placeholder(dtype, (None, 2))
+    functions = [tf.nn.relu, tf.nn.relu6, tf.nn.elu, tf.nn.selu, tf.sigmoid, tf.tanh, tf.nn.softplus, tf.nn.softsign, tf.nn.gelu, tf.atan, tf.abs,
+                 tf.math.erf, tf.nn.softmax, lambda x: tf.reduce_max(x, 1, True), lambda x: tf.maximum(x[:, :1], x[:, 1:]),
+                 lambda x: tf.tanh(x[:, :1]) * tf.sigmoid(x[:, 1:]), lambda x: tf.where(x > 1, 2 * tf.tanh(x), tf.tanh(x))]
+    T = tf.concat([f(pairs) for f in functions], 1)
+    k = T.shape[1]
+    with DeepExplain() as de, warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        for method, options in ('elrp', {}), ('deeplift', {'baseline': np.tile(xs[::-1], (k, 1))}), ('deeplift', {'baseline': xs[3]}):
+            compiled, plain = both(de, method, T, pairs, np.tile(xs, (k, 1)), np.repeat(np.arange(k), len(xs)), **options)
+            rounding = 40 * np.finfo(dtype).eps         # functions of values near 1, as erf(60)
+            np.testing.assert_allclose(compiled, plain, rtol=rounding, atol=rounding, err_msg=method)
+
+
+def test_functions_run_eagerly(session):
+    """A switch of the user's that takes nothing from the compiled op, and stays."""
+    x = v1.placeholder(tf.float64, (None, 2), 'x')
+    T = tf.tanh(x)
+    tf.config.run_functions_eagerly(True)
+    try:
+        with DeepExplain() as de:
+            de.explain('deeplift', T, x, np.ones((2, 2)), jit_compile=True)
+            assert tf.config.functions_run_eagerly()
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert 'Tanh' not in {op.type for op in session.graph.get_operations() if op.name.startswith('deepexplain2/')}
+
+
 @tf.custom_gradient
 def halved(x):
     return x, lambda g: g / 2
@@ -202,11 +237,12 @@ class TestRefused:
         looped = tf.while_loop(lambda k, h: k < 2, lambda k, h: (k + 1, h + tf.gather(x, index, axis=1)), (0, x[:, :1]), maximum_iterations=2)
         return {'random': lambda: tf.nn.dropout(x, .5), 'fed index': lambda: tf.gather(x, index, axis=1), 'fed slice': lambda: x[:, index[0]:],
                 'in a loop': lambda: looped[1], 'index of X': lambda: x * tf.gather(tf.range(3.), tf.cast(x, tf.int32)),
-                'state': lambda: tf.numpy_function(np.tanh, [x], tf.float32)}[what]()
+                'check': lambda: tf.debugging.check_numerics(x, 'no'), 'state': lambda: tf.numpy_function(np.tanh, [x], tf.float32)}[what]()
 
     @pytest.mark.parametrize('what, op, why', [
         ('random', 'RandomUniform', 'random numbers'), ('fed index', 'GatherV2', 'indices'), ('fed slice', 'StridedSlice', 'indices'),
-        ('in a loop', 'GatherV2', 'indices'), ('index of X', 'GatherV2', 'indices'), ('state', 'PyFunc', 'a state')])
+        ('in a loop', 'GatherV2', 'indices'), ('index of X', 'GatherV2', 'indices'), ('state', 'PyFunc', 'a state'),
+        ('check', 'CheckNumerics', 'checks values')])
     @pytest.mark.parametrize('method', ['occlusion', 'saliency'])
     def test_before_anything_is_added(self, session, method, what, op, why):
         x = v1.placeholder(tf.float32, (None, 3), 'x')
@@ -217,6 +253,14 @@ class TestRefused:
                 de.explain(method, T, x, np.ones((2, 3), 'f'), jit_compile=True)
             assert len(session.graph.get_operations()) == size
             de.explain('occlusion', T, x, np.ones((2, 3), 'f'))
+
+    def test_a_constant_index_out_of_range(self, session):
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        T = x * tf.gather(x, [7], axis=1)
+        with DeepExplain() as de:
+            for method in methods():
+                with pytest.raises(errors.RunError, match=r'indices\[0\] = 7 is not in \[0, 3\)'):
+                    de.explain(method, T, x, np.ones((2, 3), 'f'), jit_compile=True)
 
     def test_indices_that_are_constant_are_not(self, session):
         x = v1.placeholder(tf.float32, (None, 3), 'x')

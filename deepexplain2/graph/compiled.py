@@ -1,8 +1,8 @@
-"""Nodes as one function that XLA compiles when it is first run with rows of a new number.
+"""Nodes as one function that XLA compiles when it is first run with a new number of rows.
 
-XLA fuses what is elementwise and makes one machine loop of a While. It needs every size and every list as a constant, so constants that
-come from outside are taken inside with it. It differs from TensorFlow's own kernels where these raise an error while they run: an index
-out of range reads another entry, and random numbers are those of another generator. What could meet that is refused.
+XLA fuses what is elementwise and makes one machine loop of a While. It needs every size and the length of every list as a constant, so
+constants that come from outside are taken inside with it. Its kernels raise no errors, where an index out of range reads another entry,
+and draw random numbers of another generator. What could meet that is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .path import SHAPE_ONLY, Path, ancestors, is_random, reached
 
 SMALL = 64          # entries of a constant that may be a size or an axis; larger ones are weights, and handed over
 INDEXED = ('Gather', 'ResourceGather', 'Scatter', 'TensorScatter', 'Slice', 'StridedSlice', 'DynamicStitch', 'ParallelDynamicStitch', 'Segment',
-           'UnsortedSegment', 'SparseToDense')
+           'UnsortedSegment', 'SparseToDense', 'ReverseSequence')
+DIVISIONS = {'RealDiv', 'Div', 'DivNoNan', 'Xdivy'}
 
 
 @contextmanager
@@ -37,8 +38,10 @@ def differentiating():
 def place(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], wanted: Sequence[str], name: str) -> list[tf.Tensor]:
     """The `wanted` tensors of these nodes in the default graph, from one op that is compiled. given: tensors of the default graph in place of
     those of the names."""
-    for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
-        node.attr.pop('_lower_using_switch_merge', None)        # XLA knows While and If, not what they are lowered to
+    for group in [nodes.node, *(f.node_def for f in nodes.library.function)]:
+        for node in group:
+            node.attr.pop('_lower_using_switch_merge', None)        # XLA knows While and If, not what they are lowered to
+        _keep_divisions(group, '' if group is nodes.node else ':output:0')
     fixed = {n: t for n, t in given.items() if _is_small_constant(t)}
     constants = tf.compat.v1.GraphDef(node=[op.node_def for op in ancestors(fixed.values(), set())])
     for node in constants.node:
@@ -52,7 +55,20 @@ def place(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], wanted: 
         return tf.graph_util.import_graph_def(nodes, name='', input_map={**dict(zip(handed, values)), **dict(zip(fixed, inside))},
                                               return_elements=list(wanted))
     with tf.name_scope(name):
-        return list(tf.function(deepexplain2_compiled, jit_compile=True, autograph=False)(*handed.values()))
+        # traced before it is called: tf.config.run_functions_eagerly would have its ops here, not compiled
+        function = tf.function(deepexplain2_compiled, jit_compile=True, autograph=False).get_concrete_function(*handed.values())
+        return list(function(*handed.values()))
+
+
+def _keep_divisions(nodes, output: str) -> None:
+    """Let XLA not rewrite a / b / c as a / (b c), which is 0 where b c overflows: softsign(z) / z was, from |z| = 2e19 on in float32. output: how a
+    node's only output is named."""
+    for node in [n for n in nodes if n.op in DIVISIONS]:
+        for k, given in enumerate(node.input):
+            if not given.startswith('^'):
+                barrier = nodes.add(name=f'{node.name}/barrier_{k}', op='XlaOptimizationBarrier', input=[given])
+                barrier.attr['T'].list.type.append(node.attr['T'].type)
+                node.input[k] = barrier.name + output
 
 
 def _is_small_constant(tensor: tf.Tensor) -> bool:
@@ -70,8 +86,8 @@ def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]
     for part in parts:
         for op in part.ops:
             if is_random(op) or (op.op_def.is_stateful and op.type not in CONTAINERS | {'ReadVariableOp'}):
-                raise PathError(f'jit_compile: op {part.name(op)} between X and T draws random numbers or keeps a state, which XLA does in its own '
-                                'way. Leave jit_compile out')
+                raise PathError(f'jit_compile: op {part.name(op)} between X and T draws random numbers, checks values or keeps a state, which XLA '
+                                'does in its own way or not at all. Leave jit_compile out')
             if not op.type.startswith(INDEXED):
                 continue
             if any(op.inputs[k].dtype.is_integer for k in part.varying_inputs(op)) \
