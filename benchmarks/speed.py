@@ -196,7 +196,7 @@ def main(options):
     for number in signal.SIGINT, signal.SIGTERM:            # a run that is cut, in the background too, writes what it has
         signal.signal(number, signal.default_int_handler)
     mode, start = Mode(options.quick), time.perf_counter()
-    names = [name for name in WORKLOADS if fnmatch.fnmatch(name, options.only)]
+    names = [name for name, w in WORKLOADS.items() if fnmatch.fnmatch(name, options.only) and (w.quick or not options.quick)]
     specials = [name for name in MEASUREMENTS if fnmatch.fnmatch(name, options.only)]
     saved = json.loads(options.json.read_text()) if options.json.exists() and options.only != '*' else {}
     if saved.get('machine') != machine():

@@ -88,7 +88,8 @@ def summary(keys, found, a, b):
 BEHIND = '''Where ours is behind, and why:
 
 - Recurrent layers. TensorFlow runs a loop of single ops, with lists of what the way back needs, where torch has one fused kernel: the floor itself is
-  several times slower than Captum. (Captum's DeepLift of an LSTM is its plain gradient, see the difference.)
+  several times slower than Captum. `jit_compile=True` makes one machine loop of it, see below. (Captum's DeepLift of an LSTM is its plain
+  gradient, see the difference.)
 - DeepLIFT in small convolutional networks and in loops. Where the gradient of a ReLU is one pass over memory the rule is seven, two of them against
   infinities, and where that of a max pooling is one way back the rule is three; TensorFlow does not fuse them. Large convolutions and dense
   layers hide that.
@@ -99,22 +100,28 @@ BEHIND = '''Where ours is behind, and why:
 def targets(found):
     header = ['method', 'beside', 'cases', 'median', 'geometric mean', 'largest', 'where']
     work = {'intgrad': f'{STEPS} raw gradients', 'occlusion': 'its values', 'shapley_sampling': 'its values'}
+    rows = []
+    for other in ['floor', *PEERS]:
+        for method in METHODS:
+            line = summary([key for key in found if key[2] == method], found, 'deepexplain2', other)
+            if line:
+                rows.append([method, work.get(method, '1 raw gradient') if other == 'floor' else PEERS[other], *line])
+        line = summary(found, found, 'deepexplain2', other)
+        if line and other in PEERS:
+            rows.append(['**all**', f'**{PEERS[other]}**', *line])
+    return ['## Summary', '', 'Our time divided by that of the other: below 1 ours is faster.', '', *rows_of(header, rows), *BEHIND.splitlines(), '',
+            *compiled(found)]
 
-    def table(ours, others, keys):
-        rows = []
-        for other in others:
-            for method in METHODS:
-                line = summary([key for key in keys if key[2] == method], found, ours, other)
-                if line:
-                    rows.append([method, work.get(method, '1 raw gradient') if other == 'floor' else PEERS[other], *line])
-            line = summary(keys, found, ours, other)
-            if line and other in PEERS:
-                rows.append(['**all**', f'**{PEERS[other]}**', *line])
-        return rows_of(header, rows)
-    compiled = [key for key in found if median(found[key].get('compiled')) and WORKLOADS[key[0]].compiled == tuple(METHODS)]
-    return ['## Summary', '', 'Our time divided by that of the other: below 1 ours is faster.', '', *table('deepexplain2', ['floor', *PEERS], found),
-            *BEHIND.splitlines(), '', f'With `jit_compile=True`, {", ".join(dict.fromkeys(WORKLOADS[key[0]].title for key in compiled))}:', '',
-            *table('compiled', ['floor', 'captum'], compiled)]
+
+def compiled(found):
+    """What jit_compile changes, network by network."""
+    rows = []
+    for case in dict.fromkeys(key[:2] for key in found):
+        lines = {other: summary([key for key in found if key[:2] == case], found, 'compiled', other) for other in ('deepexplain2', 'floor', 'captum')}
+        if lines['deepexplain2']:
+            rows.append([label(case), lines['deepexplain2'][0], *(line[2] if line else '' for line in lines.values())])
+    return ['With `jit_compile=True`, geometric means over the methods:', '',
+            *rows_of(['network', 'methods', 'beside the default', 'beside the floor', 'beside Captum'], rows)] if rows else []
 
 
 def table(workload, saved, found):

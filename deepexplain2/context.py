@@ -164,10 +164,11 @@ class DeepExplain:
         X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods). For token ids (integers) the
             attributions are those at the output of their embedding lookups, and two more parameters are understood: baseline may
             be 'zero', a token id or an array; sum_embedding=True sums over the embedding. See TokenExplainer.run.
-        jit_compile: whether XLA compiles what the method asks the graph. Recurrent and attention networks, rules of DeepLIFT and small
-            networks get faster, convolutions of images many times slower on a CPU (docs/benchmarks.md). Compiling takes seconds, for every
-            new number of rows in a run: runs are filled up to one of a few numbers. Results are the same to rounding. Refused, with PathError, for
-            random ops and for indices that are fed; RunError where XLA lacks an op.
+        jit_compile: whether XLA compiles what the method asks the graph. Recurrent and attention networks get faster, convolutional ones
+            slower on a CPU, those with depthwise convolutions many times (docs/benchmarks.md). Compiling takes seconds, for every new
+            number of rows in a run: runs are filled up to one of a few numbers. Results are the same to rounding. The first run asks for T
+            without XLA as well, whose kernels check nothing. Refused, with PathError, for random ops and for indices that are fed;
+            RunError where XLA lacks an op.
 
         Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a DeepExplainError, before anything
         is added, where T, X or a parameter does not fit.
