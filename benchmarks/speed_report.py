@@ -13,8 +13,8 @@ DeepExplainer and Xplique on the same networks with the same weights. Written by
 `benchmarks/results.json`. To reproduce (the peers come from PyPI, into environments of their own, on first use):
 
 ```
-make benchmark                              # about 40 minutes on 2 idle cores
-make benchmark ARGUMENTS=--quick            # about 10 minutes: fewer repetitions, rows and networks
+make benchmark                              # about 45 minutes on 2 idle cores
+make benchmark ARGUMENTS=--quick            # about 5 minutes: fewer repetitions, rows and networks
 make benchmark ARGUMENTS="--only mnist"     # one workload; the results of the others stay
 ```
 

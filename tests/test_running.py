@@ -143,6 +143,7 @@ def test_answers_written_piece_by_piece(method, tmp_path):
             if baseline is not None and not callable(baseline) and len(baseline) == 3 and method in ('occlusion', 'shapley_sampling'):
                 continue
             parameters = {} if baseline is None else {'baseline': baseline}
+            parameters |= {'steps': 5} if method == 'intgrad' else {}
             explainer = de.get_explainer(method, T, X, **parameters)
             promised = bool(explainer._method.explains)
             whole = explainer.run(x, ys, 2, {factor: given}, return_delta=promised)
@@ -221,20 +222,20 @@ def clock(monkeypatch, cost):
 def test_rows_are_chosen_by_timing(method, monkeypatch):
     """The fastest of four sizes, tried in the first long run; the answers are those of any size; batch_size and memory_limit go untried."""
     guess = 32
-    x, ys = samples(NET, 1600)
+    x, ys = samples(NET, 600)
     monkeypatch.setattr(model.Model, 'default_rows', lambda *_: guess)
     for fastest, expected in (16, 16), (64, 64), (8, 8), (128, 128):
         with opened(NET) as (de, X, T, _):
             explainer = de.get_explainer(method, T, X, **({'steps': 16} if method == 'intgrad' else {}))
             whole = explainer.run(x, ys, 32)
             clock(monkeypatch, partial(lambda fastest, rows: rows * (1 + abs(np.log(rows / fastest))), fastest))
-            assert explainer.plan(1600).rows == guess
+            assert explainer.plan(600).rows == guess
             np.testing.assert_allclose(explainer.run(x, ys, 32), whole, atol=1e-12)
             explainer.run(x[:4], ys[:4])
             explainer.run(x, ys, memory_limit=1 << 20)
-            assert explainer.plan(1600).rows == guess
+            assert explainer.plan(600).rows == guess
             np.testing.assert_allclose(explainer.run(x, ys), whole, atol=1e-12)
-            assert explainer.plan(1600).rows == expected
+            assert explainer.plan(600).rows == expected
             explainer.run(x, ys)                        # which may try twice as many still
             rows = counted(explainer, monkeypatch)
             np.testing.assert_allclose(explainer.run(x, ys), whole, atol=1e-12)

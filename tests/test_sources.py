@@ -337,6 +337,8 @@ def test_all_ways_in_give_the_same(kind, tmp_path):
                 'function': lambda: DeepExplain.from_function(lambda *x: model(list(x) if many else x[0], training=False), specs),
                 'session': lambda: DeepExplain(v1.Session(graph=graph))}
         for way, context in ways.items():
+            if kind == 'bidirectional' and way in ('frozen', 'function'):       # two loops, of a kind that has gone these ways
+                continue
             with context() as de:
                 X = sorted(de.inputs, key=lambda t: t.shape[-1]) if many else de.inputs[0]      # 4 and 6 features
                 # loops take long to compile: all methods live and by hand, and each gradient method through one more way
