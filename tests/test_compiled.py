@@ -37,7 +37,7 @@ def pooled():
 
 def both(de, method, T, X, xs, ys, **options):
     """Attributions with and without XLA."""
-    return [de.explain(method, T, X, xs, ys, **OPTIONS.get(method, {}), **options, **more) for more in ({'jit_compile': True}, {})]
+    return [de.explain(method, T, X, xs, ys, **OPTIONS.get(method, {}) | options, **more) for more in ({'jit_compile': True}, {})]
 
 
 @pytest.mark.parametrize('method', methods())
@@ -116,6 +116,7 @@ def test_few_sizes(monkeypatch):
         assert sizes[0] == {9, 5}
         explainers[2].run(xs[:5], ys[:5], batch_size=11)
         assert max(sizes[2]) == 11
+        np.testing.assert_allclose(*both(de, 'intgrad', T, X, xs[:9], ys[:9], steps=9), atol=1e-9)       # as many points as rows, and one row more
     assert [rounded(n) for n in (1, 7, 8, 9, 17, 33, 100, 1000)] == [1, 7, 8, 10, 20, 40, 112, 1024]
     assert all(n <= rounded(n) <= 1.25 * n for n in range(1, 2000))
 
@@ -127,7 +128,7 @@ def test_rows_of_a_run():
         rows = explainer.plan(3).rows
         assert rows == rounded(rows) <= de.get_explainer('occlusion', T, X).plan(3).rows
         explainer.run(np.ones((900, 5), 'f'))
-        assert explainer.plan(3).rows == rows
+        assert explainer.plan(3).rows == rows and explainer._layout(900, None, None)[-1] is None
 
 
 def test_what_else_is_fed(session):
