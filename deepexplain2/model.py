@@ -211,9 +211,13 @@ class LineQuestion(Question):
 
 
 def rounded(rows: int) -> int:
-    """The number of rows that is compiled for so many: up to seven, then four to each doubling, a fifth more at most."""
-    step = 1 << max(rows.bit_length() - 3, 0)
-    return -(-rows // step) * step
+    """The number of rows that is compiled for so many: less than a quarter more."""
+    return -(-rows // _step(rows)) * _step(rows)
+
+
+def _step(rows: int) -> int:
+    """Between the numbers that are compiled: 1 up to seven rows, then four of them to each doubling."""
+    return 1 << max(rows.bit_length() - 3, 0)
 
 
 def _cause(error: tf.errors.OpError) -> str:
@@ -258,8 +262,7 @@ class Model:
         None: half of the memory that is free)."""
         rows = min(max(ROW_BUDGET // max(self.path.row_bytes, 1), 4), 1024)
         rows = min(rows, self.most_rows(memory_limit))
-        step = 1 << max(rows.bit_length() - 3, 0)
-        return rows // step * step if self.jit else rows
+        return rows // _step(rows) * _step(rows) if self.jit else rows
 
     def most_rows(self, memory_limit: int | None = None) -> int:
         """Rows of which the tensors on the path take no more than the limit, see `default_rows`."""

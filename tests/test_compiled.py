@@ -87,14 +87,14 @@ def test_compiles_once():
         session.graph.finalize()
         assert de.get_explainer('deeplift', T, X, jit_compile=True)._model is explainer._model
         explainer.run(xs, ys)
-        a, delta = explainer.run(xs, ys, return_delta=True)
+        _, delta = explainer.run(xs, ys, return_delta=True)
         assert len(session.graph.get_operations()) == size and np.abs(delta).max() < 1e-9
         with pytest.raises(errors.ContextError, match='finalized'):
             de.explain('occlusion', T, X, xs, ys, jit_compile=True)
         de.explain('occlusion', T, X, xs, ys)                                   # which adds no op
 
 
-def test_few_sizes(monkeypatch):
+def test_few_sizes():
     """Any number of rows is filled up to one of a few, never to more than batch_size; the answers are those of the rows alone."""
     net = NETS['mlp']
     xs, ys = samples(net, 60)

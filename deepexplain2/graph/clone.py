@@ -24,7 +24,7 @@ from .decisions import CHOICE, MARK, kind_of, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import JOINTLY_LINEAR, is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import NEVER_A_GRADIENT, OURS, RANDOM, RULED, Path, ancestors, can_carry, is_random, own_gradient, stand_in
+from .path import NEVER_A_GRADIENT, OURS, RANDOM, RULED, Path, ancestors, can_carry, can_change, is_random, own_gradient, stand_in
 from .rulebook import BROKEN, Rulebook
 from .stops import harmless, open_stops
 
@@ -228,7 +228,7 @@ class Copy:
     def _is_frozen(self) -> bool:
         """Whether nothing that enters the path can change from run to run, and nothing on it."""
         given = ancestors(self._sources, {x.name for x in self._original.inputs}, control=True)
-        return not any(op.op_def.is_stateful or op.type.startswith('Placeholder') or is_random(op) for op in [*given, *self.path.ops])
+        return not any(can_change(op) or is_random(op) for op in [*given, *self.path.ops])
 
     def _taken_from_reference(self, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The tensors on the path of the reference that anything outside of it needs."""

@@ -16,9 +16,8 @@ from tensorflow.python.ops.control_flow_ops import XLAControlFlowContext
 from ..errors import PathError
 from .bodies import Body
 from .pair import CONTAINERS
-from .path import SHAPE_ONLY, Path, ancestors, is_random, reached
+from .path import SHAPE_ONLY, SMALL, Path, ancestors, can_change, detached, is_random, reached
 
-SMALL = 64          # entries of a constant that may be a size or an axis; larger ones are weights, and handed over
 INDEXED = ('Gather', 'ResourceGather', 'Scatter', 'TensorScatter', 'Slice', 'StridedSlice', 'DynamicStitch', 'ParallelDynamicStitch', 'Segment',
            'UnsortedSegment', 'SparseToDense', 'ReverseSequence')
 DIVISIONS = {'RealDiv', 'Div', 'DivNoNan', 'Xdivy'}
@@ -43,11 +42,7 @@ def place(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], wanted: 
             node.attr.pop('_lower_using_switch_merge', None)        # XLA knows While and If, not what they are lowered to
         _keep_divisions(group, '' if group is nodes.node else ':output:0')
     fixed = {n: t for n, t in given.items() if _is_small_constant(t)}
-    constants = tf.compat.v1.GraphDef(node=[op.node_def for op in ancestors(fixed.values(), set())])
-    for node in constants.node:
-        node.attr.pop('_class', None)
-        node.attr.pop('_gradient_op_type', None)
-        node.input[:] = [i for i in node.input if not i.startswith('^')]
+    constants = detached(ancestors(fixed.values(), set()))
     handed = {n: t for n, t in given.items() if n not in fixed}
 
     def deepexplain2_compiled(*values):
@@ -73,13 +68,13 @@ def _keep_divisions(nodes, output: str) -> None:
 
 def _is_small_constant(tensor: tf.Tensor) -> bool:
     """Whether a tensor is computed from small constants alone."""
-    return all(not op.op_def.is_stateful and not op.type.startswith('Placeholder') and op.type not in CONTAINERS
-               and (op.type != 'Const' or (op.outputs[0].shape.num_elements() or 0) <= SMALL) for op in ancestors([tensor], set()))
+    return all(not can_change(op) and op.type not in CONTAINERS and (op.type != 'Const' or (op.outputs[0].shape.num_elements() or 0) <= SMALL)
+               for op in ancestors([tensor], set()))
 
 
 def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]) -> None:
     """Raise PathError for ops that give other answers under XLA. stand_ins: what the tensors that enter the path are, by their names in it."""
-    fed = {n for n, t in stand_ins.items() if t.dtype.is_integer and not _is_fixed(t)}
+    fed = {n for n, t in stand_ins.items() if t.dtype.is_integer and any(map(can_change, ancestors([t], set())))}
     moving = reached(path.ops, fed, SHAPE_ONLY)
     in_loops = any(i.name in moving for op in path.ops if op.type in CONTAINERS for i in op.inputs)
     parts: list[Path | Body] = [path, *bodies]
@@ -94,8 +89,3 @@ def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]
                     or (in_loops if part is not path else any(i.name in moving for i in op.inputs)):
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T takes indices that are fed or that X decides on, and XLA would '
                                 'read another entry in silence where one is out of range. Leave jit_compile out')
-
-
-def _is_fixed(tensor: tf.Tensor) -> bool:
-    """Whether no feed and no variable can change a tensor."""
-    return not any(op.op_def.is_stateful or op.type.startswith('Placeholder') for op in ancestors([tensor], set()))

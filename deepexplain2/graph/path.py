@@ -20,6 +20,7 @@ NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'TensorListLength', 'TensorListElementShape', 'IsFinite', 'IsInf',
               'IsNan'}
 RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that asks a rulebook; its end lets the module be imported twice
+SMALL = 64           # entries of a constant that may be a size, an axis or a shape; larger ones are weights
 OURS = 'deepexplain2/'               # how the names of ops begin that the library adds to a graph
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
@@ -244,15 +245,21 @@ def constant_value(tensor: tf.Tensor) -> np.ndarray:
 def static_value(tensor: tf.Tensor) -> np.ndarray | None:
     """The value of a small integer or boolean tensor that is computed from constants alone, or None."""
     ops = ancestors([tensor], set())
-    if len(ops) > 64 or any(op.type.startswith('Placeholder') or op.op_def.is_stateful for op in ops):
+    if len(ops) > 64 or any(map(can_change, ops)):
         return None
+    with tf.Graph().as_default():
+        copy, = tf.graph_util.import_graph_def(detached(ops), name='', return_elements=[tensor.name])
+        return tf.get_static_value(copy)
+
+
+def detached(ops: Iterable[tf.Operation]) -> tf.compat.v1.GraphDef:
+    """Ops as nodes that point nowhere else: without control inputs, colocation and gradients of their own."""
     graph_def = tf.compat.v1.GraphDef(node=[op.node_def for op in ops])
     for node in graph_def.node:
         node.attr.pop('_class', None)
+        node.attr.pop('_gradient_op_type', None)
         node.input[:] = [i for i in node.input if not i.startswith('^')]
-    with tf.Graph().as_default():
-        copy, = tf.graph_util.import_graph_def(graph_def, name='', return_elements=[tensor.name])
-        return tf.get_static_value(copy)
+    return graph_def
 
 
 def stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
@@ -260,7 +267,7 @@ def stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
 
     Constants matter to the gradient functions: axes and shapes decide which ops they build.
     """
-    if tensor.shape.is_fully_defined() and tensor.shape.num_elements() <= 64:
+    if tensor.shape.is_fully_defined() and tensor.shape.num_elements() <= SMALL:
         value = None
         if tensor.op.type == 'Const':
             value = constant_value(tensor)
@@ -327,6 +334,11 @@ def _override(op: tf.Operation) -> str:
 
 def is_random(op: tf.Operation) -> bool:
     return op.type.startswith(RANDOM)
+
+
+def can_change(op: tf.Operation) -> bool:
+    """Whether a feed, a variable or another state can change what an op gives from run to run."""
+    return op.op_def.is_stateful or op.type.startswith('Placeholder')
 
 
 def row_size(tensor: tf.Tensor) -> int:
