@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: mnist test lint benchmark clean
+.PHONY: mnist test lint benchmark fuzz clean
 
 mnist: $(VENV)/installed            ## train a CNN on real digits and explain it with all methods
 	$(BIN)/python examples/mnist.py
@@ -18,6 +18,9 @@ lint: $(VENV)/linters               ## style and types
 
 benchmark: $(VENV)/benchmark         ## speed and memory beside Captum, SHAP and Xplique; ARGUMENTS=--quick for less
 	$(BIN)/python benchmarks/speed.py $(ARGUMENTS)
+
+fuzz: $(VENV)/installed             ## random graphs and models against independent oracles; ARGUMENTS="--minutes 60 --seed 1"
+	$(BIN)/python -m tests.fuzz $(ARGUMENTS)
 
 $(VENV)/installed: setup.cfg
 	$(PYTHON) -m venv $(VENV)
