@@ -45,12 +45,20 @@ class Case:
     alone: list[oracles.Alone]          # one per row, with the weights of its row
     tolerance: float                    # relative to the sum of magnitudes of a row
     split: int | None = None            # X is a list of two inputs: columns of xs up to here, and from here on
+    embedded: np.ndarray | None = None  # of token ids xs: what attributions are shaped like; the baseline is the zero vector
+
+    @property
+    def points(self) -> np.ndarray:
+        """Where the oracles evaluate f, float64."""
+        return (self.xs if self.embedded is None else self.embedded).astype(np.float64)
 
     def explain(self, method: str, order: np.ndarray | None = None, **options):
         """(attributions or tuple, the telling warnings)."""
         order = np.arange(len(self.xs)) if order is None else order
         if self.split and 'baseline' in options:
             options['baseline'] = self._parts(options['baseline'])
+        if self.embedded is not None:
+            options.pop('baseline', None)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter('always')
             found = self.de.explain(method, self.T, self.X, self._parts(self.xs[order]), None if self.ys is None else self.ys[order],
@@ -155,7 +163,7 @@ def against(method: str, oracle: Callable, parameters: dict | None = None, sized
             if told and method in ('occlusion', 'shapley_sampling'):
                 return
             if expected is None:
-                expected = np.stack([oracle(f, x.astype(np.float64), case.baseline.astype(np.float64)) for f, x in zip(case.alone, case.xs)])
+                expected = np.stack([oracle(f, x, case.baseline.astype(np.float64)) for f, x in zip(case.alone, case.points)])
                 if not np.isfinite(expected).all():
                     return
             order = more.get('order', np.arange(n))
@@ -189,7 +197,7 @@ def complete(method: str, parameters: dict | None = None):
                 continue
             found = answer[0].reshape(len(case.xs), -1).astype(np.float64)
             if expected is None:
-                expected = np.array([f.value(x) - f.value(case.baseline) for f, x in zip(case.alone, case.xs)])
+                expected = np.array([f.value(x) - f.value(case.baseline) for f, x in zip(case.alone, case.points)])
                 if not np.isfinite(expected).all():
                     return
             off = np.abs(found.sum(1) - expected[more.get('order', slice(None))]) / np.maximum(np.abs(found).sum(1), 1)
@@ -200,15 +208,15 @@ def complete(method: str, parameters: dict | None = None):
 
 def sampled(case: Case, fail: Callable, counts: dict[str, int]) -> None:
     """shapley_sampling lies within its standard errors of the enumerated values."""
-    dims = [1] if case.xs.ndim > 2 else None
+    dims = [1] if case.points.ndim > 2 else None
     options = {'baseline': case.baseline, 'samples': 60, 'sampling_dims': dims, 'return_std_error': True, 'antithetic': False}
-    if case.xs.shape[1] > 6:
+    if case.points.shape[1] > 6:
         return
     answer = _ask(case, fail, counts, 'shapley_sampling', _call('shapley_sampling', options), **options)
     if answer is None or answer[1]:
         return
     (found, error), _ = answer
-    expected = np.stack([oracles.shapley(f, x.astype(np.float64), case.baseline.astype(np.float64)) for f, x in zip(case.alone, case.xs)])
+    expected = np.stack([oracles.shapley(f, x, case.baseline.astype(np.float64)) for f, x in zip(case.alone, case.points)])
     if np.isfinite(expected).all():
         size = np.maximum(np.abs(expected).sum(1, keepdims=True), 1e-2)
         off = np.abs(found - expected) / (7 * error + case.tolerance * 10 * size)
@@ -224,7 +232,7 @@ def relevance(case: Case, fail: Callable, counts: dict[str, int]) -> None:
         if answer is None:
             return
         (found, gap), told = answer
-        value = np.array([f.value(x) for f, x in zip(case.alone, case.xs)])
+        value = np.array([f.value(x) for f, x in zip(case.alone, case.points)])
         found = found.reshape(len(found), -1).astype(np.float64)
         size = np.abs(found).sum(1)
         off = np.abs(found.sum(1) + gap - value) / np.maximum(size, 1)
@@ -406,10 +414,16 @@ def model_case(program: Program) -> Iterator[Case]:
         if len(model.outputs[0].shape) != 2 or units is None:
             raise Skip
         ys, weights = _weights(program, rows, units)
+        points, rest = xs, model
+        if program.lines[1:] and 'Embedding' in program.lines[1]:
+            table = model.layers[1]
+            xs = rng.integers(0, table.input_dim, (rows, *shape))
+            points, baseline = np.array(table(xs)), np.zeros((*shape, table.output_dim), dtype)
+            rest = keras.Model(table.output, model.outputs[0])
         try:
-            alone = [alone_of(lambda x, P: model([x[:, :split], x[:, split:]] if several else x, training=False), dtype, True, w, False)
+            alone = [alone_of(lambda x, P: rest([x[:, :split], x[:, split:]] if several else x, training=False), dtype, True, w, False)
                      for w in weights]
-            values = np.array([f.value(x) for f, x in zip(alone, xs)])
+            values = np.array([f.value(x) for f, x in zip(alone, points)])
             if not np.isfinite(values).all() or np.abs(values).max() > 1e6:
                 raise Skip
         except Skip:
@@ -418,7 +432,7 @@ def model_case(program: Program) -> Iterator[Case]:
             raise Skip(str(e)) from None
         with DeepExplain.from_keras(model) as de:
             yield Case(program, de, de.outputs[0], list(de.inputs) if several else de.inputs[0], xs, baseline, ys, None, alone,
-                       1e-7 if dtype == 'float64' else 5e-3, split)
+                       1e-7 if dtype == 'float64' else 5e-3, split, None if rest is model else points)
     finally:
         keras.config.set_floatx(before)
         keras.backend.clear_session()

@@ -78,7 +78,12 @@ def random_model(seed: int) -> Program:
     shapes = {'h0': 0}
     names: dict[str, Any] = _names(keras)
     wanted = int(rng.integers(2, 8))
-    if rank == 2 and rng.random() < .5:
+    if rank == 3 and rng.random() < .3:
+        lines = ['h0 = keras.Input((5,), dtype="int32")']
+        exec(lines[0], names)
+        lines.append('h1 = L.Embedding(9, 3)(h0)')
+        shapes = {'h1': 1}
+    elif rank == 2 and rng.random() < .5:
         exec(lines[0], names)
         lines.append(f'h1 = another_input(h0, {int(rng.integers(2, 5))})')
     for _ in range(60):
