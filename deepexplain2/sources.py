@@ -29,6 +29,8 @@ OWN_RESOURCES = ('TensorArray', 'Stack')        # made and used up within one ru
 class Source:
     """A graph with constants for weights, and what its tensors are called outside.
 
+    original: the model itself, in inference mode and eager: from one tensor per input, in the order of `inputs`, to a flat list of
+    tensors in the order of `outputs`; it leaves the model as it was. specs: what it takes. None where there is no such callable.
     names: of inputs and outputs. layers: Keras layers by name, their output. symbolic: id of a Keras symbolic tensor -> (the tensor, kept so
     that its id stays its own, and its counterpart in the graph).
     """
@@ -38,6 +40,8 @@ class Source:
     names: dict[str, tf.Tensor] = field(default_factory=dict)
     layers: dict[str, tf.Tensor] = field(default_factory=dict)
     symbolic: dict[int, tuple[Any, tf.Tensor]] = field(default_factory=dict)
+    original: Callable[..., list[tf.Tensor]] | None = None
+    specs: list[tf.TensorSpec] = field(default_factory=list)
 
 
 @dataclass(eq=False)
