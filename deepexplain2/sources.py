@@ -30,7 +30,8 @@ class Source:
     """A graph with constants for weights, and what its tensors are called outside.
 
     original: the model itself, in inference mode and eager: from one tensor per input, in the order of `inputs`, to a flat list of
-    tensors in the order of `outputs`; it leaves the model as it was. specs: what it takes. None where there is no such callable.
+    tensors in the order of `outputs`. specs: what it takes. None where there is no such callable.
+    states: handles of the variables that it may read and write.
     names: of inputs and outputs. layers: Keras layers by name, their output. symbolic: id of a Keras symbolic tensor -> (the tensor, kept so
     that its id stays its own, and its counterpart in the graph).
     """
@@ -42,6 +43,7 @@ class Source:
     symbolic: dict[int, tuple[Any, tf.Tensor]] = field(default_factory=dict)
     original: Callable[..., list[tf.Tensor]] | None = None
     specs: list[tf.TensorSpec] = field(default_factory=list)
+    states: list[tf.Tensor] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -70,14 +72,17 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
     tensors = [t for t, _ in symbolic if id(t) not in taken_in]
     specs = [tf.TensorSpec(t.shape, _dtype(t), name=f'input_{k}') for k, t in enumerate(inputs)]
     call = _function_of(functional, inputs, tensors)
-    graph, taken, given = _freeze(tf.function(lambda *x: call(list(x))).get_concrete_function(*specs), 'from_keras')
-    source = Source(graph, taken, [])
+    concrete = tf.function(lambda *x: call(list(x))).get_concrete_function(*specs)
+    graph, taken, given = _freeze(concrete, 'from_keras')
+    source = Source(graph, taken, [], specs=specs, states=_states(concrete))
     counterpart = {id(t): t_graph for t, t_graph in zip(tensors, given)}
     counterpart |= {id(t): t_graph for t, t_graph in zip(inputs, taken)}
     source.symbolic = {id(t): (t, counterpart[id(t)]) for t in [*tensors, *inputs]}
     source.layers = {layer: counterpart[id(t)] for t, layer in symbolic}
     source.outputs = [counterpart[id(t)] for t in functional.outputs]
     whole = [id(t) for t in inputs] == [id(t) for t in functional.inputs]       # tf_keras tensors do not compare with ==
+    if whole:
+        source.original = lambda *x: tf.nest.flatten(model(_packed(functional, x), training=False))
     input_names = list(getattr(functional, 'input_names', None) or []) if whole else []
     input_names = input_names or [t.name for t in inputs]
     output_names = list(getattr(functional, 'output_names', None) or [])
@@ -135,7 +140,7 @@ def from_function(fn: Callable, input_signature: Sequence[Any] | None) -> Source
             raise SourceError('from_function needs an input_signature: a list of tf.TensorSpec(shape, dtype), with None for the batch')
         function = fn if hasattr(fn, 'get_concrete_function') else tf.function(fn)
         concrete = function.get_concrete_function(*(input_signature or ()))
-    return _from_concrete(concrete, 'from_function')
+    return _from_concrete(concrete, 'from_function', None if concrete is fn else fn)
 
 
 def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -158,13 +163,42 @@ def _from_subclassed(model: Any, input_signature: Sequence[tf.TensorSpec] | None
 
     def call(*x):
         return model(x[0] if len(x) == 1 else list(x), training=False)
-    return _from_concrete(tf.function(call).get_concrete_function(*specs), 'from_keras')
+    return _from_concrete(tf.function(call).get_concrete_function(*specs), 'from_keras', call)
 
 
-def _from_concrete(concrete: Any, way: str) -> Source:
+def _packed(functional: Any, x: Sequence[tf.Tensor]) -> Any:
+    """Inputs in the structure that a functional model takes."""
+    structure = getattr(functional, '_inputs_struct', None)
+    if structure is not None:
+        import keras
+        return keras.tree.pack_sequence_as(structure, list(x))
+    return list(x) if len(x) > 1 else x[0]
+
+
+def _from_concrete(concrete: Any, way: str, original: Callable | None = None) -> Source:
+    """original: the function that was traced; the concrete one itself where there is none."""
     names = sorted(concrete.structured_outputs) if isinstance(concrete.structured_outputs, dict) else []
     graph, inputs, outputs = _freeze(concrete, way)
-    return Source(graph, inputs, outputs, dict(zip(names, outputs)) | {t.op.name: t for t in inputs})
+    return Source(graph, inputs, outputs, dict(zip(names, outputs)) | {t.op.name: t for t in inputs}, original=_flat(concrete, original),
+                  specs=[tf.TensorSpec(t.shape, t.dtype) for t in inputs], states=_states(concrete))
+
+
+def _flat(concrete: Any, original: Callable | None) -> Callable[..., list[tf.Tensor]]:
+    """A function from a flat list of tensors to one."""
+    signature = concrete.structured_input_signature
+
+    def call(*x):
+        given = iter(x)
+        args, kwargs = tf.nest.map_structure(lambda s: next(given) if isinstance(s, tf.TensorSpec) else s, signature)
+        if original is not None:
+            return [y for y in tf.nest.flatten(original(*args, **kwargs), expand_composites=True) if y is not None]
+        y = concrete(*args, **kwargs)
+        return [y for y in tf.nest.flatten(y, expand_composites=True) if y is not None]
+    return call
+
+
+def _states(concrete: Any) -> list[tf.Tensor]:
+    return [t for t in concrete.captured_inputs if t.dtype == tf.resource]
 
 
 def _freeze(concrete: Any, way: str) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor]]:
