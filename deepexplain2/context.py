@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from .graph.lookups import lookups
 from .graph.path import explainable, own_placeholders, split_weights
 from .graph.squashing import Mixed, logits, squashing
 from .model import Model, graph_lock
+from .names import Names, one_of
 from .registry import create
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
@@ -110,15 +111,15 @@ class DeepExplain:
     def inputs(self) -> Tensors:
         """The inputs of the model by position and name: of a session the placeholders of its graph."""
         if self._source is None:
-            return Tensors(own_placeholders(self.graph), {})
-        return Tensors(self._source.inputs, self._source.names)
+            return Tensors(own_placeholders(self.graph))
+        return Tensors(self._source.inputs, self._source.input_names)
 
     @property
     def outputs(self) -> Tensors:
         """The outputs of the model by position and name: of a session the floating tensors that depend on inputs and that nothing takes."""
         if self._source is None:
-            return Tensors(leaves(self.graph, self.inputs), {})
-        return Tensors(self._source.outputs, self._source.names)
+            return Tensors(leaves(self.graph, self.inputs))
+        return Tensors(self._source.outputs, self._source.output_names)
 
     def tensor(self, name: Any) -> tf.Tensor:
         """The tensor of this context's graph that `name` stands for.
@@ -128,23 +129,19 @@ class DeepExplain:
         """
         if isinstance(name, tf.Tensor):
             return checks.tensor(name, self.graph, 'the tensor')
+        if isinstance(name, str):
+            return self._names.tensor(name)
+        if type(name).__name__ != 'KerasTensor':
+            raise TensorError(f'{type(name).__name__} is not a tensor, a name or a Keras symbolic tensor')
+        symbolic = self._source.symbolic if self._source else {}
+        if id(name) not in symbolic:
+            raise TensorError(f'the Keras symbolic tensor "{name.name}" is not part of the model of this context, as it is called for inference')
+        return one_of(symbolic[id(name)][1], f'the Keras symbolic tensor "{name.name}"')
+
+    @cached_property
+    def _names(self) -> Names:
         source = self._source or Source(self.graph, [], [])
-        if not isinstance(name, str):
-            if type(name).__name__ != 'KerasTensor':
-                raise TensorError(f'{type(name).__name__} is not a tensor, a name or a Keras symbolic tensor')
-            if id(name) not in source.symbolic:
-                raise TensorError(f'the Keras symbolic tensor "{name.name}" is not part of the model of this context')
-            return source.symbolic[id(name)][1]
-        for table in source.names, source.layers:
-            if name in table:
-                return table[name]
-        try:
-            return self.graph.get_tensor_by_name(name if ':' in name else f'{name}:0')
-        except (KeyError, ValueError):
-            known = [*source.names, *source.layers, *(t.name for t in explainable(self.graph))]
-            close = difflib.get_close_matches(name, known, n=5, cutoff=.4) or [k for k in known if name.split(':')[0] in k][:5]
-            raise TensorError(f'no tensor {name!r} in the graph.' + (f' Close: {", ".join(close)}.' if close else '')
-                              + ' describe() lists what there is') from None
+        return Names(self.graph, source.input_names, source.output_names, source.layers)
 
     def logits(self, T: Any) -> tf.Tensor:
         """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T; T itself where it is none.
@@ -174,10 +171,12 @@ class DeepExplain:
 
     def describe(self) -> Description:
         """Print a table of the tensors that can be explained or targeted: name, shape, op, layer, role; returns its rows."""
-        source = self._source or Source(self.graph, [], [])
-        labels = {t.name: name for name, t in [*source.names.items(), *source.layers.items()]}
+        names = self._names
+        labels: dict[str, dict[str, None]] = {}
+        for label, t in [*names.inputs, *names.outputs, *((layer.label, layer.tensor) for layer in names.layers if layer.tensor is not None)]:
+            labels.setdefault(t.name, {})[label] = None
         roles = {t.name: 'input' for t in self.inputs} | {t.name: 'output' for t in self.outputs}
-        rows = Description((t.name, checks.text(t.shape), t.op.type, labels.get(t.name, ''), roles.get(t.name, ''))
+        rows = Description((t.name, checks.text(t.shape), t.op.type, ', '.join(labels.get(t.name, ())), roles.get(t.name, ''))
                            for t in explainable(self.graph, self.inputs))
         print(rows)
         return rows
@@ -264,10 +263,14 @@ class DeepExplain:
             jit = parameters.get('jit_compile', False)
             method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'})
             if (jit, question) not in compiled.models:
-                compiled.models[jit, question] = Model(self.session, target, inputs, self._source.layers if self._source else None, jit)
+                compiled.models[jit, question] = Model(self.session, target, inputs, self._layers, jit)
             is_probability = _warn_of_probabilities(target, weighted)
             compiled.explainers[key] = Explainer(method_object, compiled.models[jit, question], many, is_probability)
             return compiled.explainers[key], written
+
+    @property
+    def _layers(self) -> dict[str, tf.Tensor]:
+        return {layer.label: layer.tensor for layer in self._names.layers if layer.tensor is not None}
 
     def _check_entered(self) -> None:
         if not self._entered:
@@ -282,10 +285,8 @@ class DeepExplain:
 class Tensors(Sequence[tf.Tensor]):
     """Tensors by position and by name."""
 
-    def __init__(self, tensors: Sequence[tf.Tensor], names: Mapping[str, tf.Tensor]):
-        self._tensors = list(tensors)
-        mine = {t.name for t in tensors}
-        self._names = {name: t for name, t in names.items() if t.name in mine}
+    def __init__(self, tensors: Sequence[tf.Tensor], names: Sequence[tuple[str, tf.Tensor]] = ()):
+        self._tensors, self._names = list(tensors), list(names)
 
     def __len__(self) -> int:
         return len(self._tensors)
@@ -293,11 +294,12 @@ class Tensors(Sequence[tf.Tensor]):
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self._tensors[key]
-        found = self._names[key] if key in self._names else next((t for t in self._tensors if key in (t.name, t.op.name)), None)
-        if found is None:
+        found = [(f'{key!r}', t) for name, t in self._names if name == key]
+        found = found or [(f'{key!r}', t) for t in self._tensors if key in (t.name, t.op.name)]
+        if not found:
             raise TensorError(f'no tensor {key!r} here. There are: '
-                              + ', '.join([*self._names] or [t.name for t in self._tensors]))
-        return found
+                              + ', '.join(dict.fromkeys([name for name, _ in self._names] or [t.name for t in self._tensors])))
+        return one_of(found, f'the name {key!r}')
 
     def __repr__(self) -> str:
         return repr(self._tensors)

@@ -217,8 +217,8 @@ class _Search:
         values = [v.inputs[0]] if v.type in REDUCED else v.inputs
         weights = WEIGHTS | CHOICES if v.type == 'Mul' else WEIGHTS
         others = [i for i in values if i.behind({'Cast', 'Reshape', 'ExpandDims'}).type not in weights]
-        found = [self.find(i, depth) for i in others]
-        if not found or not all(found):
+        found = [f for i in others for f in [self.find(i, depth)] if f]
+        if not found or len(found) < len(others):
             return None
         first = found[0]
         if len(found) == 1 and v.type not in REDUCED:
@@ -230,7 +230,7 @@ class _Search:
             return _mixed('is a multiple of probabilities or a choice among them', [first], harmless)
         what = {'Mul': 'is a product of probabilities', 'Prod': 'is a product of probabilities'}.get(v.type, 'is an average, sum or choice of '
                                                                                                    'probabilities')
-        return _mixed(what, [f for f in found if f])
+        return _mixed(what, found)
 
     def _control_flow(self, v: _Value, depth: int) -> Found:
         """A loop or conditional whose result is a probability: its logits are inside."""
