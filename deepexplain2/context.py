@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from . import checks
+from . import checks, probe
 from .audit import Audit
 from .errors import ContextError, TargetWarning, TensorError
 from .explainer import Explainer
 from .graph.lookups import lookups
-from .graph.path import before_squashing, explainable, own_placeholders, split_weights
+from .graph.path import explainable, own_placeholders, split_weights
+from .graph.squashing import Mixed, logits, squashing
 from .model import Model, graph_lock
+from .names import Names, one_of
 from .registry import create
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
@@ -44,7 +46,7 @@ class DeepExplain:
         self._entered: list[ExitStack] = []
 
     @classmethod
-    def from_keras(cls, model: Any, input_signature: Sequence[tf.TensorSpec] | None = None) -> DeepExplain:
+    def from_keras(cls, model: Any, input_signature: Sequence[tf.TensorSpec] | None = None, check: bool = True) -> DeepExplain:
         """A context for a Keras 3 or tf_keras model (Functional, Sequential, subclassed), or for the path of a saved one.
 
         The model is traced in inference mode into a graph of its own, with a snapshot of its weights; the model, its optimizer
@@ -54,35 +56,40 @@ class DeepExplain:
         input_signature: for subclassed models that do not know their input: one tf.TensorSpec per input, None for the batch.
         Cost: one trace of the model. Raises SourceError where that is not possible, or eager execution is off.
         """
-        return cls._of(from_keras(model, input_signature))
+        return cls._of('from_keras', check, from_keras, model, input_signature)
 
     @classmethod
-    def from_saved_model(cls, path: Any, signature: str = 'serving_default') -> DeepExplain:
+    def from_saved_model(cls, path: Any, signature: str = 'serving_default', check: bool = True) -> DeepExplain:
         """A context for one signature of a SavedModel (TensorFlow 2, Keras export, or TensorFlow 1), with a snapshot of its weights.
 
         Raises SourceError for a path without a SavedModel or an unknown signature, which lists the known ones.
         """
-        return cls._of(from_saved_model(path, signature))
+        return cls._of('from_saved_model', check, from_saved_model, path, signature)
 
     @classmethod
-    def from_graph_def(cls, graph_def: Any) -> DeepExplain:
+    def from_graph_def(cls, graph_def: Any, check: bool = True) -> DeepExplain:
         """A context for a frozen GraphDef: a proto, or the path of a binary or text file.
 
         Inputs are its placeholders, outputs the tensors that nothing takes. Raises SourceError for other files and graphs with variables.
         """
-        return cls._of(from_graph_def(graph_def))
+        return cls._of('from_graph_def', check, from_graph_def, graph_def)
 
     @classmethod
-    def from_function(cls, fn: Callable, input_signature: Sequence[tf.TensorSpec] | None = None) -> DeepExplain:
+    def from_function(cls, fn: Callable, input_signature: Sequence[tf.TensorSpec] | None = None, check: bool = True) -> DeepExplain:
         """A context for a tf.function, a ConcreteFunction or a Python function of tensors, with a snapshot of the variables it uses.
 
         input_signature: one tf.TensorSpec per argument, None for the batch; not needed for a ConcreteFunction or a tf.function that has
         one. Raises SourceError where the function cannot be traced or frozen.
         """
-        return cls._of(from_function(fn, input_signature))
+        return cls._of('from_function', check, from_function, fn, input_signature)
 
     @classmethod
-    def _of(cls, source: Source) -> DeepExplain:
+    def _of(cls, way: str, check: bool, make: Callable[..., Source], *given: Any) -> DeepExplain:
+        checks.flag(check, 'check')
+        source = make(*given)
+        if check:
+            probe.check(source, way)
+        source.original, source.states = None, []       # the context does not keep the model
         context = cls(tf.compat.v1.Session(graph=source.graph))
         context._source = source
         return context
@@ -104,15 +111,15 @@ class DeepExplain:
     def inputs(self) -> Tensors:
         """The inputs of the model by position and name: of a session the placeholders of its graph."""
         if self._source is None:
-            return Tensors(own_placeholders(self.graph), {})
-        return Tensors(self._source.inputs, self._source.names)
+            return Tensors(own_placeholders(self.graph))
+        return Tensors(self._source.inputs, self._source.input_names)
 
     @property
     def outputs(self) -> Tensors:
         """The outputs of the model by position and name: of a session the floating tensors that depend on inputs and that nothing takes."""
         if self._source is None:
-            return Tensors(leaves(self.graph, self.inputs), {})
-        return Tensors(self._source.outputs, self._source.names)
+            return Tensors(leaves(self.graph, self.inputs))
+        return Tensors(self._source.outputs, self._source.output_names)
 
     def tensor(self, name: Any) -> tf.Tensor:
         """The tensor of this context's graph that `name` stands for.
@@ -122,36 +129,54 @@ class DeepExplain:
         """
         if isinstance(name, tf.Tensor):
             return checks.tensor(name, self.graph, 'the tensor')
+        if isinstance(name, str):
+            return self._names.tensor(name)
+        if type(name).__name__ != 'KerasTensor':
+            raise TensorError(f'{type(name).__name__} is not a tensor, a name or a Keras symbolic tensor')
+        symbolic = self._source.symbolic if self._source else {}
+        if id(name) not in symbolic:
+            raise TensorError(f'the Keras symbolic tensor "{name.name}" is not part of the model of this context, as it is called for inference')
+        return one_of(symbolic[id(name)][1], f'the Keras symbolic tensor "{name.name}"')
+
+    @cached_property
+    def _names(self) -> Names:
         source = self._source or Source(self.graph, [], [])
-        if not isinstance(name, str):
-            if type(name).__name__ != 'KerasTensor':
-                raise TensorError(f'{type(name).__name__} is not a tensor, a name or a Keras symbolic tensor')
-            if id(name) not in source.symbolic:
-                raise TensorError(f'the Keras symbolic tensor "{name.name}" is not part of the model of this context')
-            return source.symbolic[id(name)][1]
-        for table in source.names, source.layers:
-            if name in table:
-                return table[name]
-        try:
-            return self.graph.get_tensor_by_name(name if ':' in name else f'{name}:0')
-        except (KeyError, ValueError):
-            known = [*source.names, *source.layers, *(t.name for t in explainable(self.graph))]
-            close = difflib.get_close_matches(name, known, n=5, cutoff=.4) or [k for k in known if name.split(':')[0] in k][:5]
-            raise TensorError(f'no tensor {name!r} in the graph.' + (f' Close: {", ".join(close)}.' if close else '')
-                              + ' describe() lists what there is') from None
+        return Names(self.graph, source.input_names, source.output_names, source.layers)
 
     def logits(self, T: Any) -> tf.Tensor:
-        """The tensor before the softmax or sigmoid that ends in T; T itself where there is none."""
+        """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T; T itself where it is none.
+
+        Softmax and sigmoid may be ops, or written by hand with exp or tanh, and inside of functions. What only moves the values on the
+        way to T (cast, reshape, transpose, slice, gather, split, concatenation of outputs of one kind) is applied to the logits, what clips
+        or masks them is left out. Where that needs new ops they are added to the graph, once for each T.
+
+        Raises TensorError where T has no single logits: averages, products and other mixtures of probabilities, conditionals;
+        ContextError where ops are needed and the graph is finalized.
+        """
         target = self.tensor(T)
-        squashed = before_squashing(target)
-        return target if squashed is None else squashed
+        with graph_lock(self.graph):
+            made = _compiled_for(self.session).logits
+            if target.name not in made:
+                found = squashing(target)
+                if isinstance(found, Mixed):
+                    raise TensorError(f'T "{target.name}" has no single logits: it {found.reason}. Target what goes into '
+                                      f'{" or ".join(found.ops[:4])}, or T itself')
+                if found is None:
+                    return target
+                if found.adds and self.graph.finalized:
+                    raise ContextError(f'the graph is finalized, and the logits of T "{target.name}" need ops of their own. Call de.logits before '
+                                       f'graph.finalize(), or target what goes into {found.ops[0]}')
+                made[target.name] = logits(found, self.graph)
+            return made[target.name]
 
     def describe(self) -> Description:
         """Print a table of the tensors that can be explained or targeted: name, shape, op, layer, role; returns its rows."""
-        source = self._source or Source(self.graph, [], [])
-        labels = {t.name: name for name, t in [*source.names.items(), *source.layers.items()]}
+        names = self._names
+        labels: dict[str, dict[str, None]] = {}
+        for label, t in [*names.inputs, *names.outputs, *((layer.label, layer.tensor) for layer in names.layers if layer.tensor is not None)]:
+            labels.setdefault(t.name, {})[label] = None
         roles = {t.name: 'input' for t in self.inputs} | {t.name: 'output' for t in self.outputs}
-        rows = Description((t.name, checks.text(t.shape), t.op.type, labels.get(t.name, ''), roles.get(t.name, ''))
+        rows = Description((t.name, checks.text(t.shape), t.op.type, ', '.join(labels.get(t.name, ())), roles.get(t.name, ''))
                            for t in explainable(self.graph, self.inputs))
         print(rows)
         return rows
@@ -228,7 +253,8 @@ class DeepExplain:
         T, X = self._resolve(T), [self._resolve(x) for x in X] if isinstance(X, (list, tuple)) else self._resolve(X)
         inputs, many = checks.inputs(X, self.graph)
         with graph_lock(self.graph):
-            target, written = split_weights(checks.target(T, self.graph), inputs)
+            weighted = checks.target(T, self.graph)
+            target, written = split_weights(weighted, inputs)
             compiled = _compiled_for(self.session)
             question = target.name, *(x.name for x in inputs)
             key: tuple = _frozen(method), many, *question, *((k, _frozen(v)) for k, v in sorted(parameters.items()))
@@ -237,13 +263,14 @@ class DeepExplain:
             jit = parameters.get('jit_compile', False)
             method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'})
             if (jit, question) not in compiled.models:
-                compiled.models[jit, question] = Model(self.session, target, inputs, self._source.layers if self._source else None, jit)
-            squashed = before_squashing(target)
-            if squashed is not None:
-                checks.warn(f'T "{target.name}" is the output of {target.op.type}: the shares of all classes mix, and a saturated probability '
-                            f'has no gradient. Target "{squashed.name}" instead: de.logits(T)', TargetWarning)
-            compiled.explainers[key] = Explainer(method_object, compiled.models[jit, question], many)
+                compiled.models[jit, question] = Model(self.session, target, inputs, self._layers, jit)
+            is_probability = _warn_of_probabilities(target, weighted)
+            compiled.explainers[key] = Explainer(method_object, compiled.models[jit, question], many, is_probability)
             return compiled.explainers[key], written
+
+    @property
+    def _layers(self) -> dict[str, tf.Tensor]:
+        return {layer.label: layer.tensor for layer in self._names.layers if layer.tensor is not None}
 
     def _check_entered(self) -> None:
         if not self._entered:
@@ -258,10 +285,8 @@ class DeepExplain:
 class Tensors(Sequence[tf.Tensor]):
     """Tensors by position and by name."""
 
-    def __init__(self, tensors: Sequence[tf.Tensor], names: Mapping[str, tf.Tensor]):
-        self._tensors = list(tensors)
-        mine = {t.name for t in tensors}
-        self._names = {name: t for name, t in names.items() if t.name in mine}
+    def __init__(self, tensors: Sequence[tf.Tensor], names: Sequence[tuple[str, tf.Tensor]] = ()):
+        self._tensors, self._names = list(tensors), list(names)
 
     def __len__(self) -> int:
         return len(self._tensors)
@@ -269,11 +294,12 @@ class Tensors(Sequence[tf.Tensor]):
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self._tensors[key]
-        found = self._names[key] if key in self._names else next((t for t in self._tensors if key in (t.name, t.op.name)), None)
-        if found is None:
+        found = [(f'{key!r}', t) for name, t in self._names if name == key]
+        found = found or [(f'{key!r}', t) for t in self._tensors if key in (t.name, t.op.name)]
+        if not found:
             raise TensorError(f'no tensor {key!r} here. There are: '
-                              + ', '.join([*self._names] or [t.name for t in self._tensors]))
-        return found
+                              + ', '.join(dict.fromkeys([name for name, _ in self._names] or [t.name for t in self._tensors])))
+        return one_of(found, f'the name {key!r}')
 
     def __repr__(self) -> str:
         return repr(self._tensors)
@@ -296,11 +322,28 @@ class _Compiled:
     """What was compiled for a session, so that a second context finds it."""
     models: dict[tuple, Model] = field(default_factory=dict)
     explainers: dict[tuple, Explainer] = field(default_factory=dict)
+    logits: dict[str, tf.Tensor] = field(default_factory=dict)      # of T by name
 
 
 def _compiled_for(session: Any) -> _Compiled:
     """Kept on the session itself: it goes when the session goes, which a table with the session as key would prevent."""
     return vars(session).setdefault('_deepexplain2_compiled', _Compiled())
+
+
+def _warn_of_probabilities(target: tf.Tensor, weighted: tf.Tensor) -> bool:
+    """TargetWarning where T is seen in the graph to be made of probabilities; whether it is. weighted: T as given, with its weights."""
+    found = squashing(target) or squashing(weighted)
+    if found is None or (found.log if isinstance(found, Mixed) else found.kind == 'log'):
+        return False
+    ops = ', '.join(found.ops[:4])
+    if isinstance(found, Mixed):
+        what, instead = f'{found.reason} ({ops})', f'what goes into {" or ".join(found.ops[:4])}'
+    else:
+        what, logit = f'is the output of {ops}', 'the logits' if found.adds else f'"{found.make().name}"'
+        instead = f'{logit} instead: de.logits(T)'
+    checks.warn(f'T "{target.name}" {what}: the shares of all classes mix, and a saturated probability has no gradient. Target {instead}',
+                TargetWarning)
+    return True
 
 
 def _with_jit(parameters: dict[str, Any], jit_compile: bool) -> dict[str, Any]:

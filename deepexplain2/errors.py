@@ -61,6 +61,14 @@ class TargetWarning(UserWarning):
     """T is a probability: the tensor before the softmax or sigmoid is the better target."""
 
 
+class RandomWarning(UserWarning):
+    """Ops between X and T that draw random numbers: attributions are as random as T."""
+
+
+class SourceWarning(UserWarning):
+    """A model that could not be compared with the graph that was made of it."""
+
+
 class CoverageWarning(UserWarning):
     """Features that no occlusion window covers: their attribution is NaN."""
 

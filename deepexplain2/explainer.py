@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from . import checks
 from .audit import Audit
-from .errors import ParameterError, ShapeError, TensorError, ValueRangeError
+from .errors import ParameterError, RandomWarning, ShapeError, TargetWarning, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model, Question, graph_lock
 from .pieces import PIECE, Answers, Streaming
@@ -39,8 +39,10 @@ class Explainer(Streaming):
     weights in the session.
     """
 
-    def __init__(self, method: Method, model: Model, many: bool):
+    def __init__(self, method: Method, model: Model, many: bool, is_probability: bool = False):
         self._method, self._model, self._many = method, model, many
+        self._is_probability = is_probability           # as far as the graph shows, which was warned of
+        self._seen: set[Any] = set()                    # what was looked at in the first run
         self._written: np.ndarray | None = None         # weights that T was multiplied by
         if method.perturbs and len(model.inputs) > 1:
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
@@ -137,6 +139,8 @@ class Explainer(Streaming):
 
         if per_row and not aligned and size > 1:
             self._check_rows_apart(some, feeds, n)
+        rows = np.minimum(np.arange(size), len(some[0]) - 1) if aligned else np.arange(len(some[0]))[:3 if per_row else 1]
+        self._look_at_target([a[rows] for a in some], rows, feeds, per_row)
         question = self.compile()
         if question.along and any(f.per_row and name in model.path.given for name, f in feeds.items()):
             question = model.gradient()
@@ -295,6 +299,40 @@ class Explainer(Streaming):
                               f'{self._model.path.name(op)}: attributions of a row have no meaning. Build the model for inference '
                               '(training=False), or take a T without a batch axis')
         self._model.rows_apart = True
+
+    def _look_at_target(self, arrays: list[np.ndarray], rows: np.ndarray, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
+        """Once per explainer, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
+        model = self._model
+
+        def units():
+            return model.plain_value.units(arrays, rows, feeds)
+        drawn = model.random_ops
+        state = *feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1)       # rates and switches
+        if 'random' not in self._seen and drawn and state not in self._seen:
+            self._seen.add(state)
+            # seeds that are constants give the same numbers in every run
+            first = None if any(op.startswith('Stateless') for _, op in drawn) else units()
+            if first is None or not np.array_equal(first, units(), equal_nan=True):
+                self._seen.add('random')
+                names = ', '.join(f'"{name}" ({op})' for name, op in drawn[:5]) + (f' and {len(drawn) - 5} more' if len(drawn) > 5 else '')
+                checks.warn(f'T "{model.target.name}" is random: {names} draw numbers that it depends on, so attributions change with the draws, '
+                            'and with the place of a row in a run. Build the model for inference (training=False), or average over several runs',
+                            RandomWarning)
+        if self._is_probability or 'values' in self._seen or model.target.shape.rank in (0, 1 if per_row else 0):
+            return
+        self._seen.add('values')
+        values = units()
+        if values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row else 0):
+            checks.warn(f'T "{model.target.name}" looks like probabilities: its values are between 0 and 1 and sum to 1. The shares of all classes '
+                        'mix, and a saturated probability has no gradient. Target the logits instead', TargetWarning)
+
+
+def _sums_to_one(values: np.ndarray, first: int) -> bool:
+    """Whether values are those of a distribution along an axis, from `first` on."""
+    if values.size == 0 or not np.all((values >= -1e-6) & (values <= 1 + 1e-3)):
+        return False
+    # float32 sums of 1000 classes are right to 1e-4
+    return any(values.shape[axis] > 1 and np.allclose(values.sum(axis), 1, atol=1e-3) for axis in range(first, values.ndim))
 
 
 def _averaged(method: Method, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from .errors import (
 from .graph import clone, integral
 from .graph.clone import Treatment
 from .graph.pair import CONTAINERS
-from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
+from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders, random_ops
 from .graph.rulebook import PLAIN as PLAIN_GRADIENT
 from .graph.rulebook import REFUSED, Rulebook
 
@@ -105,6 +106,15 @@ class Question:
                 self._one_row = False
                 return answers
         return self._run(full, full[:k], lambda: full, rows, weights, feeds, per_row)
+
+    def units(self, arrays: Sequence[np.ndarray], rows: np.ndarray, feeds: Mapping[str, Feed]) -> np.ndarray | None:
+        """T of these rows as it is, unit by unit; None where TensorFlow fails, which the run itself will say."""
+        extra, run = self._callable(feeds)
+        given = [feeds.get(t.name) for t in extra]
+        tail = [np.zeros([], t.dtype.as_numpy_dtype) if f is None else f.value[rows] if f.per_row else f.value for t, f in zip(extra, given)]
+        with contextlib.suppress(tf.errors.OpError):
+            return np.asarray(run(*arrays, *tail)[0])
+        return None
 
     def raw(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The values of the fetches, as they are, where nothing else is fed."""
@@ -270,6 +280,11 @@ class Model:
         if limit < self.path.row_total and memory_limit is not None:
             raise ParameterError(f'memory_limit is {limit} bytes, but one row takes about {self.path.row_total} between X and T')
         return max(1, limit // max(self.path.row_total, 1))
+
+    @cached_property
+    def random_ops(self) -> list[tuple[str, str]]:
+        """(name, type) of the ops that draw random numbers for T."""
+        return random_ops([self.target], self.inputs)
 
     def check_fed(self, feeds: Mapping[str, Feed]) -> None:
         """Raise FeedError where T needs a placeholder that neither X nor `feeds` gives."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tensorflow as tf
@@ -13,12 +13,14 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.convert_to_constants import _FunctionConverterDataInEager, _replace_variables_by_constants
+from tensorflow.python.util import nest
 
 from .errors import SourceError
 from .graph.flat import drop_custom_gradients
 from .graph.path import OURS, explainable, own_placeholders
+from .keras_models import STRINGS, TABLES, Symbol, traced
+from .names import LayerOutput
 
-TABLES = ('StringLookup', 'IntegerLookup', 'TextVectorization', 'Hashing', 'HashedCrossing')      # layers with a table or a hash inside
 VARIABLES = {'VarHandleOp', 'Variable', 'VariableV2', 'AutoReloadVariable', 'TemporaryVariable'}
 WRITES = re.compile('Assign|Resource(Scatter|Apply|SparseApply|StridedSliceAssign|CountUpTo)|Scatter(Nd)?(Add|Sub|Mul|Div|Min|Max|Update)$'
                     '|Rng|Stateful(Standard|Truncated|Uniform|Random)')
@@ -29,23 +31,22 @@ OWN_RESOURCES = ('TensorArray', 'Stack')        # made and used up within one ru
 class Source:
     """A graph with constants for weights, and what its tensors are called outside.
 
-    names: of inputs and outputs. layers: Keras layers by name, their output. symbolic: id of a Keras symbolic tensor -> (the tensor, kept so
-    that its id stays its own, and its counterpart in the graph).
+    original: the model itself, in inference mode and eager: from one tensor per input, in the order of `inputs`, to a flat list of
+    tensors in the order of `outputs`; it leaves the model as it was. specs: what it takes. None where there is no such callable.
+    states: handles of the variables that it may read and write.
+    input_names, output_names: pairs of a name and its tensor. layers: the outputs of Keras layers. symbolic: id of a Keras symbolic tensor ->
+    (the tensor, kept so that its id stays its own, and what it stands for in the graph).
     """
     graph: tf.Graph
     inputs: list[tf.Tensor]
     outputs: list[tf.Tensor]
-    names: dict[str, tf.Tensor] = field(default_factory=dict)
-    layers: dict[str, tf.Tensor] = field(default_factory=dict)
-    symbolic: dict[int, tuple[Any, tf.Tensor]] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class Node:
-    """A call of a layer in a functional model, with symbolic tensors."""
-    layer: Any
-    inputs: list[Any]
-    outputs: list[Any]
+    input_names: list[tuple[str, tf.Tensor]] = field(default_factory=list)
+    output_names: list[tuple[str, tf.Tensor]] = field(default_factory=list)
+    layers: list[LayerOutput] = field(default_factory=list)
+    symbolic: dict[int, Symbol] = field(default_factory=dict)
+    original: Callable[..., list[tf.Tensor]] | None = None
+    specs: list[tf.TensorSpec] = field(default_factory=list)
+    states: list[tf.Tensor] = field(default_factory=list)
 
 
 def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> Source:
@@ -55,29 +56,13 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
         model = tf.keras.models.load_model(model, compile=False)
     if not callable(model) or not hasattr(model, 'layers'):
         raise SourceError(f'from_keras takes a Keras model or the path of one, not {type(model).__name__}')
-    functional = getattr(model, '_functional', None) or model
-    symbolic = _symbolic_tensors(functional)
-    if not symbolic:
-        return _from_subclassed(model, input_signature)
-    if input_signature is not None:
-        raise SourceError('from_keras takes an input_signature for subclassed models only; this one knows its inputs')
-    inputs, symbolic = _behind_lookups(functional, symbolic)
-    taken_in = {id(t) for t in inputs}
-    tensors = [t for t, _ in symbolic if id(t) not in taken_in]
-    specs = [tf.TensorSpec(t.shape, _dtype(t), name=f'input_{k}') for k, t in enumerate(inputs)]
-    call = _function_of(functional, inputs, tensors)
-    graph, taken, given = _freeze(tf.function(lambda *x: call(list(x))).get_concrete_function(*specs), 'from_keras')
-    source = Source(graph, taken, [])
-    counterpart = {id(t): t_graph for t, t_graph in zip(tensors, given)}
-    counterpart |= {id(t): t_graph for t, t_graph in zip(inputs, taken)}
-    source.symbolic = {id(t): (t, counterpart[id(t)]) for t in [*tensors, *inputs]}
-    source.layers = {layer: counterpart[id(t)] for t, layer in symbolic}
-    source.outputs = [counterpart[id(t)] for t in functional.outputs]
-    whole = [id(t) for t in inputs] == [id(t) for t in functional.inputs]       # tf_keras tensors do not compare with ==
-    input_names = list(getattr(functional, 'input_names', None) or []) if whole else []
-    input_names = input_names or [t.name for t in inputs]
-    output_names = list(getattr(functional, 'output_names', None) or [])
-    source.names = dict(zip(output_names, source.outputs)) | dict(zip(input_names, taken))
+    found = traced(model, input_signature)
+    graph, inputs, outputs, named = _freeze(found.concrete, 'from_keras', found.named)
+    source = Source(graph, inputs, outputs, original=found.original, specs=found.specs, states=_states(found.concrete))
+    source.input_names = [(name, inputs[k]) for name, k in found.input_names]
+    source.output_names = [(name, outputs[k]) for name, k in found.output_names]
+    source.layers = [replace(output, tensor=named.get(id(output.tensor))) for output in found.layers]
+    source.symbolic = {i: (symbol, [(label, named.get(id(t))) for label, t in known]) for i, (symbol, known) in found.symbolic.items()}
     return source
 
 
@@ -131,7 +116,7 @@ def from_function(fn: Callable, input_signature: Sequence[Any] | None) -> Source
             raise SourceError('from_function needs an input_signature: a list of tf.TensorSpec(shape, dtype), with None for the batch')
         function = fn if hasattr(fn, 'get_concrete_function') else tf.function(fn)
         concrete = function.get_concrete_function(*(input_signature or ()))
-    return _from_concrete(concrete, 'from_function')
+    return _from_concrete(concrete, 'from_function', None if concrete is fn else fn)
 
 
 def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -142,31 +127,36 @@ def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     return [t for t in explainable(graph, inputs) if t.name not in names and t.dtype.is_floating and not is_used(t.op)]
 
 
-def _from_subclassed(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> Source:
-    if input_signature is None:
-        config = model.get_build_config() if getattr(model, 'built', False) and hasattr(model, 'get_build_config') else None
-        shape = (config or {}).get('input_shape')
-        if not shape or not all(d is None or isinstance(d, int) for d in shape):
-            raise SourceError(f'"{model.name}" is a subclassed model that does not tell its input. Give from_keras(model, '
-                              'input_signature=[tf.TensorSpec((None, ...), tf.float32)]), one entry per input')
-        input_signature = [tf.TensorSpec((None, *shape[1:]), tf.float32)]
-    specs = [tf.TensorSpec(s.shape, s.dtype, name=s.name or f'input_{k}') for k, s in enumerate(input_signature)]
+def _from_concrete(concrete: Any, way: str, original: Callable | None = None) -> Source:
+    """original: the function that was traced; the concrete one itself where there is none."""
+    graph, inputs, outputs, _ = _freeze(concrete, way)
+    taken = [(name, t) for name, t in zip(concrete._arg_keywords or [], inputs) if concrete._arg_keywords]
+    names = [path for path, t in nest.flatten_with_joined_string_paths(concrete.structured_outputs, expand_composites=True) if t is not None]
+    given = [(name, t) for name, t in zip(names, outputs) if name] if len(names) == len(outputs) else []
+    return Source(graph, inputs, outputs, [*taken, *((t.op.name, t) for t in inputs)], given, original=_flat(concrete, original),
+                  specs=[tf.TensorSpec(t.shape, t.dtype) for t in inputs], states=_states(concrete))
 
+
+def _flat(concrete: Any, original: Callable | None) -> Callable[..., list[tf.Tensor]]:
+    """A function, called as it was traced, from a flat list of tensors to one."""
     def call(*x):
-        return model(x[0] if len(x) == 1 else list(x), training=False)
-    return _from_concrete(tf.function(call).get_concrete_function(*specs), 'from_keras')
+        given = iter(x)
+        args, kwargs = nest.map_structure(lambda s: next(given) if isinstance(s, tf.TensorSpec) else s, concrete.structured_input_signature)
+        y = concrete(*args, **kwargs) if original is None else original(*args, **kwargs)
+        return [t for t in nest.flatten(y, expand_composites=True) if t is not None]
+    return call
 
 
-def _from_concrete(concrete: Any, way: str) -> Source:
-    names = sorted(concrete.structured_outputs) if isinstance(concrete.structured_outputs, dict) else []
-    graph, inputs, outputs = _freeze(concrete, way)
-    return Source(graph, inputs, outputs, dict(zip(names, outputs)) | {t.op.name: t for t in inputs})
+def _states(concrete: Any) -> list[tf.Tensor]:
+    return [t for t in concrete.captured_inputs if t.dtype == tf.resource]
 
 
-def _freeze(concrete: Any, way: str) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor]]:
-    """(graph, inputs, outputs) of a function, with constants for variables: also those that it writes have, in every run, the value of now.
+def _freeze(concrete: Any, way: str, named: Sequence[tf.Tensor] = ()) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor], dict[int, tf.Tensor]]:
+    """(graph, inputs, outputs, named) of a function, with constants for variables: also those that it writes have, in every run, the value of
+    now.
 
-    Outputs are the tensors of the model, not the copies that a function returns.
+    Outputs are the tensors of the model, not the copies that a function returns. named: the last ones that the function returns, kept where
+    they can be: by their id.
     """
     strings = [t.name for t in concrete.inputs if t.dtype == tf.string]
     if strings:
@@ -174,23 +164,28 @@ def _freeze(concrete: Any, way: str) -> tuple[tf.Graph, list[tf.Tensor], list[tf
                           f'{way} the part that takes numbers')
     captured = {t.name for t in concrete.graph.internal_captures}
     inputs = [t.name for t in concrete.inputs if t.name not in captured]
+    returned = concrete.outputs[:len(concrete.outputs) - len(named)]
     try:
         data = _FunctionConverterDataInEager(func=concrete, lower_control_flow=False, aggressive_inlining=False)
-        outputs = _without_copies(data.graph_def, [t.name for t in concrete.outputs])
-        written = _drop_writes(data.graph_def, [*inputs, *outputs], way)
+        names = _without_copies(data.graph_def, [t.name for t in concrete.outputs])
+        outputs = names[:len(returned)]
+        tables = _without_value(data.graph_def, data.tensor_data)
+        written, kept = _drop_writes(data.graph_def, [*inputs, *outputs], names[len(returned):], tables, way)
         for name in data.tensor_data.keys() - {node.name for node in data.graph_def.node}:
             del data.tensor_data[name]
         _check_resources(data.graph_def, data.tensor_data, way)
         states = [data.tensor_data[name].numpy for name in written & data.tensor_data.keys()]
         rows = {state.shape[0] for state in states if state.ndim > 1}
-        if len(rows) == 1 and all(t.shape.rank and t.shape[0] in rows for t in concrete.outputs):
+        if len(rows) == 1 and all(t.shape.rank and t.shape[0] in rows for t in returned):
             _fix_batch(data.graph_def, {_node_name(name) for name in inputs}, *rows)
         graph = _graph_of(_replace_variables_by_constants(data)[0])
     except SourceError:
         raise
     except Exception as e:
         raise SourceError(f'{way} could not freeze the model. TensorFlow says: {str(e)[:500]}') from e
-    return graph, [graph.get_tensor_by_name(name) for name in inputs], [graph.get_tensor_by_name(name) for name in outputs]
+    tensor = graph.get_tensor_by_name
+    return (graph, [tensor(name) for name in inputs], [tensor(name) for name in outputs],
+            {id(t): tensor(name) for t, name in zip(named, names[len(returned):]) if name in kept})
 
 
 def _without_copies(graph_def: tf.compat.v1.GraphDef, outputs: Sequence[str]) -> list[str]:
@@ -205,8 +200,10 @@ def _without_copies(graph_def: tf.compat.v1.GraphDef, outputs: Sequence[str]) ->
     return result
 
 
-def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], way: str) -> set[str]:
-    """Leave of a graph what the wanted tensors need, without waiting for the variables it writes; their names."""
+def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], named: Sequence[str], tables: Sequence[str],
+                 way: str) -> tuple[set[str], set[str]]:
+    """Leave of a graph what the wanted tensors need, without waiting for the variables it writes, and those of the named ones that need neither
+    these nor tables: (names of these variables, names that are kept)."""
     nodes = {node.name: node for node in graph_def.node}
     writing = _writing(graph_def)
     written = set().union(*(_variables(name, nodes) for name in writing))
@@ -222,10 +219,17 @@ def _drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], way: s
     for name in sorted(needed & late.keys()):
         raise SourceError(f'{way} cannot freeze the model: it writes a variable ("{late[name]}") and then reads it ("{name}"), so that there is '
                           'no one value to keep')
+    strings = {name for name in nodes if name.startswith(STRINGS) and nodes[name].op == 'Placeholder'}
+    if needed & strings:
+        raise SourceError(f'an output of the model depends on strings other than through string and lookup layers ({", ".join(TABLES)}). '
+                          f'Give {way} the part of the model that takes numbers')
+    lost = _users(writing | late.keys() | strings | {*tables}, nodes)
+    keep = {name for name in named if _node_name(name) not in lost}
+    needed |= _ancestors([_node_name(name) for name in keep], nodes)
     remaining = [node for node in graph_def.node if node.name in needed]
     del graph_def.node[:]
     graph_def.node.extend(remaining)
-    return written
+    return written, keep
 
 
 def _fix_batch(graph_def: tf.compat.v1.GraphDef, inputs: set[str], rows: int) -> None:
@@ -275,6 +279,20 @@ def _ancestors(names: Sequence[str], nodes: Mapping[str, Any]) -> set[str]:
     return found
 
 
+def _users(names: Iterable[str], nodes: Mapping[str, Any]) -> set[str]:
+    """The named nodes and all that wait for them."""
+    takers: dict[str, list[str]] = {}
+    for node in nodes.values():
+        for i in node.input:
+            takers.setdefault(_node_name(i), []).append(node.name)
+    found, stack = set(names), list(names)
+    while stack:
+        fresh = set(takers.get(stack.pop(), ())) - found
+        found |= fresh
+        stack += fresh
+    return found
+
+
 def _variables(name: str, nodes: Mapping[str, Any]) -> set[str]:
     """The nodes that the inputs of a node are, without the Identity ops on the way: its variables among them."""
     found = set()
@@ -287,17 +305,22 @@ def _variables(name: str, nodes: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def _check_resources(graph_def: tf.compat.v1.GraphDef, values: Mapping[str, Any], way: str) -> None:
-    """Raise SourceError at tables and the like, which have no value that could stand in their place."""
-    nodes = {node.name: node for node in graph_def.node}
-    for node in graph_def.node:
+def _without_value(graph_def: tf.compat.v1.GraphDef, values: Mapping[str, Any]) -> list[str]:
+    """Tables and the like, which have no value that could stand in their place."""
+    def is_resource(node):
         made = any(o.type == tf.resource.as_datatype_enum for o in op_def_registry.get(node.op).output_arg)
-        given = node.op == 'Placeholder' and node.attr['dtype'].type == tf.resource.as_datatype_enum
-        if (made or given) and node.name not in values and not node.op.startswith(OWN_RESOURCES):
-            users = [n for n in nodes if node.name in _variables(n, nodes) and nodes[n].op != 'Identity']
-            used = f' by "{users[0]}" ({nodes[users[0]].op})' if users else ''
-            raise SourceError(f'{way} cannot freeze the model: "{node.name}", used{used}, is a table or another resource without a value. Cut the '
-                              f'model behind it and give {way} the part that takes numbers')
+        return made or (node.op == 'Placeholder' and node.attr['dtype'].type == tf.resource.as_datatype_enum)
+    return [n.name for n in graph_def.node if n.name not in values and not n.op.startswith(OWN_RESOURCES) and is_resource(n)]
+
+
+def _check_resources(graph_def: tf.compat.v1.GraphDef, values: Mapping[str, Any], way: str) -> None:
+    """Raise SourceError at tables and the like."""
+    nodes = {node.name: node for node in graph_def.node}
+    for name in _without_value(graph_def, values):
+        users = [n for n in nodes if name in _variables(n, nodes) and nodes[n].op != 'Identity']
+        used = f' by "{users[0]}" ({nodes[users[0]].op})' if users else ''
+        raise SourceError(f'{way} cannot freeze the model: "{name}", used{used}, is a table or another resource without a value. Cut the '
+                          f'model behind it and give {way} the part that takes numbers')
 
 
 def _node_name(tensor: str) -> str:
@@ -310,60 +333,6 @@ def _graph_of(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name='')
     return graph
-
-
-def _nodes(model: Any) -> list[Node]:
-    """The calls of layers in a functional model, inputs first."""
-    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
-    return [Node(n.operation, n.input_tensors, n.output_tensors) if hasattr(n, 'operation')         # Keras 3, else tf_keras
-            else Node(n.layer, [] if n.is_input else n.keras_inputs, tf.nest.flatten(n.outputs)) for n in nodes]
-
-
-def _symbolic_tensors(model: Any) -> list[tuple[Any, str]]:
-    """(symbolic tensor, layer name) of every call in a functional model, in order; empty for a subclassed one."""
-    if not getattr(model, 'inputs', None) or not getattr(model, 'outputs', None):
-        return []
-    wanted = {id(t) for t in model.outputs} | {id(t) for t in model.inputs}
-    result = [(t, node.layer.name) for node in _nodes(model) for t in node.outputs]
-    return result if wanted <= {id(t) for t, _ in result} | {id(t) for t in model.inputs} else []
-
-
-def _behind_lookups(model: Any, symbolic: list[tuple[Any, str]]) -> tuple[list[Any], list[tuple[Any, str]]]:
-    """(inputs, tensors) of the part of a functional model that takes numbers, without string and lookup layers, whose tables cannot be
-    frozen; the whole model where it has none."""
-    nodes = _nodes(model)
-    tables = [node for node in nodes if type(node.layer).__name__ in TABLES]
-    if not tables and not any(_dtype(t) == tf.string for t in model.inputs):
-        return list(model.inputs), symbolic
-    used = {id(t) for node in nodes if node not in tables for t in node.inputs} | {id(t) for t in model.outputs}
-    given = [*model.inputs, *(t for node in tables for t in node.outputs)]
-    inputs = [t for t in given if id(t) in used and _dtype(t) != tf.string]
-    behind = {id(t) for t in inputs}
-    for node in nodes:
-        if node not in tables and node.inputs and all(id(t) in behind for t in node.inputs):
-            behind |= {id(t) for t in node.outputs}
-    if not all(id(t) in behind for t in model.outputs):
-        raise SourceError(f'an output of "{model.name}" depends on strings other than through string and lookup layers ({", ".join(TABLES)}). '
-                          'Give from_keras the part of the model that takes numbers')
-    return inputs, [(t, layer) for t, layer in symbolic if id(t) in behind]
-
-
-def _function_of(model: Any, inputs: list[Any], tensors: list[Any]) -> Callable:
-    """A callable from the inputs to all these tensors, in inference mode."""
-    if any(c.__module__.startswith('tf_keras') for c in type(model).__mro__):
-        import tf_keras
-        layers = [layer for layer in model._flatten_layers() if hasattr(layer, '_inbound_nodes')]
-        nodes = [(layer, list(layer._inbound_nodes), list(layer._outbound_nodes)) for layer in layers]
-        whole = tf_keras.Model(inputs, tensors, name=model.name)
-        for layer, inbound, outbound in nodes:          # a model of hidden tensors adds nodes, after which layer.output is ambiguous
-            layer._inbound_nodes[:], layer._outbound_nodes[:] = inbound, outbound
-        return lambda x: whole(x, training=False)
-    import keras
-    return keras.Function(inputs, tensors, name='deepexplain2')
-
-
-def _dtype(tensor: Any) -> tf.DType:
-    return tf.as_dtype(tensor.dtype)
 
 
 def _need_eager(way: str) -> None:

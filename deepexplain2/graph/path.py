@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +26,10 @@ OURS = 'deepexplain2/'               # how the names of ops begin that the libra
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
 REDUCTIONS = {'Mean', 'Sum', 'Max', 'Min', 'Prod', 'EuclideanNorm'}
-RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'StatelessRandom', 'StatefulUniform', 'StatefulStandardNormal')
+RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'StatelessRandom', 'StatelessTruncatedNormal', 'StatelessParameterized',
+          'StatelessMultinomial', 'StatelessShuffle', 'StatefulUniform', 'StatefulStandardNormal', 'StatefulTruncatedNormal', 'StatefulRandom',
+          'Multinomial')
+SEEDS = ('StatelessRandomGet',)             # of random ops, draw nothing themselves
 ELEMENTWISE = {'Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'MulNoNan', 'Maximum', 'Minimum', 'SquaredDifference',
                'Pow', 'Select', 'SelectV2', 'Xdivy', 'Xlogy'}
 
@@ -214,14 +218,6 @@ def split_weights(target: tf.Tensor, inputs: Sequence[tf.Tensor]) -> tuple[tf.Te
     return target, weights
 
 
-def before_squashing(target: tf.Tensor) -> tf.Tensor | None:
-    """What goes into the softmax or sigmoid that T is the output of."""
-    op = target.op
-    while op.type == 'Identity':
-        op = op.inputs[0].op
-    return op.inputs[0] if op.type in ('Softmax', 'Sigmoid') else None
-
-
 def own_placeholders(graph: tf.Graph) -> list[tf.Tensor]:
     """The placeholders of a graph, without those that the library added."""
     return [op.outputs[0] for op in graph.get_operations() if op.type == 'Placeholder' and not op.name.startswith(OURS)]
@@ -334,6 +330,36 @@ def _override(op: tf.Operation) -> str:
 
 def is_random(op: tf.Operation) -> bool:
     return op.type.startswith(RANDOM)
+
+
+def random_ops(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
+    """(name, type) of the ops that draw random numbers for `tensors`, in the functions that they call too, when those in `cut` are fed."""
+    ops = ancestors(tensors, {t.name for t in cut})
+    functions = function_library(ops[0].graph) if any(map(called_functions, (op.node_def for op in ops if op.type != 'Const'))) else {}
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+
+    def look(nodes, prefix):
+        for node in nodes:
+            if node.op.startswith(RANDOM) and not node.op.startswith(SEEDS):
+                found[prefix + node.name] = node.op
+            for name in called_functions(node):
+                if name in functions and name not in seen:
+                    seen.add(name)
+                    look(functions[name].node_def, f'{prefix}{node.name}/')
+    look((op.node_def for op in ops if op.type != 'Const'), '')
+    return list(found.items())
+
+
+def called_functions(node: tf.compat.v1.NodeDef) -> list[str]:
+    return [f.name for a in node.attr.values() for f in ([a.func] if a.HasField('func') else a.list.func)]
+
+
+def function_library(graph: tf.Graph) -> dict[str, Any]:
+    """The functions of a graph by name, without its nodes."""
+    graph_def = tf.compat.v1.GraphDef()
+    graph._copy_functions_to_graph_def(graph_def, 0)
+    return {f.signature.name: f for f in graph_def.library.function}
 
 
 def can_change(op: tf.Operation) -> bool:
