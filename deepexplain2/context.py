@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import numbers
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ from .model import Model, graph_lock
 from .registry import create
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
+
+KEPT = 64           # explainers of a session, each a few objects
 
 
 class DeepExplain:
@@ -211,7 +215,8 @@ class DeepExplain:
         ids, target = self._resolve(X), self._resolve(T)
         if not isinstance(ids, tf.Tensor) or not ids.dtype.is_integer:
             return None
-        found = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X'))
+        with graph_lock(self.graph):
+            found = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X'))
         if not found:
             return None
 
@@ -231,19 +236,27 @@ class DeepExplain:
             target, written = split_weights(checks.target(T, self.graph), inputs)
             compiled = _compiled_for(self.session)
             question = target.name, *(x.name for x in inputs)
-            key: tuple = _frozen(method), many, *question, *((k, _frozen(v)) for k, v in sorted(parameters.items()))
+            key: tuple = many, *question, _frozen(method), *((k, _frozen(v)) for k, v in sorted(parameters.items()) if k != 'baseline')
+            is_kept = isinstance(parameters.get('baseline'), numbers.Number | None)     # no array or function, which the caller may want to be gone
+            key += _frozen(parameters.get('baseline')) if is_kept else (object(),)
             if key in compiled.explainers:
+                compiled.explainers.move_to_end(key)
                 return compiled.explainers[key], written
             jit = parameters.get('jit_compile', False)
             method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'})
             if (jit, question) not in compiled.models:
                 compiled.models[jit, question] = Model(self.session, target, inputs, self._source.layers if self._source else None, jit)
             squashed = before_squashing(target)
+            model = compiled.models[jit, question]
             if squashed is not None:
-                checks.warn(f'T "{target.name}" is the output of {target.op.type}: the shares of all classes mix, and a saturated probability '
-                            f'has no gradient. Target "{squashed.name}" instead: de.logits(T)', TargetWarning)
-            compiled.explainers[key] = Explainer(method_object, compiled.models[jit, question], many)
-            return compiled.explainers[key], written
+                model.warn_once(method, f'T "{target.name}" is the output of {target.op.type}: the shares of all classes mix, and a saturated '
+                                f'probability has no gradient. Target "{squashed.name}" instead: de.logits(T)', TargetWarning)
+            explainer = Explainer(method_object, model, many)
+            if is_kept:
+                compiled.explainers[key] = explainer
+                while len(compiled.explainers) > KEPT:
+                    compiled.explainers.popitem(last=False)
+            return explainer, written
 
     def _check_entered(self) -> None:
         if not self._entered:
@@ -293,9 +306,13 @@ class Description(list):
 
 @dataclass
 class _Compiled:
-    """What was compiled for a session, so that a second context finds it."""
+    """What was compiled for a session, so that a second context finds it.
+
+    models: with all that costs: what was compiled, timed, and kept of a baseline. explainers: of the last parameters; new ones take their
+    questions from the models.
+    """
     models: dict[tuple, Model] = field(default_factory=dict)
-    explainers: dict[tuple, Explainer] = field(default_factory=dict)
+    explainers: OrderedDict[tuple, Explainer] = field(default_factory=OrderedDict)
 
 
 def _compiled_for(session: Any) -> _Compiled:
@@ -309,8 +326,6 @@ def _with_jit(parameters: dict[str, Any], jit_compile: bool) -> dict[str, Any]:
 
 def _frozen(value: Any) -> Any:
     """A hashable stand-in for a parameter, equal for equal values; for what is not an array of numbers, equal to nothing."""
-    if callable(value):
-        return 'callable', value
     if value is None or isinstance(value, (str, bool, int, float, np.generic)):
         return type(value).__name__, value
     if isinstance(value, (list, tuple)):
