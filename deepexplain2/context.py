@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,6 +25,8 @@ from .names import Names, one_of
 from .registry import create
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
+
+KEPT = 64           # explainers of a session, each a few objects
 
 
 class DeepExplain:
@@ -236,7 +240,8 @@ class DeepExplain:
         ids, target = self._resolve(X), self._resolve(T)
         if not isinstance(ids, tf.Tensor) or not ids.dtype.is_integer:
             return None
-        found = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X'))
+        with graph_lock(self.graph):
+            found = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X'))
         if not found:
             return None
 
@@ -257,16 +262,23 @@ class DeepExplain:
             target, written = split_weights(weighted, inputs)
             compiled = _compiled_for(self.session)
             question = target.name, *(x.name for x in inputs)
-            key: tuple = _frozen(method), many, *question, *((k, _frozen(v)) for k, v in sorted(parameters.items()))
+            key: tuple = many, *question, _frozen(method), *((k, _frozen(v)) for k, v in sorted(parameters.items()) if k != 'baseline')
+            is_kept = isinstance(parameters.get('baseline'), numbers.Number | None)     # no array or function, which the caller may want to be gone
+            key += _frozen(parameters.get('baseline')) if is_kept else (object(),)
             if key in compiled.explainers:
+                compiled.explainers.move_to_end(key)
                 return compiled.explainers[key], written
             jit = parameters.get('jit_compile', False)
             method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'})
             if (jit, question) not in compiled.models:
                 compiled.models[jit, question] = Model(self.session, target, inputs, self._layers, jit)
-            is_probability = _warn_of_probabilities(target, weighted)
-            compiled.explainers[key] = Explainer(method_object, compiled.models[jit, question], many, is_probability)
-            return compiled.explainers[key], written
+            model = compiled.models[jit, question]
+            explainer = Explainer(method_object, model, many, _warn_of_probabilities(model, method_object.name, weighted))
+            if is_kept:
+                compiled.explainers[key] = explainer
+                while len(compiled.explainers) > KEPT:
+                    compiled.explainers.popitem(last=False)
+            return explainer, written
 
     @property
     def _layers(self) -> dict[str, tf.Tensor]:
@@ -319,9 +331,13 @@ class Description(list):
 
 @dataclass
 class _Compiled:
-    """What was compiled for a session, so that a second context finds it."""
+    """What was compiled for a session, so that a second context finds it.
+
+    models: with all that costs: what was compiled, timed, and kept of a baseline. explainers: of the last parameters; new ones take their
+    questions from the models.
+    """
     models: dict[tuple, Model] = field(default_factory=dict)
-    explainers: dict[tuple, Explainer] = field(default_factory=dict)
+    explainers: OrderedDict[tuple, Explainer] = field(default_factory=OrderedDict)
     logits: dict[str, tf.Tensor] = field(default_factory=dict)      # of T by name
 
 
@@ -330,8 +346,9 @@ def _compiled_for(session: Any) -> _Compiled:
     return vars(session).setdefault('_deepexplain2_compiled', _Compiled())
 
 
-def _warn_of_probabilities(target: tf.Tensor, weighted: tf.Tensor) -> bool:
+def _warn_of_probabilities(model: Model, method: str, weighted: tf.Tensor) -> bool:
     """TargetWarning where T is seen in the graph to be made of probabilities; whether it is. weighted: T as given, with its weights."""
+    target = model.target
     found = squashing(target) or squashing(weighted)
     if found is None or (found.log if isinstance(found, Mixed) else found.kind == 'log'):
         return False
@@ -341,8 +358,8 @@ def _warn_of_probabilities(target: tf.Tensor, weighted: tf.Tensor) -> bool:
     else:
         what, logit = f'is the output of {ops}', 'the logits' if found.adds else f'"{found.make().name}"'
         instead = f'{logit} instead: de.logits(T)'
-    checks.warn(f'T "{target.name}" {what}: the shares of all classes mix, and a saturated probability has no gradient. Target {instead}',
-                TargetWarning)
+    model.warn_once(method, f'T "{target.name}" {what}: the shares of all classes mix, and a saturated probability has no gradient. '
+                    f'Target {instead}', TargetWarning)
     return True
 
 
@@ -352,8 +369,6 @@ def _with_jit(parameters: dict[str, Any], jit_compile: bool) -> dict[str, Any]:
 
 def _frozen(value: Any) -> Any:
     """A hashable stand-in for a parameter, equal for equal values; for what is not an array of numbers, equal to nothing."""
-    if callable(value):
-        return 'callable', value
     if value is None or isinstance(value, (str, bool, int, float, np.generic)):
         return type(value).__name__, value
     if isinstance(value, (list, tuple)):

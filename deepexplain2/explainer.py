@@ -13,7 +13,7 @@ from . import checks
 from .audit import Audit
 from .errors import ParameterError, RandomWarning, ShapeError, TargetWarning, TensorError, ValueRangeError
 from .methods.base import Method
-from .model import Model, Question, graph_lock
+from .model import Model, Question, built, graph_lock
 from .pieces import PIECE, Answers, Streaming
 from .progress import Progress, Reporter
 from .sweep import Pace, Sweep, calls, take
@@ -42,7 +42,7 @@ class Explainer(Streaming):
     def __init__(self, method: Method, model: Model, many: bool, is_probability: bool = False):
         self._method, self._model, self._many = method, model, many
         self._is_probability = is_probability           # as far as the graph shows, which was warned of
-        self._seen: set[Any] = set()                    # what was looked at in the first run
+        self._seen = model.seen.setdefault(method.name, set())      # what was looked at in the first run
         self._written: np.ndarray | None = None         # weights that T was multiplied by
         if method.perturbs and len(model.inputs) > 1:
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
@@ -51,21 +51,21 @@ class Explainer(Streaming):
         self._averaged: list[bool] = []                 # whether the rows of the baseline were a set of references, once that is settled
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
-        self._compiled: list[Question] = []             # shared with the copies that `weighted` makes, as what follows
-        self._paces: list[Pace] = []
+        self._compiled: list[Question] = []             # shared with the copies that `weighted` makes
 
     def compile(self) -> Question:
         """The question of the method; adds its ops to the graph the first time."""
         with graph_lock(self._model.target.graph):
             if not self._compiled:
-                self._compiled.append(self._method.question(self._model))
+                with built(self._model, self._method.name):
+                    self._compiled.append(self._method.question(self._model))
         return self._compiled[0]
 
     @property
     def _pace(self) -> Pace:
-        if not self._paces:
-            self._paces.append(Pace(self._model.default_rows(), self._model.most_rows()))
-        return self._paces[0]
+        question, paces = (self._method.name, self._method.variant), self._model.paces
+        found = paces.get(question)
+        return found or paces.setdefault(question, Pace(self._model.default_rows(), self._model.most_rows()))
 
     def __repr__(self) -> str:
         names = ', '.join(x.name for x in self._model.inputs)
@@ -143,7 +143,8 @@ class Explainer(Streaming):
         self._look_at_target([a[rows] for a in some], rows, feeds, per_row)
         question = self.compile()
         if question.along and any(f.per_row and name in model.path.given for name, f in feeds.items()):
-            question = model.gradient()
+            with graph_lock(model.target.graph):
+                question = model.gradient()
 
         room = None if aligned else size        # of one run
 

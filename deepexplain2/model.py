@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from .checks import Feed, Weights, check_open, free_memory, integer, warn
 from .errors import (
     ContextError,
+    DeepExplainError,
     FeedError,
     NonlinearOpWarning,
     ParameterError,
@@ -68,13 +69,13 @@ class Question:
 
     def hold(self, baselines: Sequence[tf.Tensor], tensors: Sequence[tf.Tensor]) -> None:
         """Keep what the rules take from one baseline for the next run with it."""
-        self._reference = Reference(Question(self._model, baselines, tensors, None),
+        self._reference = Reference(Question(self._model, [*self._model.inputs, *baselines], tensors, None),
                                     Question(self._model, [*self._feeds, *tensors], self._fetches, self._weights))
 
     def ask(self, arrays: Sequence[np.ndarray], rows: np.ndarray, weights: Weights, feeds: Mapping[str, Feed], per_row: bool,
             room: int | None) -> list[np.ndarray]:
         """The answers for one run. An array of one row among more stands for all rows. room: how many rows a run may hold; None where the
-        graph fixes them."""
+        graph fixes them. Several threads may ask: what is learned from a run is replaced as a whole."""
         n, points = len(arrays[0]), max(1, len(rows) // len(arrays[0]))
         if self._untried:               # TensorFlow's kernels check what XLA leaves out, such as a constant index that is out of range
             with contextlib.suppress(ValueRangeError):
@@ -93,11 +94,14 @@ class Question:
         n, k = len(rows), len(self._model.inputs)
         full = [a if len(a) == n else np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays]
         if self._one_row and open_batch and not feeds and all(len(b) == 1 for b in arrays[k:]):
+            reference = self._reference
             try:
-                if self._reference is not None:
-                    held = self._reference.values(arrays[k:])
-                    if held is not None:
-                        return self._reference.question._run([*arrays, *held], full[:k], lambda: full, rows, weights, feeds, per_row)
+                held = reference.values(arrays[:k], arrays[k:]) if reference else None
+                if reference and held:
+                    return reference.question._run([*arrays, *held], full[:k], lambda: full, rows, weights, feeds, per_row)
+            except RunError:                    # the way without asks less of TensorFlow, and says what is wrong where it fails as well
+                self._reference = None
+            try:
                 return self._run(arrays, full[:k], lambda: full, rows, weights, feeds, per_row)
             except RunError as e:               # a reshape that joins the batch with another axis: a row per sample fits
                 if not isinstance(e.__cause__, tf.errors.InvalidArgumentError):
@@ -118,28 +122,28 @@ class Question:
 
     def raw(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The values of the fetches, as they are, where nothing else is fed."""
-        return self._callable({})[1](*arrays)
+        with reported(f'what "{self._model.target.name}" takes from a baseline'):
+            return self._callable({})[1](*arrays)
 
     def _run(self, arrays: Sequence[np.ndarray], xs: Sequence[np.ndarray], points: Callable[[], list[np.ndarray]], rows: np.ndarray,
              weights: Weights, feeds: Mapping[str, Feed], per_row: bool) -> list[np.ndarray]:
         """xs: what gradients are shaped like. points: x, and the baselines if any, at which the graph was evaluated."""
         check_open(self._model.session)
-        extra, run = self._callable(feeds)
+        what = f'T "{self._model.target.name}" or its gradient for {len(rows)} rows'
+        with reported(what):
+            extra, run = self._callable(feeds)
         w = weights.rows(rows)
         tail = [] if self._weights is None else [np.ones([], weights.dtype) if w is None else w]
         tail += [feeds[t.name].value[rows] if feeds[t.name].per_row else feeds[t.name].value for t in extra if t.name in feeds]
         tail += [np.zeros([], t.dtype.as_numpy_dtype) for t in extra if t.name not in feeds]
+        with reported(what):
+            answers = run(*arrays, *tail)
         try:
-            return self._reduced(run(*arrays, *tail), w, xs, len(rows), per_row)
+            return self._reduced(answers, w, xs, len(rows), per_row)
         except ValueRangeError as e:
             given = {t: v for t, v in zip(extra, tail[len(tail) - len(extra):])}
             at, k = points(), len(self._model.inputs)
             raise ValueRangeError(f'{e}. {self._model.origin([at[:k], at[k:]], given)}') from None
-        except tf.errors.OpError as e:
-            raise RunError(f'TensorFlow could not compute T "{self._model.target.name}" or its gradient for {len(rows)} rows: {_cause(e)}'
-                           + ('. Run the initializer of the variables, or restore a checkpoint, in this session'
-                              if isinstance(e, tf.errors.FailedPreconditionError) else '')
-                           + ('. XLA cannot compile this: leave jit_compile out' if 'tf2xla' in e.message else '')) from e
 
     def _reduced(self, answers: list[np.ndarray], w: np.ndarray | None, fed: Sequence[np.ndarray], n: int, per_row: bool) -> list[np.ndarray]:
         model = self._model
@@ -164,7 +168,9 @@ class Question:
     def _callable(self, feeds: Mapping[str, Feed]) -> tuple[list[tf.Tensor], Callable]:
         """The tensors to feed beside the question's own, and the run; made once per set of names."""
         key = tuple(feeds)
-        if key not in self._callables:
+        if key in self._callables:
+            return self._callables[key]
+        with graph_lock(self._model.target.graph):
             own = self._feeds + ([] if self._weights is None else [self._weights])
             needed = [f.tensor for f in feeds.values()]
             needed += learning_phases(self._fetches, own + needed)
@@ -177,27 +183,29 @@ class Question:
                 def run(*values):
                     return session.run(self._fetches, dict(zip(own + needed, values)))
             self._callables[key] = needed, run
-        return self._callables[key]
+            return needed, run
 
 
 class Reference:
     """The values that a baseline of one row gives on the path of the reference; asked for when it comes for the second time in a row.
 
-    ask: from baselines to the values. question: the same as without, but these are fed.
+    ask: from X and baselines to the values. question: the same as without, but these are fed.
     """
 
     def __init__(self, ask: Question, question: Question):
         self._ask, self.question = ask, question
-        self._last: tuple[list[np.ndarray], list[np.ndarray] | None] = [], None
+        self._last: tuple[list[tuple], list[np.ndarray] | None] = [], None     # replaced as a whole: several threads may come
 
-    def values(self, baselines: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    def values(self, xs: Sequence[np.ndarray], baselines: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+        """xs: what is fed for X, which a weight may wait for by a control edge."""
+        key = [(b.shape, b.tobytes()) for b in baselines]
         last, values = self._last
-        if len(last) != len(baselines) or any(a.tobytes() != b.tobytes() for a, b in zip(last, baselines)):
-            self._last = [b.copy() for b in baselines], None
+        if last != key:
+            self._last = key, None
             return None
         if values is None:
-            values = self._ask.raw(baselines)
-            self._last = last, values
+            values = self._ask.raw([*xs, *baselines])
+            self._last = key, values
         return values
 
 
@@ -230,13 +238,41 @@ def _step(rows: int) -> int:
     return 1 << max(rows.bit_length() - 3, 0)
 
 
-def _cause(error: tf.errors.OpError) -> str:
+@contextlib.contextmanager
+def reported(what: str) -> Iterator[None]:
+    """What TensorFlow raises while a session works, as a RunError that says what it could not compute."""
+    try:
+        yield
+    except DeepExplainError:
+        raise
+    except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as e:       # beside the first, of a session that is closed, or of another kind
+        message = e.message if isinstance(e, tf.errors.OpError) else str(e)
+        raise RunError(f'TensorFlow could not compute {what}: {_cause(message) or type(e).__name__}'
+                       + ('. Run the initializer of the variables, or restore a checkpoint, in this session'
+                          if isinstance(e, tf.errors.FailedPreconditionError) else '')
+                       + ('. XLA cannot compile this: leave jit_compile out' if 'tf2xla' in message else '')) from e
+
+
+@contextlib.contextmanager
+def built(model: Model, method: str) -> Iterator[None]:
+    """What TensorFlow raises while ops are copied and differentiated, as a PathError."""
+    try:
+        yield
+    except DeepExplainError:
+        raise
+    except (tf.errors.OpError, RuntimeError, ValueError, TypeError, LookupError) as e:
+        names = ', '.join(f'"{x.name}"' for x in model.inputs)
+        raise PathError(f'{method} cannot follow the ops between X {names} and T "{model.target.name}". TensorFlow says: {str(e)[:500]}. Choose a T '
+                        'before or an X behind what it names, or use a perturbation method') from e
+
+
+def _cause(message: str) -> str:
     """The sentence in an error of TensorFlow that says what happened: it stands behind the last place in the graph that is named."""
-    _, _, placed = error.message.partition('Node: ')
-    lines = placed.splitlines()[1:] if placed else error.message.splitlines()
+    _, _, placed = message.partition('Node: ')
+    lines = placed.splitlines()[1:] if placed else message.splitlines()
     said = [line for line in lines if line.strip() and '[[{{node' not in line]
     said = list(itertools.takewhile(lambda line: not line.strip().startswith(('The op is created at', 'Stack trace', 'tf2xla')), said))
-    return ' '.join(said)[:500] or type(error).__name__
+    return ' '.join(said)[:500]
 
 
 def check_finite(answer: np.ndarray, what: str) -> None:
@@ -265,7 +301,16 @@ class Model:
         self.rows_apart = False                         # whether a run has shown that T does not mix rows
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._line: Question | None = None
-        self._gradients: dict[int, tuple[Question, Rulebook, list[Treatment]]] = {}    # with the book, so that its id stays its own
+        self._gradients: dict[Hashable, tuple[Question, Rulebook, list[Treatment]]] = {}    # by what the book says; with it, for ids in that
+        self.paces: dict[Hashable, Any] = {}            # by kind of question: what finds the number of rows of a run
+        self._warned: set[tuple[str, str]] = set()
+        self.seen: dict[str, set] = {}                  # by method: what its explainers have looked at
+
+    def warn_once(self, method: str, message: str, category: type[Warning]) -> None:
+        """A warning that a method gives for this T and X the first time."""
+        if (method, message) not in self._warned:
+            warn(message, category)
+            self._warned.add((method, message))
 
     def default_rows(self, memory_limit: int | None = None) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024, and all of them within the limit (bytes;
@@ -317,12 +362,14 @@ class Model:
         """Sums of the gradient along lines, a LineQuestion; the plain gradient where the graph does not allow it."""
         if self._line is None:
             if self._must_stay() or not integral.fits(self.path):
-                return self.gradient()
+                self._line = self.gradient()
+                return self._line
             self._check_open()
             try:
                 copy = self._copy(PLAIN)
             except RuleError:                           # control flow of TF1 that cannot be put into functions
-                return self.gradient()
+                self._line = self.gradient()
+                return self._line
             copy.path.check_differentiable()
             self._report(copy.lost, name, 'ignore')
             c = integral.integral(copy, name)
@@ -337,8 +384,8 @@ class Model:
 
     def relevance(self, book: Rulebook, name: str, on_unsupported: str = 'ignore') -> Question:
         """The gradient of T by X where ops follow the rules of a book. on_unsupported: what to do about nonlinear ops that have none."""
-        if id(book) in self._gradients:
-            question, _, treatments = self._gradients[id(book)]
+        if book.key in self._gradients:
+            question, _, treatments = self._gradients[book.key]
             self._report(treatments, name, on_unsupported)
             return question
         self._check_open()
@@ -359,10 +406,10 @@ class Model:
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
             c = copy.install(name)
-            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits(), self.jit)
+            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits, self.jit)
             if c.held:
                 question.hold(c.baselines, c.held)
-        self._gradients[id(book)] = question, book, treatments
+        self._gradients[book.key] = question, book, treatments
         return question
 
     def origin(self, points: Sequence[list[np.ndarray]], feeds: Mapping[tf.Tensor, Any]) -> str:
@@ -374,7 +421,7 @@ class Model:
             for k in range(0, len(tensors) if arrays else 0, 16):
                 try:
                     values = self.session.run(tensors[k:k + 16], {**dict(zip(self.inputs, arrays)), **feeds})
-                except tf.errors.OpError:
+                except (tf.errors.OpError, RuntimeError):
                     continue
                 for t, v in zip(tensors[k:k + 16], values):
                     if not np.isfinite(v).all():
@@ -437,11 +484,11 @@ class Model:
                        'Attributions may not be complete. Choose T before them if you can, or use intgrad')
             if on_unsupported == 'raise':
                 raise RuleError(message)
-            warn(message, NonlinearOpWarning)
+            self.warn_once(name, message, NonlinearOpWarning)
         lost = [str(t) for t in treatments if t.loses]
         if lost:
-            warn(f'part of what T depends on reaches X only through {_listed(lost)}, which pass no gradient: it is missing from the attributions. '
-                 'Choose an X behind or a T before them, or use a perturbation method', PathWarning)
+            self.warn_once(name, f'part of what T depends on reaches X only through {_listed(lost)}, which pass no gradient: it is missing from the '
+                           'attributions. Choose an X behind or a T before them, or use a perturbation method', PathWarning)
 
 
 def _listed(names: list[str]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import collections
 import itertools
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -26,19 +28,20 @@ class Pace:
     """How many rows a run holds where nobody says: what was guessed, until sweeps of twice that and more have timed a quarter of it to twice as
     many, and more where that is fastest.
 
-    rows: the choice. most: rows that fit into memory.
+    rows: the choice. most: rows that fit into memory. Sweeps in several threads may use one.
     """
 
     def __init__(self, rows: int, most: int):
         self.rows, self._guess, self._most = rows, rows, min(most, LARGEST * rows)
         self._seconds: dict[int, list[float]] = {min(max(1, int(rows * f)), most): [] for f in FACTORS}
         self._settled = False
+        self._lock = threading.Lock()
 
     def sizes(self, evaluations: int) -> Iterator[int]:
         """The sizes of the runs of a sweep over so many evaluations; what does not fit is tried in the next."""
-        left, tries = evaluations, collections.Counter({s: len(seconds) for s, seconds in self._seconds.items()})
+        left, tries = evaluations, collections.Counter({s: len(seconds) for s, seconds in self._times().items()})
         while not self._settled and evaluations >= 2 * self._guess:
-            size = max((s for s in self._seconds if tries[s] < ROUNDS and s <= left), default=self.rows)
+            size = max((s for s in self._times() if tries[s] < ROUNDS and s <= left), default=self.rows)
             tries[size] += 1
             left -= size
             yield size
@@ -47,16 +50,23 @@ class Pace:
 
     def tell(self, size: int, rows: int, seconds: float) -> None:
         """What a run took. Another size than the guess is chosen if it is faster by a twentieth."""
-        if self._settled or size not in self._seconds or rows < size / 2:
+        if self._settled or rows < size / 2:
             return
-        self._seconds[size].append(seconds / rows)
-        if min(map(len, self._seconds.values())) >= ROUNDS:
-            best = min(self._seconds, key=lambda s: min(self._seconds[s]) * (.95 if s == self.rows else 1))
-            self.rows = best
-            if best == max(self._seconds) and 2 * best <= self._most:
-                self._seconds[2 * best] = []
-            else:
-                self._settled = True
+        with self._lock:
+            if self._settled or size not in self._seconds:
+                return
+            self._seconds[size].append(seconds / rows)
+            if min(map(len, self._seconds.values())) >= ROUNDS:
+                best = min(self._seconds, key=lambda s: min(self._seconds[s]) * (.95 if s == self.rows else 1))
+                self.rows = best
+                if best == max(self._seconds) and 2 * best <= self._most:
+                    self._seconds[2 * best] = []
+                else:
+                    self._settled = True
+
+    def _times(self) -> dict[int, list[float]]:
+        with self._lock:
+            return dict(self._seconds)
 
 
 # (rows, ks, how many of them count, the size that was asked for)
@@ -188,19 +198,32 @@ class Sweep:
 
 
 def _ahead(runs: Iterator[Run], make: Make) -> Iterator[tuple[np.ndarray, np.ndarray, int, int, Sequence[np.ndarray]]]:
-    """The runs with their arrays; those of the next are made in a thread while TensorFlow, which releases the GIL, runs one."""
+    """The runs with their arrays; those of the next are made in a thread while TensorFlow, which releases the GIL, runs one.
+
+    Every run gets a thread that makes its arrays and ends. None ever waits, so that there is nothing to end or to clean up after an error or
+    Ctrl-C, which may come between any two lines here. The bare threads of `_thread` start in one step; those of `threading`, and its pools, hold
+    locks while they start and stop, and an interrupt there hangs.
+    """
+    made: queue.SimpleQueue[tuple[Sequence[np.ndarray], BaseException | None]] = queue.SimpleQueue()
+
+    def work(rows, ks):
+        try:
+            made.put((make(rows, ks), None))
+        except BaseException as e:              # raised where the arrays are wanted
+            made.put(([], e))
+
     run = next(runs, None)
     following = next(runs, None)
-    if run is not None and following is None:
-        yield *run, make(*run[:2])
-        return
-    with ThreadPoolExecutor(1) as pool:
-        arrays = pool.submit(make, *run[:2]) if run is not None else None
-        while run is not None and arrays is not None:
-            ready = arrays.result()
-            arrays = None if following is None else pool.submit(make, *following[:2])
-            yield *run, ready
-            run, following = following, next(runs, None)
+    arrays = make(*run[:2]) if run is not None else []
+    while run is not None:
+        if following is not None:
+            _thread.start_new_thread(work, following[:2])
+        yield *run, arrays
+        if following is not None:
+            arrays, error = made.get()
+            if error is not None:
+                raise error
+        run, following = following, next(runs, None)
 
 
 def add_rows(total: np.ndarray, rows: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:

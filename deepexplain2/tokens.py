@@ -11,6 +11,7 @@ import tensorflow as tf
 from . import checks
 from .errors import ParameterError
 from .explainer import Explainer
+from .model import reported
 from .pieces import Answers, Streaming
 
 ROWS = 256      # of ids that are looked up in one run, unless batch_size says
@@ -91,5 +92,7 @@ class TokenExplainer(Streaming):
         else:
             full = ids
         others = {t: v for t, v in feeds.items() if np.ndim(v) == 0}
-        parts = [self._session.run(self._lookups, {**others, self._ids: full[k:k + rows]}) for k in range(0, len(full), rows)]
+        checks.check_open(self._session)
+        with reported(f'the embedding of "{self._ids.name}"'):
+            parts = [self._session.run(self._lookups, {**others, self._ids: full[k:k + rows]}) for k in range(0, len(full), rows)]
         return [np.concatenate(p)[:len(ids)] for p in zip(*parts)]

@@ -21,7 +21,7 @@ from ..errors import PathError
 from . import compiled
 from .bodies import Body, inside
 from .decisions import CHOICE, MARK, kind_of, open_decisions
-from .flat import drop_custom_gradients, flatten, own_functions
+from .flat import drop_custom_gradients, flatten, outside, own_functions
 from .linear import JOINTLY_LINEAR, is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
 from .path import NEVER_A_GRADIENT, OURS, RANDOM, RULED, Path, ancestors, can_carry, can_change, is_random, own_gradient, stand_in
@@ -58,7 +58,8 @@ class Clone:
     weights: tf.Tensor                  # weights of the units of T, broadcast to T; 1 unless fed
     relevances: list[tf.Tensor]         # one per X
     target_shape: tf.Tensor             # of T as computed
-    held: list[tf.Tensor]               # all that the rules take from the reference, where it is the same whenever the baselines are; else empty
+    held: list[tf.Tensor]               # all that the rules take from the reference, where it is the same whenever the baselines are, to be
+                                        # fetched or fed; else empty
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,15 @@ class Copy:
         drop_custom_gradients(nodes)
         if reference:
             open_stops(nodes)
-            open_decisions(nodes, {x.name for x in path.inputs})
+            open_decisions(nodes, {outside(x) for x in path.inputs})
         for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
             if book.marks(node):
                 node.attr['_gradient_op_type'].s = RULED.encode()
         self.graph = tf.Graph()
         with self.graph.as_default():
-            self._outside = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
-            self._xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
-            self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
+            self._outside = {outside(t): stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
+            self._xs = {outside(x): tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
+            self._bs = {outside(x): tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
                         for k, x in enumerate(path.inputs)} if reference else {}
             both = double(nodes, {name: f'{_BASELINE}{name}' for name in self._xs}) if reference else single(nodes, self._xs)
             self._library = {f.signature.name: f for f in both.library.function}
@@ -121,11 +122,11 @@ class Copy:
                     copied = self._find(ACTUAL + output.name)
                     if copied is not None:
                         copied.set_shape(output.shape)
-            known = {x.name: name for name, x in self._xs.items()}
+            known = {x.name: given.name for given, x in zip(path.inputs, self._xs.values())}
             self.path = Path(self._xs[target] if target in self._xs else self.graph.get_tensor_by_name(ACTUAL + target),
                              list(self._xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
         if jit:
-            compiled.check(self.path, self._bodies, {self._outside[t.name].name: t for t in self._sources})
+            compiled.check(self.path, self._bodies, {s.name: t for s, t in zip(self._outside.values(), self._sources)})
 
     @cached_property
     def treatments(self) -> list[Treatment]:
@@ -176,6 +177,7 @@ class Copy:
             return is_linear(op, self.path), frozenset(self.path.varying_inputs(op))
         return self._inside[op.graph.name, op.name]
 
+    @cached_property
     def one_row_fits(self) -> bool:
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
         if not self._book.reference or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops):
@@ -220,7 +222,7 @@ class Copy:
                 _rulebook.reset(token)
             outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
             outputs.append(tf.shape(target, tf.int64, name='target_shape'))
-        held = self._taken_from_reference(outputs) if self._book.reference and not self._jit and self._is_frozen() else []
+        held = self._taken_from_reference(outputs) if self.one_row_fits and not self._jit and self._is_frozen() else []
         found = self.place([*self._bs.values(), weights, *outputs, *held], name)
         k, end = len(self._bs), len(found) - len(held)
         return Clone(found[:k], found[k], found[k + 1:end - 1], found[end - 1], found[end:])
@@ -231,14 +233,26 @@ class Copy:
         return not any(can_change(op) or is_random(op) for op in [*given, *self.path.ops])
 
     def _taken_from_reference(self, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """The tensors on the path of the reference that anything outside of it needs."""
-        ours = [op for op in ancestors(outputs, set()) if not op.name.startswith(REFERENCE)]
-        return list({i.name: i for op in ours for i in op.inputs if i.op.name.startswith(REFERENCE)}.values())
+        """The tensors on the path of the reference that anything outside of it needs; it takes them through placeholders with these defaults.
+
+        What is fetched and fed are the placeholders: TensorFlow's optimizers fuse ops over a fetched tensor, which then is gone (softplus, tanh
+        and a product as mish), but only where nothing else takes it.
+        """
+        taken = [(op, k, i) for op in ancestors(outputs, set()) if not op.name.startswith(REFERENCE)
+                 for k, i in enumerate(op.inputs) if i.op.name.startswith(REFERENCE)]
+        if any(i.dtype in (tf.variant, tf.resource) for *_, i in taken):        # which no session run can give
+            return []
+        with self.graph.as_default():
+            held = {name: tf.compat.v1.placeholder_with_default(i, i.shape, f'held_{k}')
+                    for k, (name, i) in enumerate({i.name: i for *_, i in taken}.items())}
+        for op, k, i in taken:
+            op._update_input(k, held[i.name])
+        return list(held.values())
 
     def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         """Import what these tensors of `graph` need into the user's graph; the same tensors there."""
         given = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
-        given |= {self._xs[x.name].name: x for x in self._original.inputs}
+        given |= {x.name: original for x, original in zip(self._xs.values(), self._original.inputs)}
         graph = self._original.target.graph
         with graph.as_default(), graph.control_dependencies(None), graph.device(None):
             if not self._jit:

@@ -71,9 +71,9 @@ class _Nodes:
         twin = self._twin(node.input[0], dtype)
         if twin is None:
             return
-        inner = self._nodes.add()
-        inner.CopyFrom(node)
-        inner.name = f'{node.name}/chosen'
+        inner = self._add(node.op, f'{node.name}/chosen', node.input)
+        for attribute, value in node.attr.items():
+            inner.attr[attribute].CopyFrom(value)
         inner.attr[MARK].s = SELECT.encode()
         node.op = 'IdentityN'               # under the name of the Select, so that what takes its output takes this
         node.input[:] = [self._tensor(inner.name, 'output', 0), twin]
@@ -165,7 +165,7 @@ class _Nodes:
         return self._tensor(node.name, 'z', 0)
 
     def _cast(self, tensor: str, source: int, dtype: int) -> str:
-        node = self._add('Cast', f'{tensor.replace(":", "_")}/number_{dtype}', [tensor])
+        node = self._add('Cast', f'{tensor.replace(":", "_").replace(" ", "_")}/number_{dtype}', [tensor])
         node.attr['SrcT'].type, node.attr['DstT'].type = source, dtype
         return self._tensor(node.name, 'y', 0)
 

@@ -16,7 +16,7 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
     """(nodes, T, sources): the path as a GraphDef without calls of functions and control flow of TF1, the name of T in it, and the
     tensors of the user's graph that it takes beside X.
 
-    Inputs are names of tensors, those of the sources and of X included. Loops and conditionals keep their functions, in the
+    Inputs are names of tensors; the sources and X are called as `outside` says. Loops and conditionals keep their functions, in the
     library. Colocation and control dependencies, which may point outside the path, are left out.
     """
     taken = functional(path) if has_loops(path) else Functional(path.target.graph, path.ops, path.target, {}, path.sources)
@@ -27,6 +27,8 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
         functions = {f.signature.name: f for f in graph_def.library.function}
     graph_def.versions.CopyFrom(tf.Graph().as_graph_def().versions)
     renamed: dict[str, str] = {}                # tensors that come out of a call -> the tensors inside
+    entering = {t.name for t in [*taken.sources, *path.inputs]}
+    scopes = {op.name[:k] for op in taken.ops for k, c in enumerate(op.name) if c == '/'}
 
     def add(node, inputs, prefix):
         if node.op in FUNCTION_CALLS and node.attr['f'].func.name in functions:
@@ -43,7 +45,10 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
 
     def call(name, function, inputs, prefix):
         body, flat = open_function(function, functions)
-        inside = f'{prefix}{name}/'
+        scope = f'{prefix}{name}'
+        while scope in scopes:                  # an op of the user may be called as if it were inside of this call
+            scope += '/inside'
+        inside = f'{scope}/'
         arguments = {f'{a.name}:0': renamed.get(i, i) for a, i in zip(function.signature.input_arg, inputs)}
         for node in body.node:
             if f'{node.name}:0' not in arguments:
@@ -54,12 +59,19 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
             renamed[f'{prefix}{name}:{k}'] = renamed.get(source, source)
 
     def name(tensor):
-        return taken.given[tensor.name].name if tensor.name in taken.given else tensor.name
+        if taken.given:                         # a graph of our own, whose names are not those of the user
+            return outside(taken.given[tensor.name]) if tensor.name in taken.given else tensor.name
+        return outside(tensor) if tensor.name in entering else tensor.name
 
     for op in taken.ops:
         add(op.node_def, [name(i) for i in op.inputs], '')
     own_functions(graph_def)
     return graph_def, renamed.get(name(taken.target), name(taken.target)), taken.sources
+
+
+def outside(tensor: tf.Tensor) -> str:
+    """What nodes call a tensor of the user's graph that enters the path. No node can have this name: those of the path may be given any."""
+    return f'outside {tensor.name}'
 
 
 def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, dict[str, str]]:

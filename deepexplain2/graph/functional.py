@@ -81,6 +81,8 @@ class _Translation:
             self._locate(op)
         with tf.Graph().as_default():                       # not the user's, whose collections a FuncGraph would share
             graph = FuncGraph('deepexplain2')
+        for name in self._on_path:                          # kept for the copies of these ops: what TensorFlow adds takes other names
+            graph.unique_name(name)
         self._root = _Scope((), '', graph, None, {})
         self._sources: list[tf.Tensor] = []
 
@@ -227,8 +229,9 @@ class _Translation:
         if op.type in V1_CONTROL_FLOW or any(i.name in self._arrays for i in op.inputs):
             raise _refused(op, 'that a function cannot hold')
         attrs = {k: v for k, v in op.node_def.attr.items() if k != '_class'}
+        name = f'{op.name}/' if scope.outer is None else _inside(op.name, scope.label)      # with '/' exactly that
         new = scope.graph.create_op(op.type.removeprefix('Ref') if op.type in IDENTITY else op.type, [scope.known[i.name] for i in op.inputs],
-                                    [o.dtype.base_dtype for o in op.outputs], name=_inside(op.name, scope.label), attrs=attrs)
+                                    [o.dtype.base_dtype for o in op.outputs], name=name, attrs=attrs)
         for ours, output in zip(new.outputs, op.outputs):
             ours.set_shape(output.shape)
             scope.known[output.name] = ours

@@ -1,6 +1,6 @@
 """The nodes of a path twice, side by side: once for x, once for its reference, loops and conditionals included.
 
-A node n becomes actual/n and reference/n. A loop becomes one loop over both sets of variables, whose body holds both bodies, and a
+A node n becomes one under ACTUAL and one under REFERENCE. A loop becomes one loop over both sets of variables, whose body holds both bodies, and a
 conditional likewise, so that a rule inside finds its partner in the same body. The number of iterations and the branch are those of x;
 whoever pairs checks that they cannot differ.
 """
@@ -11,11 +11,10 @@ from collections.abc import Callable, Container, Mapping
 
 import tensorflow as tf
 
-ACTUAL, REFERENCE = 'actual/', 'reference/'
+ACTUAL, REFERENCE = 'deepexplain2.actual/', 'deepexplain2.reference/'          # scopes that no user has
 LOOPS = {'While', 'StatelessWhile'}
 BRANCHES = {'If', 'StatelessIf', 'Case', 'StatelessCase'}
 CONTAINERS = LOOPS | BRANCHES
-_SUFFIX = '_reference'
 
 
 def functions_of(node: tf.compat.v1.NodeDef) -> list[str]:
@@ -28,7 +27,7 @@ def functions_of(node: tf.compat.v1.NodeDef) -> list[str]:
 
 
 def single(graph_def: tf.compat.v1.GraphDef, inputs: Container[str]) -> tf.compat.v1.GraphDef:
-    """The same nodes under actual/. inputs: names of the tensors that come from outside even if a node has them as output."""
+    """The same nodes under ACTUAL. inputs: names of the tensors that come from outside even if a node has them as output."""
     names = {n.name for n in graph_def.node}
     result = tf.compat.v1.GraphDef(library=graph_def.library, versions=graph_def.versions)
     for node in graph_def.node:
@@ -78,7 +77,7 @@ def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], s
         for k, i in enumerate(inputs[head:]):
             other_input = reference(i)
             if other_input == actual(i) and node.op in BRANCHES:    # the gradient of a branch loses one of two equal inputs
-                twin = out.add(name=f'{REFERENCE}{node.name}/input_{k}', op='Identity', input=[other_input])
+                twin = out.add(name=f'{ACTUAL}{REFERENCE}{node.name}/input_{k}', op='Identity', input=[other_input])
                 twin.attr['T'].type = node.attr['Tin'].list.type[k]
                 other_input = f'{twin.name}:0'              # in functions x and its reference are different arguments
             new.input.append(other_input)
@@ -110,9 +109,10 @@ def _function(name: str, condition: bool, functions, made: dict[str, str], libra
     new.CopyFrom(old)
     new.signature.name = made[name] = f'{name}_paired'
     arguments = {a.name for a in old.signature.input_arg}
+    suffix = _suffix({*arguments, *(a.name for a in old.signature.output_arg)})
     for k, a in enumerate(old.signature.input_arg):
         new.signature.input_arg.add().CopyFrom(a)
-        new.signature.input_arg[-1].name = a.name + _SUFFIX
+        new.signature.input_arg[-1].name = a.name + suffix
         if k in old.arg_attr:
             new.arg_attr[k + len(arguments)].CopyFrom(old.arg_attr[k])
     if condition:
@@ -127,7 +127,7 @@ def _function(name: str, condition: bool, functions, made: dict[str, str], libra
 
     def reference(i):
         if i.split(':')[0] in arguments:
-            return i + _SUFFIX
+            return i + suffix
         node, _, rest = i.partition(':')
         if node in sizes:                                   # node:output:k
             output, _, k = rest.partition(':')
@@ -139,14 +139,19 @@ def _function(name: str, condition: bool, functions, made: dict[str, str], libra
         new.ret[a.name] = actual(old.ret[a.name])
     for a in old.signature.output_arg:
         new.signature.output_arg.add().CopyFrom(a)
-        new.signature.output_arg[-1].name = a.name + _SUFFIX
+        new.signature.output_arg[-1].name = a.name + suffix
         source = reference(old.ret[a.name])
         if a.type in (tf.float16.as_datatype_enum, tf.float32.as_datatype_enum, tf.float64.as_datatype_enum):
-            stop = new.node_def.add(name=f'{REFERENCE}stop_{a.name}', op='StopGradient', input=[source])
+            stop = new.node_def.add(name=f'{REFERENCE}{REFERENCE}stop_{a.name}', op='StopGradient', input=[source])
             stop.attr['T'].type = a.type
             source = f'{stop.name}:output:0'
-        new.ret[a.name + _SUFFIX] = source
+        new.ret[a.name + suffix] = source
     return new.signature.name
+
+
+def _suffix(names: set[str]) -> str:
+    """What makes other names of all these: the arguments x and x_reference may both be there."""
+    return next(s for k in range(len(names) + 1) if not any(n + (s := '_reference' + k * '_') in names for n in names))
 
 
 def _outputs(node: tf.compat.v1.NodeDef) -> int:

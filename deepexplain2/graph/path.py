@@ -22,6 +22,7 @@ SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'Tenso
               'IsNan'}
 RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that asks a rulebook; its end lets the module be imported twice
 SMALL = 64           # entries of a constant that may be a size, an axis or a shape; larger ones are weights
+PLACEHOLDERS = {'Placeholder', 'PlaceholderV2'}
 OURS = 'deepexplain2/'               # how the names of ops begin that the library adds to a graph
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
@@ -190,7 +191,7 @@ def is_differentiable(op_type: str) -> bool:
 def placeholders(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
     """The placeholders that must be fed to compute `tensors`, control dependencies included, when those in `cut` are fed."""
     ops = ancestors(tensors, {t.name for t in cut}, control=True)
-    return [op.outputs[0] for op in ops if op.type in ('Placeholder', 'PlaceholderV2')]
+    return [op.outputs[0] for op in ops if op.type in PLACEHOLDERS]
 
 
 def learning_phases(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
@@ -288,7 +289,8 @@ def _only_weighs(factor: tf.TensorShape, constant: tf.TensorShape) -> bool:
 
 
 def ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = False) -> list[tf.Operation]:
-    """Ops that `tensors` are computed from, inputs before users, not looking behind the tensors in `cut`."""
+    """Ops that `tensors` are computed from, inputs before users, not looking behind the tensors in `cut`. control: also what they wait for;
+    where that is a placeholder in `cut`, TensorFlow does not run it, but any other op it does, though its output is fed."""
     order: list[tf.Operation] = []
     seen: set[str] = set()
     stack = [(t.op, False) for t in tensors if t.name not in cut]
@@ -301,7 +303,7 @@ def ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = False
             stack.append((op, True))
             stack += [(i.op, False) for i in op.inputs if i.name not in cut and i.op.name not in seen]
             if control:
-                stack += [(c, False) for c in op.control_inputs if c.name not in seen]
+                stack += [(c, False) for c in op.control_inputs if c.name not in seen and not (c.type in PLACEHOLDERS and c.outputs[0].name in cut)]
     return order
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, partial
+from types import FunctionType
+from typing import Any
 
 import tensorflow as tf
 
@@ -38,6 +41,13 @@ class Rulebook:
     fallback: Rule | None = None
     passing: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> Hashable:
+        """Equal for books that say the same: their rules are the same functions, or closures of the same code over equal values."""
+        rules = {id(r): _identity(r) for family in self.families.values() for r in family.values()}
+        return (tuple((name, tuple((op_type, rules[id(r)]) for op_type, r in family.items())) for name, family in self.families.items()),
+                self.reference, _identity(self.fallback), self.passing, tuple(self.refused.items()))
 
     def rule(self, op_type: str) -> Rule | None:
         return next((rules[op_type] for rules in self.families.values() if op_type in rules and op_type not in self.passing), None)
@@ -79,3 +89,19 @@ class Rulebook:
         if any(k in WITHOUT_A_GRADIENT.get(op.type, ()) for k in taken):
             return REFUSED, 'TensorFlow has no gradient by one of its inputs that depend on X: choose a T before it or an X behind it'
         return GENERAL, ''
+
+
+def _identity(value: Any) -> Hashable:
+    """What a rule consists of: its code and the values that it closes over."""
+    if isinstance(value, FunctionType):
+        closed = tuple(_identity(cell.cell_contents) for cell in value.__closure__ or ())
+        return value.__module__, value.__qualname__, value.__code__, _identity(value.__defaults__), _identity(value.__kwdefaults__), closed
+    if isinstance(value, partial):
+        return _identity((value.func, value.args, value.keywords))
+    if isinstance(value, dict):
+        return _identity(tuple(value.items()))
+    if isinstance(value, tuple):
+        return tuple(map(_identity, value))
+    if value is None or isinstance(value, (str, bool, int, float, frozenset)):
+        return type(value).__name__, value
+    return id(value)            # of a book that is kept

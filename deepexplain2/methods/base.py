@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,11 @@ class Method:
     def sample(self, sweep: Sweep, xs: list[np.ndarray], baselines: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Attributions and their standard errors, for methods that draw samples."""
         raise NotImplementedError
+
+    @property
+    def variant(self) -> Hashable:
+        """What of the parameters changes the question."""
+        return self.book.key if self.book is not None else ()
 
     def audit(self, model: Model) -> list[Treatment]:
         """How the method treats every op between X and T that depends on X."""

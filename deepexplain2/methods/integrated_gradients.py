@@ -53,6 +53,10 @@ class IntegratedGradients(Method):
     def question(self, model):
         return model.along_lines('intgrad') if self._hoist else model.gradient()
 
+    @property
+    def variant(self):
+        return self._hoist
+
     def points(self, shapes):
         return [self._steps] if self._tolerance is None else None
 
