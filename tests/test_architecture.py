@@ -6,7 +6,7 @@ from pathlib import Path
 import deepexplain2
 
 ROOT = Path(deepexplain2.__file__).parent
-LAYERS = [{'__init__', 'tensorflow'}, {'context'}, {'sources', 'tokens'}, {'explainer'}, {'audit'}, {'methods'},
+LAYERS = [{'__init__', 'tensorflow'}, {'context'}, {'sources', 'tokens'}, {'explainer'}, {'audit', 'rows'}, {'methods'},
           {'model', 'rules', 'points', 'sweep', 'progress', 'pieces'}, {'graph'}, {'checks'}, {'registry'}, {'errors'}]
 
 
