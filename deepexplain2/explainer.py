@@ -136,8 +136,8 @@ class Explainer(Streaming):
         answers = Answers(out, method.results(shapes), self._dtypes, self._many)
 
         model.check_statistics(some, feeds)
-        if n > 1 and per_row and (aligned or checks.batch_of(model.target) is None) \
-                and run_together(model, lambda rows: self._piece(arrays, rows), feeds, n, size, aligned):
+        together = size > 1 if aligned else checks.batch_of(model.target) is None and batch_size != 1     # whether a run may hold other rows
+        if n > 1 and per_row and together and run_together(model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), aligned):
             self._check_together(batch_size, n)
             size, aligned, pace = n, True, None
             if step < n:

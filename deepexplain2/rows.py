@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from .checks import Feed
 from .errors import RunError, TensorError
+from .graph.pair import LOOPS
 from .graph.path import RANDOM, V1_CONTROL_FLOW, ancestors
 from .model import Model
 
@@ -22,7 +23,7 @@ FEW = 4                 # rows of a run
 TRIES = 64              # rows that are looked at for one that differs from the others
 EPS = {2: 2. ** -10, 4: 2. ** -23, 8: 2. ** -52}
 ALIKE = 1e-6            # in runs of one size TensorFlow's kernels give the same bits; what is computed until it converges does not quite
-TIME = {'While', 'StatelessWhile', 'TensorListStack', 'TensorListGather', 'TensorListConcatV2', 'TensorArrayGatherV3', 'TensorArrayConcatV3',
+TIME = {'TensorListStack', 'TensorListGather', 'TensorListConcatV2', 'TensorArrayGatherV3', 'TensorArrayConcatV3',
         'Cumsum', 'Cumprod', 'CumulativeLogsumexp', 'CudnnRNN', 'CudnnRNNV2', 'CudnnRNNV3', 'BlockLSTM', 'BlockLSTMV2'}
 STEPS = {'Round', 'Rint', 'Floor', 'Ceil', 'FloorDiv', 'FloorMod', 'Sign', 'Cast', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal',
          'NotEqual', 'ArgMax', 'ArgMin', 'TopKV2', 'FakeQuantWithMinMaxVars', 'FakeQuantWithMinMaxArgs', 'FakeQuantWithMinMaxVarsPerChannel',
@@ -62,7 +63,7 @@ def run_together(model: Model, take: Take, feeds: Mapping[str, Feed], n: int, si
     if not differ and model.rows_apart.get((flags, False), 0) in (None, n):
         return model.rows_apart[flags, False] is not None
     check = _Check(model, take, feeds)
-    found = check(n, max(size, 2), fixed, first, between, last)
+    found = check(n, size, fixed, first, between, last)
     model.rows_apart[flags, differ] = n if found else None
     return found
 
@@ -148,10 +149,13 @@ class _Check:
             return
         model = self._model
         through = f', through op {model.path.name(origin)}' if origin is not None else ''
-        time = ('. If the first axis of X is time, feed the batch first: an X of shape (batch, time, ...), which the graph transposes itself '
-                '(time_major=False, or wrap the graph)') if origin is not None and origin.type in TIME else ''
+        time = ''
+        if origin is not None and (origin.type in TIME or (origin.type in LOOPS and any(i.op.type == 'TensorListFromTensor' for i in origin.inputs))):
+            time = ('. If the first axis of X is time, feed the batch first: an X of shape (batch, time, ...), which the graph transposes itself '
+                    '(time_major=False, or wrap the graph)')
         raise TensorError(f'T "{model.target.name}" of a row changes with the other rows of the batch{through}: attributions of a row have no '
-                          f'meaning. Build the model for inference (training=False), or take a T without a batch axis{time}')
+                          f'meaning. Build the model for inference (training=False), take a T without a batch axis, or explain every row '
+                          f'alone (batch_size=1){time}')
 
 
 class _Unfit(Exception):
@@ -178,7 +182,8 @@ def _open(size: int, first: int, between: int, last: int) -> list[np.ndarray]:
 def _fixed(n: int, size: int, between: int, last: int) -> list[np.ndarray]:
     """The same where a run has `size` rows, and a row its place."""
     among = np.minimum(np.arange(size), n - 1)
-    return [among, *(np.full(size, k) for k in dict.fromkeys((min(between, size - 1), min(last, size - 1), 0)))][:3]
+    beside = np.where(among == 0, 0, between if between != last else 0)
+    return [among, beside, np.full(size, last)]
 
 
 def _places(runs: Sequence[Run]) -> list[Place]:
