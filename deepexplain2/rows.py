@@ -107,8 +107,7 @@ class _Check:
                 raise e.error from e.error.__cause__
         places = [p for p in _places(runs) if p.alike or not (together or self._is_random)]
         if any(self._differs(p) for p in places):
-            again = self.run(runs[0].rows).values           # what is random, or rounded in another way from run to run
-            noise = np.abs(again.astype(np.float64) - runs[0].values).max(0)
+            noise = self._noise(runs[0])
             for place in places:
                 if self._differs(place, noise):
                     self._refuse(place, together)
@@ -134,13 +133,19 @@ class _Check:
             types |= {n.op for f in target.graph.as_graph_def(add_shapes=False).library.function for n in f.node_def}
         return any(t.startswith(RANDOM) for t in types)
 
-    def _differs(self, place: Place, noise: np.ndarray | float = 0.) -> bool:
+    def _noise(self, run: Run) -> float:
+        """By how much T changes from run to run, relative to its units: what is random, or rounded in another way."""
+        a, b = run.values.astype(np.float64), self.run(run.rows).values.astype(np.float64)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            return float(np.nan_to_num(np.abs(a - b) / np.maximum(np.abs(a).max(0), np.abs(b).max(0))).max(initial=0))
+
+    def _differs(self, place: Place, noise: float = 0.) -> bool:
         runs = [v.values.astype(np.float64) for v in (place.run, place.other)]
         a, b = runs[0][place.at], runs[1][place.there]
         size = [np.abs(np.where(np.isfinite(v), v, 0)).max(0) for v in runs]
         scale = np.maximum(*size)
         allowed = max(ALIKE, 8 * self._eps) * scale if place.alike else self._eps ** .5 * scale + 8 * self._eps * scale.max(initial=0)
-        return _apart(a, b, allowed + 16 * noise)
+        return _apart(a, b, allowed + 16 * noise * scale)
 
     def _refuse(self, place: Place, together: bool) -> None:
         """Raise TensorError, naming the op where the difference begins; unless it is rounding."""

@@ -61,7 +61,12 @@ def conditions(path: Path) -> dict[str, list[tuple[tf.Tensor, int]]]:
     if not any(op.type in V1_CONTROL_FLOW for op in path.ops):
         return {}
     translation = _Translation(path)
-    return {name: [(translation._predicates[p], branch) for p, branch in context if branch >= 0]
+
+    def outside(predicate):                 # one that came in through the branch around
+        while predicate.op.type in IDENTITY | SWITCH and not _of_loop(predicate.op):
+            predicate = predicate.op.inputs[0]
+        return predicate
+    return {name: [(outside(translation._predicates[p]), branch) for p, branch in context if branch >= 0]
             for name, context in translation._around.items()}
 
 
