@@ -158,6 +158,8 @@ class Weights:
         rank = target.shape.rank
         if written is not None:
             written = array(written, target.dtype, 'the array that T is multiplied by')
+            if n == 1 and per_row and ys is None and written.ndim == rank:
+                written = written.sum(0, keepdims=True)         # T of the one row, as often as the array has rows: all of it is about that row
             self.array = _with_rows(written, target, n, rank, 'the array that T is multiplied by', per_row)
         if ys is None:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +12,12 @@ import tensorflow as tf
 
 from . import checks
 from .audit import Audit
-from .errors import ParameterError, RandomWarning, ShapeError, TargetWarning, TensorError, ValueRangeError
+from .errors import ParameterError, RandomWarning, RunError, ShapeError, TargetWarning, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model, Question, built, graph_lock
 from .pieces import PIECE, Answers, Streaming
 from .progress import Progress, Reporter
+from .rows import run_together
 from .sweep import Pace, Sweep, calls, take
 
 
@@ -132,13 +134,19 @@ class Explainer(Streaming):
         size, aligned, per_row, pace = self._layout(n, batch_size, memory_limit)
         weights = checks.Weights(ys, self._written, model.target, n, per_row)
         step = PIECE * size if out is not None or any(isinstance(a, np.memmap) for a in arrays) else n
-        pieces = [slice(k, min(k + step, n)) for k in range(0, n, step)]
-        some = self._piece(arrays, pieces[0])
+        some = self._piece(arrays, slice(0, step))
         baselines, k = self._references(some, shapes)
         answers = Answers(out, method.results(shapes), self._dtypes, self._many)
 
-        if per_row and not aligned and size > 1:
-            self._check_rows_apart(some, feeds, n)
+        model.check_statistics(some, feeds)
+        together = size > 1 if aligned else checks.batch_of(model.target) is None and batch_size != 1     # whether a run may hold other rows
+        if n > 1 and per_row and together and run_together(model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), aligned):
+            self._check_together(batch_size, n)
+            size, aligned, pace = n, True, None
+            if step < n:
+                step, some = n, self._piece(arrays, slice(0, n))
+                baselines, k = self._references(some, shapes)
+        pieces = [slice(start, min(start + step, n)) for start in range(0, n, step)]
         rows = np.minimum(np.arange(size), len(some[0]) - 1) if aligned else np.arange(len(some[0]))[:3 if per_row else 1]
         self._look_at_target([a[rows] for a in some], rows, feeds, per_row)
         question = self.compile()
@@ -203,7 +211,7 @@ class Explainer(Streaming):
     def _dtypes(self) -> list[Any]:
         return [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype for x in self._model.inputs]
 
-    def _piece(self, arrays: list[np.ndarray], rows: slice) -> list[np.ndarray]:
+    def _piece(self, arrays: list[np.ndarray], rows: slice | np.ndarray) -> list[np.ndarray]:
         """Rows of xs, in memory and in the dtypes of X."""
         return [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, self._model.inputs)]
 
@@ -266,47 +274,42 @@ class Explainer(Streaming):
                 raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
                                   f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
             return size, True, per_row, None
-        written = self._model.path.written_rows
-        if written:
-            rows, op = written
-            if rows != n:
-                raise ShapeError(f'an array of {rows} rows was written into T "{target.name}" at {self._model.path.name(op)}, but xs has {n} rows. '
+        written = self._model.fixed_rows
+        if written is not None:
+            shape = written.target_of(n)
+            if shape is None:
+                rows, op = written.fixes_rows or (None, '')
+                raise ShapeError(f'an array of {rows or "other"} rows was written into T "{target.name}" at {op}, but xs has {n} rows. '
                                  'Leave that array out of T and pass it as ys')
-            if batch_size is not None and batch_size < n:
-                raise ParameterError(f'batch_size is {batch_size}, but T "{target.name}" contains an array of {n} rows, so all rows must '
-                                     'run together. Leave that array out of T and pass it as ys')
-            if self._method.perturbs and rows_of_t != n:
+            per_row = bool(shape.rank) and shape.as_list()[0] == n
+            if n == 1 and not per_row:
+                return 1, False, False, None            # a row that broadcasts over the array: all of T is about it
+            self._check_together(batch_size, n)
+            if self._method.perturbs and not per_row:
                 raise TensorError(f'T "{target.name}" has no batch axis and contains an array of {n} rows: method "{self._method.name}" needs '
                                   'one value per row. Leave that array out of T and pass it as ys')
-            return n, True, rows_of_t == n, None
+            return n, True, per_row, None
         if target.shape.rank == 0 or rows_of_t is not None:
             return 1, False, rows_of_t == 1, None       # T does not grow with X
         if batch_size is None and memory_limit is None:
             return self._pace.rows, False, True, None if self._model.jit else self._pace     # every trial would be compiled
         return batch_size or self._model.default_rows(memory_limit), False, True, None
 
-    def _check_rows_apart(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int) -> None:
-        """Where an op may mix rows, see once that T of a row is the same alone and beside another; TensorError if not."""
-        op = self._model.path.may_mix_rows
-        if op is None or len(arrays[0]) == 1 or self._model.rows_apart:
-            return
-        weights = checks.Weights(None, None, self._model.target, n, True)
+    def _check_together(self, batch_size: int | None, n: int) -> None:
+        """Raise ParameterError where n rows, which must run together, are more than batch_size."""
+        if batch_size is not None and batch_size < n:
+            raise ParameterError(f'batch_size is {batch_size}, but T "{self._model.target.name}" contains an array of {n} rows, so all rows must '
+                                 'run together. Leave that array out of T and pass it as ys')
 
-        def values(rows):
-            return self._model.plain_value.ask([a[rows] for a in arrays], rows, weights, feeds, True, len(rows))[0]
-        both, alone = values(np.array([0, len(arrays[0]) - 1])), values(np.array([0]))
-        if not np.allclose(both[0], alone[0], rtol=1e-3, atol=1e-3 * np.abs(both).max()):
-            raise TensorError(f'T "{self._model.target.name}" of a row changes with the other rows of the batch, through op '
-                              f'{self._model.path.name(op)}: attributions of a row have no meaning. Build the model for inference '
-                              '(training=False), or take a T without a batch axis')
-        self._model.rows_apart = True
 
     def _look_at_target(self, arrays: list[np.ndarray], rows: np.ndarray, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
         """Once per explainer, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
         model = self._model
 
         def units():
-            return model.plain_value.units(arrays, rows, feeds)
+            with suppress(RunError):                    # which the run itself will say
+                return model.plain_value.raw(arrays, feeds, rows)[0]
+            return None
         drawn = model.random_ops
         state = *feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1)       # rates and switches
         if 'random' not in self._seen and drawn and state not in self._seen:

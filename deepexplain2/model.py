@@ -36,6 +36,7 @@ from .graph.pair import CONTAINERS
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders, random_ops
 from .graph.rulebook import PLAIN as PLAIN_GRADIENT
 from .graph.rulebook import REFUSED, Rulebook
+from .graph.statistics import batch_statistics
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
 
@@ -111,19 +112,13 @@ class Question:
                 return answers
         return self._run(full, full[:k], lambda: full, rows, weights, feeds, per_row)
 
-    def units(self, arrays: Sequence[np.ndarray], rows: np.ndarray, feeds: Mapping[str, Feed]) -> np.ndarray | None:
-        """T of these rows as it is, unit by unit; None where TensorFlow fails, which the run itself will say."""
-        extra, run = self._callable(feeds)
-        given = [feeds.get(t.name) for t in extra]
-        tail = [np.zeros([], t.dtype.as_numpy_dtype) if f is None else f.value[rows] if f.per_row else f.value for t, f in zip(extra, given)]
-        with contextlib.suppress(tf.errors.OpError):
-            return np.asarray(run(*arrays, *tail)[0])
-        return None
-
-    def raw(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The values of the fetches, as they are, where nothing else is fed."""
-        with reported(f'what "{self._model.target.name}" takes from a baseline'):
-            return self._callable({})[1](*arrays)
+    def raw(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed] | None = None, rows: np.ndarray | None = None) -> list[np.ndarray]:
+        """The values of the fetches, as they are, for these rows of xs; where gradients are asked, of all units of T."""
+        rows = np.arange(len(arrays[0])) if rows is None else rows
+        with reported(f'T "{self._model.target.name}" or what it takes from a baseline for {len(rows)} rows'):
+            extra, run = self._callable(feeds or {})
+            return run(*arrays, *([] if self._weights is None else [np.ones([], self._weights.dtype.as_numpy_dtype)]),
+                       *self._model.fed(extra, feeds or {}, rows))
 
     def _run(self, arrays: Sequence[np.ndarray], xs: Sequence[np.ndarray], points: Callable[[], list[np.ndarray]], rows: np.ndarray,
              weights: Weights, feeds: Mapping[str, Feed], per_row: bool) -> list[np.ndarray]:
@@ -133,24 +128,21 @@ class Question:
         with reported(what):
             extra, run = self._callable(feeds)
         w = weights.rows(rows)
+        given = self._model.fed(extra, feeds, rows)
         tail = [] if self._weights is None else [np.ones([], weights.dtype) if w is None else w]
-        tail += [feeds[t.name].value[rows] if feeds[t.name].per_row else feeds[t.name].value for t in extra if t.name in feeds]
-        tail += [np.zeros([], t.dtype.as_numpy_dtype) for t in extra if t.name not in feeds]
         with reported(what):
-            answers = run(*arrays, *tail)
+            answers = run(*arrays, *tail, *given)
         try:
             return self._reduced(answers, w, xs, len(rows), per_row)
         except ValueRangeError as e:
-            given = {t: v for t, v in zip(extra, tail[len(tail) - len(extra):])}
             at, k = points(), len(self._model.inputs)
-            raise ValueRangeError(f'{e}. {self._model.origin([at[:k], at[k:]], given)}') from None
+            raise ValueRangeError(f'{e}. {self._model.origin([at[:k], at[k:]], dict(zip(extra, given)))}') from None
 
     def _reduced(self, answers: list[np.ndarray], w: np.ndarray | None, fed: Sequence[np.ndarray], n: int, per_row: bool) -> list[np.ndarray]:
         model = self._model
         shape = answers[0].shape if self._weights is None else tuple(int(d) for d in answers[-1])
-        if per_row and (not shape or shape[0] != n):
-            raise TensorError(f'T "{model.target.name}" has shape {shape} for {n} rows of xs: its first axis is not the batch. Reshape T to '
-                              '(batch, ...), or reduce it to one value per row')
+        if per_row:
+            model.check_batch(shape, n)
         if w is not None and (w.ndim > len(shape) or (per_row and w.ndim != len(shape)) or np.broadcast_shapes(w.shape, shape) != shape):
             raise ShapeError(f'the weights of T have shape {w.shape}, but T "{model.target.name}" has shape {shape}')
         if self._weights is not None:
@@ -294,11 +286,13 @@ class Model:
                  jit: bool = False):
         self.session, self.target, self.inputs, self.jit = session, target, list(inputs), jit
         self.path = Path(target, inputs)
-        self.path.check_rows_independent()
+        self._statistics = batch_statistics(self.path)      # TensorError where they are used whatever is fed
         self._layers = layers or {}
         self.plain_value = Question(self, self.inputs, [target], None)      # T of the user's graph
         self._value: Question | None = None
-        self.rows_apart = False                         # whether a run has shown that T does not mix rows
+        # What a run has shown of the rows of T, by the flags that were fed: None if no row changes with the others, else the number of rows
+        # that the graph takes, and no other. See rows.py.
+        self.rows_apart: dict[tuple, int | None] = {}
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._line: Question | None = None
         self._gradients: dict[Hashable, tuple[Question, Rulebook, list[Treatment]]] = {}    # by what the book says; with it, for ids in that
@@ -311,6 +305,31 @@ class Model:
         if (method, message) not in self._warned:
             warn(message, category)
             self._warned.add((method, message))
+
+    def fed(self, tensors: Sequence[tf.Tensor], feeds: Mapping[str, Feed], rows: np.ndarray) -> list[np.ndarray]:
+        """The values of other placeholders for these rows; a learning phase that nobody feeds is 0."""
+        given = [feeds.get(t.name) for t in tensors]
+        return [np.zeros([], t.dtype.as_numpy_dtype) if f is None else f.value[rows] if f.per_row else f.value for t, f in zip(tensors, given)]
+
+    def check_batch(self, shape: tuple[int, ...], n: int) -> None:
+        """Raise TensorError where T of n rows has this shape, and not n entries."""
+        if not shape or shape[0] != n:
+            raise TensorError(f'T "{self.target.name}" has shape {shape} for {n} rows of xs: its first axis is not the batch. Reshape T to '
+                              '(batch, ...), or reduce it to one value per row')
+
+    def evaluate(self, tensors: Sequence[tf.Tensor], arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], rows: np.ndarray) -> list[np.ndarray]:
+        """The values of tensors of the user's graph, as they are, for these rows of xs."""
+        cut = self.inputs + [f.tensor for f in feeds.values()]
+        extra = cut[len(self.inputs):] + learning_phases(tensors, cut)
+        with reported(f'what is between X and T "{self.target.name}" for {len(rows)} rows'):
+            return self.session.run(list(tensors), dict(zip(self.inputs + extra, [*arrays, *self.fed(extra, feeds, rows)])))
+
+    def check_statistics(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed]) -> None:
+        """Raise TensorError where a conditional leads to batch normalization by the statistics of the batch, with what is fed."""
+        for found in self._statistics:
+            values = self.evaluate([t for t, _ in found.choices], [a[:1] for a in arrays], feeds, np.zeros(1, int))
+            if all(taken(value) for (_, taken), value in zip(found.choices, values)):
+                raise found.error
 
     def default_rows(self, memory_limit: int | None = None) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024, and all of them within the limit (bytes;
@@ -357,6 +376,17 @@ class Model:
     def gradient(self) -> Question:
         """The gradient of T by X."""
         return self.relevance(PLAIN, 'gradient')
+
+    @cached_property
+    def fixed_rows(self) -> clone.Copy | None:
+        """A copy of the graph, to be asked for shapes, where an array written into T fixes the rows of an X that leaves them open."""
+        if not self.path.may_fix_rows:
+            return None
+        try:
+            copy = clone.Copy(self.path, PLAIN)
+        except (RuleError, PathError):                  # control flow of TF1 that cannot be put into functions: seen when it runs
+            return None
+        return copy if copy.fixes_rows else None
 
     def along_lines(self, name: str) -> Question:
         """Sums of the gradient along lines, a LineQuestion; the plain gradient where the graph does not allow it."""

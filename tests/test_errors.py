@@ -148,7 +148,7 @@ CASES = {
     'feed of another shape': (errors.FeedError, r'feed_dict gives shape \(2,\) for "rate_2:0", which takes \(\)',
                               lambda de, X, T, s: rate(de, X, T, [1, 2])),
     'feed_dict not a dict': (errors.FeedError, 'feed_dict must be a dict', lambda de, X, T, s: de.explain('elrp', T, X, X4, feed_dict=[1])),
-    'T that is not by rows': (errors.TensorError, r'has shape \(12, 6\) for 24 rows of xs: its first axis is not the batch',
+    'T that is not by rows': (errors.TensorError, r'has shape \(2, 6\) for 4 rows of xs: its first axis is not the batch',
                               lambda de, X, T, s: de.explain('occlusion', tf.reshape(T, (-1, 6)), X, X4)),
     'infinite output': (errors.ValueRangeError, r'T ".*" is NaN or infinite, first at \(0, 0\)',
                         lambda de, X, T, s: de.explain('occlusion', T / 0., X, X4)),

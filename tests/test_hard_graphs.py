@@ -124,10 +124,10 @@ class TestRulesInside:
         T = tf.while_loop(lambda h: tf.reduce_sum(h) < 100., lambda h: tf.nn.softplus(h) + 1., [x])[0] @ W
         with DeepExplain() as de:
             with pytest.raises(errors.RuleError, match=r'number of iterations of "while" .* depends on X'):
-                de.explain('deeplift', T, x, XS)
+                de.explain('deeplift', T, x, XS[:1])
             T = tf.cond(tf.reduce_sum(x) > 0, lambda: tf.tanh(x), lambda: x) @ W
             with pytest.raises(errors.RuleError, match=r'the branch that "cond" .* takes depends on X'):
-                de.explain('deeplift', T, x, XS)
+                de.explain('deeplift', T, x, XS[:1])
             with pytest.warns(errors.NonlinearOpWarning, match='"cond"'):
                 a = de.explain('elrp', T, x, XS, batch_size=1)
             expected = [de.explain('elrp', (tf.tanh(x) if row.sum() > 0 else x) @ W, x, row[None])[0] for row in XS]
@@ -187,12 +187,16 @@ class TestRowsWrittenIntoT:
             de.explain('grad*input', x @ W * z, x, XS, feed_dict={z: np.ones((4, 3))})
 
 
-def test_gradient_of_another_number_of_rows(session, x):
-    T = tf.constant(np.arange(10.).reshape(2, 5)) @ (x @ W)
+def test_a_matrix_that_joins_rows(session, x):
+    """T is of all five rows together, and takes no other number."""
+    mixing = np.arange(10.).reshape(2, 5)
+    T = tf.constant(mixing) @ (x @ W)
+    xs = np.random.default_rng(0).normal(size=(5, 4))
     with DeepExplain() as de:
         for name in 'grad*input', 'deeplift':
-            with pytest.raises(errors.DeepExplainError):
-                de.explain(name, T, x, np.ones((5, 4)))
+            np.testing.assert_allclose(de.explain(name, T, x, xs), mixing.sum(0)[:, None] * W.sum(1) * xs, rtol=1e-9)
+            with pytest.raises(errors.ShapeError, match='an array of 5 rows was written into T .* but xs has 3 rows'):
+                de.explain(name, T, x, xs[:3])
 
 
 def test_one_row_of_baseline_where_the_graph_knows_the_batch(session, x):

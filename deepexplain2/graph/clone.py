@@ -8,6 +8,7 @@ the partner of its op by name. No rule has to know where the batch axis is, and 
 
 from __future__ import annotations
 
+import bisect
 import contextvars
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -16,7 +17,7 @@ from functools import cached_property
 
 import tensorflow as tf
 
-from ..checks import batch_of
+from ..checks import batch_of, sizes
 from ..errors import PathError
 from . import compiled
 from .bodies import Body, inside
@@ -191,12 +192,41 @@ class Copy:
 
     def shapes(self, tensors: Sequence[tf.Tensor], rows: int) -> list[tf.TensorShape]:
         """The shapes of tensors of `graph`, as TensorFlow infers them for so many rows of X; unknown where the graph takes another number."""
+        try:
+            return self._inferred(tensors, rows)
+        except ValueError:
+            return [tf.TensorShape(None)] * len(tensors)
+
+    def _inferred(self, tensors: Sequence[tf.Tensor], rows: int) -> list[tf.TensorShape]:
+        """The same, but ValueError where the graph takes another number."""
         with tf.Graph().as_default():
             given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in self.path.inputs}
+            return [t.shape for t in self.again(tensors, given, 'rows')]
+
+    def target_of(self, rows: int) -> tf.TensorShape | None:
+        """The shape of T for so many rows of X; None where the graph takes another number."""
+        try:
+            return self._inferred([self.path.target], rows)[0]
+        except ValueError:
+            return None
+
+    @cached_property
+    def fixes_rows(self) -> tuple[int | None, str] | None:
+        """(rows, op) where an array with rows of its own is joined to a tensor with those of X, which then can have no others. Two primes are
+        tried in their place; rows is None where it cannot be told which number fits."""
+        if any(x.shape.rank is None for x in self.path.inputs) or self.target_of(ROWS[0]) is not None or self.target_of(ROWS[1]) is not None:
+            return None
+        ops = [op for op in self.path.ops if op.outputs]
+
+        def fit(k):
             try:
-                return [t.shape for t in self.again(tensors, given, 'rows')]
+                self._inferred([o for op in ops[:k] for o in op.outputs], ROWS[0])
             except ValueError:
-                return [tf.TensorShape(None)] * len(tensors)
+                return False
+            return True
+        op = ops[bisect.bisect_left(range(len(ops)), True, key=lambda k: not fit(k + 1))]      # the first that does not
+        known = [d for t in [*op.inputs, *op.outputs] for d in sizes(t) if d is not None and d > 1 and self.target_of(d) is not None]
+        return (known[0] if known else None), self.path.name(op)
 
     def install_value(self) -> tf.Tensor:
         """T, imported into the user's graph."""

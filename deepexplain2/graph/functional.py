@@ -56,6 +56,20 @@ def has_loops(path: Path) -> bool:
     return any(op.type in V1_CONTROL_FLOW or op.type in ARRAYS | READS for op in path.ops)
 
 
+def conditions(path: Path) -> dict[str, list[tuple[tf.Tensor, int]]]:
+    """The conditionals of TF1 around each op, by its name: (predicate, the value that leads there)."""
+    if not any(op.type in V1_CONTROL_FLOW for op in path.ops):
+        return {}
+    translation = _Translation(path)
+
+    def outside(predicate):                 # one that came in through the branch around
+        while predicate.op.type in IDENTITY | SWITCH and not _of_loop(predicate.op):
+            predicate = predicate.op.inputs[0]
+        return predicate
+    return {name: [(outside(translation._predicates[p]), branch) for p, branch in context if branch >= 0]
+            for name, context in translation._around.items()}
+
+
 @dataclass
 class _Scope:
     """A function under construction, or the graph around all. known: the user's tensors that have a counterpart here."""

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.python.framework.ops import get_gradient_function
 
 from ..checks import batch_of, sizes
-from ..errors import PathError, TensorError
+from ..errors import PathError
 
 FUNCTION_CALLS = {'PartitionedCall', 'StatefulPartitionedCall'}     # differentiated by TensorFlow without a registered gradient
 NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}    # registered, but the function returns None
@@ -26,13 +26,10 @@ PLACEHOLDERS = {'Placeholder', 'PlaceholderV2'}
 OURS = 'deepexplain2/'               # how the names of ops begin that the library adds to a graph
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
-REDUCTIONS = {'Mean', 'Sum', 'Max', 'Min', 'Prod', 'EuclideanNorm'}
 RANDOM = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 'StatelessRandom', 'StatelessTruncatedNormal', 'StatelessParameterized',
           'StatelessMultinomial', 'StatelessShuffle', 'StatefulUniform', 'StatefulStandardNormal', 'StatefulTruncatedNormal', 'StatefulRandom',
           'Multinomial')
 SEEDS = ('StatelessRandomGet',)             # of random ops, draw nothing themselves
-ELEMENTWISE = {'Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'MulNoNan', 'Maximum', 'Minimum', 'SquaredDifference',
-               'Pow', 'Select', 'SelectV2', 'Xdivy', 'Xlogy'}
 
 
 class Path:
@@ -92,32 +89,13 @@ class Path:
         return sum(row_size(t) * t.dtype.size for t in self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating])
 
     @cached_property
-    def written_rows(self) -> tuple[int, tf.Operation] | None:
-        """(rows, op) where an array with rows of its own is joined to a tensor whose batch is open: T * ys and the like."""
-        for op in self.ops:
-            if op.type in ELEMENTWISE and batch_of(op.outputs[0]) not in (None, 1):
-                if any(self.varies(i) and i.shape.rank == op.outputs[0].shape.rank and batch_of(i) is None for i in op.inputs):
-                    return int(batch_of(op.outputs[0]) or 0), op
-        return None
-
-    def check_rows_independent(self) -> None:
-        """Raise TensorError at batch normalization by the statistics of the batch: no attribution of a row has a meaning there."""
-        for op in self.ops:
-            # a single image holds no other rows: layer normalization by this op has the rows of its batch as channels
-            if op.type.startswith('FusedBatchNorm') and op.get_attr('is_training') and batch_of(op.inputs[0]) != 1:
-                raise TensorError(f'op {self.name(op)} between X and T normalizes by the statistics of the batch, so the rows of xs '
-                                  'are not independent. Build the model for inference (training=False)')
-
-    @cached_property
-    def may_mix_rows(self) -> tf.Operation | None:
-        """An op that reduces over an open first axis, which may be the batch."""
-        for op in self.ops:
-            if op.type in REDUCTIONS and self.varies(op.inputs[0]) and op.inputs[0].shape.rank and batch_of(op.inputs[0]) is None:
-                axes = op.inputs[1]
-                value = constant_value(axes) if axes.op.type == 'Const' else None
-                if value is None or np.any(np.isin(value, (0, -op.inputs[0].shape.rank))):
-                    return op
-        return None
+    def may_fix_rows(self) -> bool:
+        """Whether an array with rows of its own may be joined to a tensor whose batch is open (T * ys and the like): some first axis is
+        closed on the way, or is out of sight in a function."""
+        def closed(tensor):
+            return batch_of(tensor) not in (None, 1)
+        return any(op.type in FUNCTION_CALLS or (any(map(closed, op.outputs)) and any(self.varies(i) and i.shape.rank != 0 and batch_of(i) is None
+                                                                                      for i in op.inputs)) for op in self.ops)
 
     def check_differentiable(self) -> None:
         """Raise PathError, before any op is added, where a gradient of T by X would fail or be missing."""
