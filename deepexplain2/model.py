@@ -308,7 +308,7 @@ class Model:
                 copy = self._copy(PLAIN)
             except RuleError:                           # control flow of TF1 that cannot be put into functions
                 return self.gradient()
-            copy.path.check_differentiable()
+            copy.check_differentiable()
             self._report(copy.lost, name, 'ignore')
             c = integral.integral(copy, name)
             self._line = LineQuestion(self, [*self.inputs, *c.baselines, c.alphas, c.shares], [*c.sums, c.target_shape], c.weights, compiled=self.jit)
@@ -340,7 +340,7 @@ class Model:
             c = clone.in_place(self.path, name)
             question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
         else:
-            copy.path.check_differentiable()
+            copy.check_differentiable()
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
             c = copy.install(name)

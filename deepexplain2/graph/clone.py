@@ -20,11 +20,27 @@ from ..checks import batch_of
 from ..errors import PathError
 from . import compiled
 from .bodies import Body, inside
+from .completed import COMPLETED
 from .decisions import CHOICE, MARK, kind_of, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
-from .linear import JOINTLY_LINEAR, is_linear
+from .linear import is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import NEVER_A_GRADIENT, OURS, RANDOM, RULED, Path, ancestors, can_carry, can_change, is_random, own_gradient, stand_in
+from .path import (
+    FUNCTION_CALLS,
+    OURS,
+    RANDOM,
+    RULED,
+    SHAPE_ONLY,
+    Path,
+    ancestors,
+    can_carry,
+    can_change,
+    gradient_of,
+    is_random,
+    loses,
+    own_gradient,
+    stand_in,
+)
 from .rulebook import BROKEN, Rulebook
 from .stops import harmless, open_stops
 
@@ -39,6 +55,8 @@ _BASELINE = 'baseline of '
 
 @tf.RegisterGradient(RULED)
 def _apply_rule(op, *rs):
+    if op.type in COMPLETED:
+        return own_gradient(op)(op, *rs)
     return _rulebook.get()(op, *rs)
 
 
@@ -99,15 +117,18 @@ class Copy:
         reference = book.reference
         nodes, target, self._sources = flatten(path)
         drop_custom_gradients(nodes)
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            self._outside = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
+        self._constants = {name: s.op.node_def for name, s in self._outside.items() if s.op.type == 'Const'}
+        self._constants |= {s.name: s.op.node_def for s in self._outside.values() if s.op.type == 'Const'}
         if reference:
-            open_stops(nodes)
+            open_stops(nodes, self._constants)
             open_decisions(nodes, {x.name for x in path.inputs})
         for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
             if book.marks(node):
                 node.attr['_gradient_op_type'].s = RULED.encode()
-        self.graph = tf.Graph()
         with self.graph.as_default():
-            self._outside = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
             self._xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
             self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
                         for k, x in enumerate(path.inputs)} if reference else {}
@@ -135,11 +156,11 @@ class Copy:
         """
         found: dict[str, Treatment] = {}
         for part in self._parts:
-            harmless_stops = harmless(op.node_def for op in part.ops)
+            harmless_stops = self._harmless(part)
             for op in part.ops:
                 if kind_of(op) in (op.type, CHOICE) and part.varying_inputs(op):
                     how, more = self._book.treatment(op, part)
-                    loses = _loses(op, part, self._book.reference) and op.name not in harmless_stops
+                    loses = _loses(op, part, self._book) and op.name not in harmless_stops
                     if op.name in harmless_stops:
                         more = 'what it stops adds up to nothing'
                     op_type = 'Select' if kind_of(op) == CHOICE else op.type
@@ -150,7 +171,16 @@ class Copy:
     def lost(self) -> list[Treatment]:
         """The ops that pass values of X and no gradient."""
         return [Treatment(BROKEN, '', part.name(op), op.type, True) for part in self._parts for op in part.ops
-                if _loses(op, part, False) and op.name not in harmless(o.node_def for o in part.ops)]
+                if _loses(op, part, self._book) and op.name not in self._harmless(part)]
+
+    def _harmless(self, part: Path | Body) -> set[str]:
+        if not any(op.type == 'StopGradient' for op in part.ops):
+            return set()
+        return harmless([op.node_def for op in part.ops], self._constants if isinstance(part, Path) else {})
+
+    def check_differentiable(self) -> None:
+        """Raise PathError where no relevance would reach X."""
+        self.path.check_differentiable(lambda op: _has_rule(op, self._book))
 
     @property
     def _parts(self) -> list[Path | Body]:
@@ -299,17 +329,22 @@ class Copy:
             return None                     # an output of a function call, which was opened
 
 
-def _loses(op: tf.Operation, part: Path | Body, decisions: bool) -> bool:
-    """Whether an op hands on values of X as numbers, without a gradient. decisions: whether what a condition adds counts, as it does for
-    differences; a derivative does not see it."""
-    if op.type == 'Cast' and op.outputs[0].dtype.is_floating:
-        source = op.inputs[0].dtype
-        return bool(part.varying_inputs(op)) and (source.is_integer or (decisions and source.is_bool)) and kind_of(op) == op.type
+def _loses(op: tf.Operation, part: Path | Body, book: Rulebook) -> bool:
+    """Whether an op hands on values of X as numbers, without a gradient or a rule. What a condition or an index adds counts for a reference,
+    which compares values; a derivative does not see it."""
     taken = part.varying_inputs(op)
-    if decisions and taken and op.type in JOINTLY_LINEAR | {'OneHot'} and op.type not in ('Select', 'SelectV2') \
-            and any(o.dtype.is_floating for o in op.outputs) and not any(can_carry(op.inputs[k]) for k in taken):
-        return True                         # an index that X decides on
-    return op.type in NEVER_A_GRADIENT | {'StopGradient'} and bool(taken)
+    if not taken or kind_of(op) != op.type or not any(map(can_carry, op.outputs)) or op.type in SHAPE_ONLY | CONTAINERS | FUNCTION_CALLS:
+        return False
+    if op.type == 'Cast' and not can_carry(op.inputs[0]):
+        return op.inputs[0].dtype.is_integer or book.reference
+    if not any(can_carry(op.inputs[k]) for k in taken):
+        return book.reference and op.type not in ('Select', 'SelectV2') and op.outputs[0].dtype != tf.variant       # an index that X decides on
+    return loses(op, taken) and not _has_rule(op, book)
+
+
+def _has_rule(op: tf.Operation, book: Rulebook) -> bool:
+    """Whether an op without a gradient has a rule that compares its values: a Sign, as a step."""
+    return book.reference and book.rule(op.type) is not None and gradient_of(op) == 'none' and not op.inputs[0].dtype.is_complex
 
 
 def _differentiate(path: Path, weights: tf.Tensor) -> list[tf.Tensor]:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 from .functional import Functional, functional, has_loops
@@ -29,8 +30,9 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
     renamed: dict[str, str] = {}                # tensors that come out of a call -> the tensors inside
 
     def add(node, inputs, prefix):
-        if node.op in FUNCTION_CALLS and node.attr['f'].func.name in functions:
-            call(node.name, functions[node.attr['f'].func.name], inputs, prefix)
+        called = node.attr['f'].func.name if node.op in FUNCTION_CALLS else node.op         # TF1 names the op after the function
+        if called in functions:
+            call(node.name, functions[called], inputs, prefix)
             return
         new = graph_def.node.add()
         new.CopyFrom(node)
@@ -113,4 +115,4 @@ def _output(name: str) -> str:
 
 
 def _calls(node: tf.compat.v1.NodeDef) -> bool:
-    return any(a.HasField('func') or a.list.func for a in node.attr.values())
+    return any(a.HasField('func') or a.list.func for a in node.attr.values()) or op_def_registry.get(node.op) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from types import SimpleNamespace
 
@@ -13,9 +13,25 @@ from tensorflow.python.framework.ops import get_gradient_function
 
 from ..checks import batch_of, sizes
 from ..errors import PathError, TensorError
+from .completed import COMPLETED
 
 FUNCTION_CALLS = {'PartitionedCall', 'StatefulPartitionedCall'}     # differentiated by TensorFlow without a registered gradient
-NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}    # registered, but the function returns None
+# Piecewise constant: a gradient is registered, but the function returns None or zeros.
+NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv', 'Sign'}
+# Positions of inputs that the value of an op depends on and TensorFlow's gradient does not follow. tests/test_lost_gradients.py calls all gradients.
+WITHOUT_A_GRADIENT = {
+    'Zeta': (0,), 'Polygamma': (0,), 'Betainc': (0, 1), 'MatrixSolveLs': (2,), 'ImageProjectiveTransformV2': (1,),
+    'ImageProjectiveTransformV3': (1, 3), 'ScaleAndTranslate': (2, 3), 'QuantizeAndDequantizeV2': (1, 2), 'QuantizeAndDequantizeV3': (1, 2),
+    'SparseMatrixAdd': (2, 3), 'SparseAdd': (6,), 'NextAfter': (1,), 'Range': (1,),
+    'ReluGrad': (1,), 'Relu6Grad': (1,), 'LeakyReluGrad': (1,), 'MaxPoolGrad': (0, 1), 'MaxPoolGradV2': (0, 1), 'MaxPoolGradGrad': (0, 1),
+    'MaxPool3DGrad': (0, 1), 'MaxPool3DGradGrad': (0, 1)}
+# Those of them that only choose which entries of the other input pass, as the condition of a Select does: a derivative does not see them.
+CHOOSING = {'ReluGrad', 'Relu6Grad', 'LeakyReluGrad', 'MaxPoolGrad', 'MaxPoolGradV2', 'MaxPoolGradGrad', 'MaxPool3DGrad', 'MaxPool3DGradGrad'}
+GIVEN_STATISTICS = (3, 4)               # of a FusedBatchNorm for inference: the same
+# Positions of outputs that the gradient does not come back from.
+OUTPUTS_WITHOUT = {'LogMatrixDeterminant': (0,), 'CTCLoss': (1,), 'CTCLossV2': (1,)} | dict.fromkeys(
+    ['BlockLSTM', 'BlockLSTMV2'], (0, 2, 3, 4, 5)) | dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'], (1, 2))
+CASTS = {tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128}      # others quantize
 # No value of the input reaches the output; the last three tell finite values from others, which are errors wherever they appear.
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'TensorListLength', 'TensorListElementShape', 'IsFinite', 'IsInf',
               'IsNan'}
@@ -114,8 +130,8 @@ class Path:
                     return op
         return None
 
-    def check_differentiable(self) -> None:
-        """Raise PathError, before any op is added, where a gradient of T by X would fail or be missing."""
+    def check_differentiable(self, ruled: Callable[[tf.Operation], bool] = lambda op: False) -> None:
+        """Raise PathError, before any op is added, where a gradient of T by X would fail or be missing. ruled: which ops have a rule in its place."""
         for x in self.inputs:
             if not x.dtype.is_floating:
                 raise PathError(f'X {self.name(x)} has dtype {x.dtype.name}: it cannot carry a gradient. For token ids, explain the '
@@ -123,10 +139,11 @@ class Path:
             carries, breaks = {x.name}, []
             for op in self.ops:
                 taken = [k for k, i in enumerate(op.inputs) if i.name in carries]
-                outputs = [o for o in op.outputs if can_carry(o)]
+                ways = [k for k in taken if k in ways_back(op)]
+                outputs = [o for k, o in enumerate(op.outputs) if can_carry(o) and k not in OUTPUTS_WITHOUT.get(op.type, ())]
                 if op.type == 'IdentityN' and not _override(op):
                     outputs = [op.outputs[k] for k in taken]
-                if taken and outputs and gradient_of(op) != 'none':
+                if ways and outputs and (gradient_of(op) != 'none' or ruled(op)):
                     carries.update(o.name for o in outputs)
                 elif taken and op.type not in SHAPE_ONLY:
                     breaks.append(self.name(op))
@@ -139,15 +156,45 @@ class Path:
                     if gradient_of(op) == 'unknown':
                         raise PathError(f'op {self.name(op)} between X and T has no gradient in TensorFlow. Choose a T before it or '
                                         'an X behind it, or use a perturbation method (occlusion, shapley_sampling)')
-                    wanted.update(i.name for i in op.inputs if i.name in carries)
+                    wanted.update(op.inputs[k].name for k in ways_back(op) if op.inputs[k].name in carries)
+
+
+def ways_back(op: tf.Operation) -> list[int]:
+    """Positions of the inputs of `op` that a gradient goes back to, should they depend on X."""
+    dropped: Collection[int] = () if has_override(op) else WITHOUT_A_GRADIENT.get(op.type, ())
+    if op.type.startswith('FusedBatchNorm') and op.type[14:] in ('', 'V2', 'V3') and not op.get_attr('is_training'):
+        dropped = GIVEN_STATISTICS
+    if op.type == 'IdentityN' and has_override(op):     # values and arguments of a function with a gradient of its own; only values are used
+        dropped = [k for k, o in enumerate(op.outputs) if o.consumers()] or [0]
+    return [k for k in range(len(op.inputs)) if k not in dropped]
+
+
+def loses(op: tf.Operation, varying: Collection[int], in_place: bool = False) -> bool:
+    """Whether `op` hands on values of its varying inputs, as numbers, that no gradient follows. in_place: by TensorFlow's own gradients."""
+    numbers = [k for k in varying if can_carry(op.inputs[k])]
+    if not numbers or op.type in SHAPE_ONLY or not any(map(can_carry, op.outputs)) or has_override(op):
+        return False
+    if gradient_of(op) == 'none' or any(op.outputs[k].consumers() for k in OUTPUTS_WITHOUT.get(op.type, ()) if k < len(op.outputs)):
+        return True
+    if in_place and op.type in COMPLETED:
+        return not set(COMPLETED[op.type][1]).isdisjoint(numbers)
+    followed = [k for k in numbers if k in ways_back(op)]
+    return len(followed) < len(numbers) and not (followed and op.type in CHOOSING)
+
+
+def quantizes(op: tf.Operation) -> bool:
+    """Whether `op` is a cast that TensorFlow does not differentiate: to or from integers, booleans and floats of eight bits."""
+    return op.type == 'Cast' and not {op.inputs[0].dtype.base_dtype, op.outputs[0].dtype.base_dtype} <= CASTS
 
 
 def gradient_of(op: tf.Operation) -> str:
     """'known', 'none' (declared not differentiable), or 'unknown' to TensorFlow, which would fail."""
     if op.type in FUNCTION_CALLS:
         return 'known'
-    if op.type in NEVER_A_GRADIENT:
+    if op.type in NEVER_A_GRADIENT or quantizes(op):
         return 'none'
+    if op.type in COMPLETED:
+        return 'known'
     try:
         return 'none' if get_gradient_function(op) is None else 'known'
     except LookupError:
@@ -165,8 +212,11 @@ def has_override(op: tf.Operation) -> bool:
 
 
 def own_gradient(op: tf.Operation) -> Callable:
-    """The gradient function of the type of `op`, whatever override it carries."""
-    return gradient_of_type(op.type)
+    """The gradient function of the type of `op`, whatever override it carries; by all inputs where TensorFlow leaves some out."""
+    own = gradient_of_type(op.type)
+    if op.type in COMPLETED:
+        return lambda op, g: COMPLETED[op.type][0](op, own, tf.convert_to_tensor(g))
+    return own
 
 
 def gradient_of_type(op_type: str) -> Callable:

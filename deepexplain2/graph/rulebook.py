@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from .bodies import Body
+from .completed import COMPLETED
 from .decisions import kind, kind_of
 from .linear import DIFFERENTIATED_INSIDE, is_linear
-from .path import SHAPE_ONLY, Path, can_carry, gradient_of, has_override, is_differentiable
+from .path import SHAPE_ONLY, WITHOUT_A_GRADIENT, Path, can_carry, gradient_of, has_override, is_differentiable
 
 Rule = Callable[..., tf.Tensor]         # (op, r) or (op, m, partner) -> relevance or multiplier of the inputs of op
 
@@ -23,10 +24,6 @@ EVALUATED = 'evaluated'
 PASSED = 'gradient on purpose'
 BROKEN = 'not differentiable'
 REFUSED = 'refused'
-
-# Positions of numbers that TensorFlow differentiates an op by as if they were constants.
-WITHOUT_A_GRADIENT = {'Zeta': (0,), 'Polygamma': (0,), 'Betainc': (0, 1)}
-
 
 @dataclass(frozen=True)
 class Rulebook:
@@ -44,7 +41,7 @@ class Rulebook:
 
     def marks(self, node: tf.compat.v1.NodeDef) -> bool:
         """Whether a node is to ask this book for its gradient."""
-        if self.rule(kind(node)):
+        if self.rule(kind(node)) or node.op in COMPLETED:
             return True
         return self.fallback is not None and kind(node) == node.op and node.op not in DIFFERENTIATED_INSIDE \
             and node.op not in self.passing and '_gradient_op_type' not in node.attr and is_differentiable(node.op)
