@@ -33,7 +33,7 @@ from .graph.clone import Treatment
 from .graph.pair import CONTAINERS
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
 from .graph.rulebook import PLAIN as PLAIN_GRADIENT
-from .graph.rulebook import REFUSED, Rulebook
+from .graph.rulebook import REFUSED, UNUSED, Rulebook
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
 
@@ -337,6 +337,8 @@ class Model:
             refusal = e
         if copy is None:
             self._check_in_place(refusal)
+            treatments = clone.lost_in_place(self.path)
+            self._report(treatments, name, on_unsupported)
             c = clone.in_place(self.path, name)
             question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
         else:
@@ -412,7 +414,7 @@ class Model:
 
     def _report(self, treatments: list[Treatment], name: str, on_unsupported: str) -> None:
         """Raise RuleError for ops that a method refuses; warn of those without a rule, and of those that lose what depends on X."""
-        treatments = self._with_layers([t for t in treatments if t.how in (REFUSED, PLAIN_GRADIENT) or t.loses])
+        treatments = self._with_layers([t for t in treatments if t.how in (REFUSED, PLAIN_GRADIENT, UNUSED) or t.loses])
         refused = [t for t in treatments if t.how == REFUSED]
         if refused:
             raise RuleError(f'{name} refuses op {refused[0]} between X and T')
@@ -423,6 +425,10 @@ class Model:
             if on_unsupported == 'raise':
                 raise RuleError(message)
             warn(message, NonlinearOpWarning)
+        unused = [str(t) for t in treatments if t.how == UNUSED]
+        if unused:
+            warn(f'{name} does not use the gradient of tf.custom_gradient at {_listed(unused)}, but that of the ops inside: a copy of the graph '
+                 'cannot hold it. Give from_function or from_keras the Python function or model that it is made in', PathWarning)
         lost = [str(t) for t in treatments if t.loses]
         if lost:
             warn(f'part of what T depends on reaches X only through {_listed(lost)}, which pass no gradient: it is missing from the attributions. '

@@ -15,7 +15,7 @@ from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.convert_to_constants import _FunctionConverterDataInEager, _replace_variables_by_constants
 
 from .errors import SourceError
-from .graph.flat import drop_custom_gradients
+from .graph import custom_gradients
 from .graph.path import OURS, explainable, own_placeholders
 
 TABLES = ('StringLookup', 'IntegerLookup', 'TextVectorization', 'Hashing', 'HashedCrossing')      # layers with a table or a hash inside
@@ -176,6 +176,7 @@ def _freeze(concrete: Any, way: str) -> tuple[tf.Graph, list[tf.Tensor], list[tf
     inputs = [t.name for t in concrete.inputs if t.name not in captured]
     try:
         data = _FunctionConverterDataInEager(func=concrete, lower_control_flow=False, aggressive_inlining=False)
+        custom_gradients.keep(data.graph_def, concrete.graph)
         outputs = _without_copies(data.graph_def, [t.name for t in concrete.outputs])
         written = _drop_writes(data.graph_def, [*inputs, *outputs], way)
         for name in data.tensor_data.keys() - {node.name for node in data.graph_def.node}:
@@ -305,7 +306,7 @@ def _node_name(tensor: str) -> str:
 
 
 def _graph_of(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
-    drop_custom_gradients(graph_def)
+    custom_gradients.drop(graph_def, kept=True)
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name='')

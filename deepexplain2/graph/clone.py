@@ -18,11 +18,11 @@ import tensorflow as tf
 
 from ..checks import batch_of
 from ..errors import PathError
-from . import compiled
+from . import compiled, custom_gradients
 from .bodies import Body, inside
 from .completed import COMPLETED
 from .decisions import CHOICE, MARK, kind_of, open_decisions
-from .flat import drop_custom_gradients, flatten, own_functions
+from .flat import flatten, own_functions
 from .linear import is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
 from .path import (
@@ -36,12 +36,13 @@ from .path import (
     can_carry,
     can_change,
     gradient_of,
+    is_custom_gradient,
     is_random,
     loses,
     own_gradient,
     stand_in,
 )
-from .rulebook import BROKEN, Rulebook
+from .rulebook import BROKEN, UNUSED, Rulebook
 from .stops import harmless, open_stops
 
 # TensorFlow's gradient registry is for the whole process and forgets nothing: one name, registered once, and the rules of the
@@ -116,7 +117,12 @@ class Copy:
         self._original, self._book, self._jit = path, book, jit
         reference = book.reference
         nodes, target, self._sources = flatten(path)
-        drop_custom_gradients(nodes)
+        if book.is_plain:                               # differentiated in its place, by what this copy is not for
+            own = {op.name for op in path.ops if is_custom_gradient(op)}
+            for node in nodes.node:
+                if node.name in own:
+                    node.attr['_gradient_op_type'].s = custom_gradients.KEPT.encode()
+        custom_gradients.drop(nodes, kept=book.is_plain)
         self.graph = tf.Graph()
         with self.graph.as_default():
             self._outside = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
@@ -160,18 +166,27 @@ class Copy:
             for op in part.ops:
                 if kind_of(op) in (op.type, CHOICE) and part.varying_inputs(op):
                     how, more = self._book.treatment(op, part)
-                    loses = _loses(op, part, self._book) and op.name not in harmless_stops
                     if op.name in harmless_stops:
                         more = 'what it stops adds up to nothing'
                     op_type = 'Select' if kind_of(op) == CHOICE else op.type
-                    found.setdefault(part.name(op), Treatment(how, more, part.name(op), op_type, loses))
+                    found.setdefault(part.name(op), Treatment(how, more, part.name(op), op_type, self._loses(op, part)))
+        found |= {t.name: t for t in self._forgone}
         return list(found.values())
 
     @cached_property
     def lost(self) -> list[Treatment]:
-        """The ops that pass values of X and no gradient."""
-        return [Treatment(BROKEN, '', part.name(op), op.type, True) for part in self._parts for op in part.ops
-                if _loses(op, part, self._book) and op.name not in self._harmless(part)]
+        """The ops that pass values of X and no gradient, and the functions whose own gradient is not used."""
+        lost = [Treatment(BROKEN, '', part.name(op), op.type, True) for part in self._parts for op in part.ops if self._loses(op, part)]
+        return lost + self._forgone
+
+    def _loses(self, op: tf.Operation, part: Path | Body) -> bool:
+        return _loses(op, part, self._book) and op.name not in self._harmless(part) and (isinstance(part, Body) or op.name in part.followed)
+
+    @property
+    def _forgone(self) -> list[Treatment]:
+        return [Treatment(UNUSED, f'function "{op.get_attr(custom_gradients.FORGONE).decode()}"', part.name(op), op.type)
+                for part in self._parts for op in part.ops if self._book.is_plain and op.type == 'IdentityN' and part.varying_inputs(op)
+                and custom_gradients.FORGONE in op.node_def.attr and (isinstance(part, Body) or op.name in part.followed)]
 
     def _harmless(self, part: Path | Body) -> set[str]:
         if not any(op.type == 'StopGradient' for op in part.ops):
@@ -340,6 +355,14 @@ def _loses(op: tf.Operation, part: Path | Body, book: Rulebook) -> bool:
     if not any(can_carry(op.inputs[k]) for k in taken):
         return book.reference and op.type not in ('Select', 'SelectV2') and op.outputs[0].dtype != tf.variant       # an index that X decides on
     return loses(op, taken) and not _has_rule(op, book)
+
+
+def lost_in_place(path: Path) -> list[Treatment]:
+    """The ops that pass values of X and no gradient of TensorFlow's own."""
+    constants = {t.name: t.op.node_def for t in path.sources if t.op.type == 'Const'}
+    fine = harmless([op.node_def for op in path.ops], constants)
+    return [Treatment(BROKEN, '', path.name(op), op.type, True) for op in path.ops
+            if op.name in path.followed - fine and (_loses(op, path, Rulebook()) or loses(op, path.varying_inputs(op), in_place=True))]
 
 
 def _has_rule(op: tf.Operation, book: Rulebook) -> bool:

@@ -73,16 +73,6 @@ def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, 
         return function_def_to_graph_def(function)
 
 
-def drop_custom_gradients(graph_def: tf.compat.v1.GraphDef) -> None:
-    """Python gradients (tf.custom_gradient) belong to the graph that they were made in: what stays is the gradient of the ops inside.
-
-    That is also where rules are wanted: tf.nn.silu hides a Sigmoid and a Mul behind such a function.
-    """
-    for node in [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]:
-        if node.attr['_gradient_op_type'].s.startswith(b'CustomGradient-') or not node.attr['_gradient_op_type'].s:
-            del node.attr['_gradient_op_type']
-
-
 def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
     """Give the functions of a GraphDef names that no other function has, and drop those that nothing calls.
 

@@ -24,6 +24,7 @@ EVALUATED = 'evaluated'
 PASSED = 'gradient on purpose'
 BROKEN = 'not differentiable'
 REFUSED = 'refused'
+UNUSED = 'its own gradient is not used'
 
 @dataclass(frozen=True)
 class Rulebook:
@@ -35,6 +36,11 @@ class Rulebook:
     fallback: Rule | None = None
     passing: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for the plain gradient of every op."""
+        return not self.families and self.fallback is None
 
     def rule(self, op_type: str) -> Rule | None:
         return next((rules[op_type] for rules in self.families.values() if op_type in rules and op_type not in self.passing), None)
