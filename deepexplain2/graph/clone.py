@@ -19,12 +19,12 @@ import tensorflow as tf
 from ..checks import batch_of
 from ..errors import PathError
 from . import compiled, custom_gradients
-from .bodies import Body, inside
+from .bodies import Body, inside, is_counted
 from .completed import COMPLETED
 from .decisions import CHOICE, MARK, kind_of, open_decisions
 from .flat import flatten, own_functions
 from .linear import is_linear
-from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
+from .pair import ACTUAL, CONTAINERS, LOOPS, REFERENCE, double, single
 from .path import (
     FUNCTION_CALLS,
     OURS,
@@ -195,6 +195,12 @@ class Copy:
 
     def check_differentiable(self) -> None:
         """Raise PathError where no relevance would reach X."""
+        for part in self._parts:
+            for op in part.ops:
+                if op.type in LOOPS and any(can_carry(op.inputs[k]) for k in part.varying_inputs(op)) and not is_counted(op, self._library) \
+                        and (isinstance(part, Body) or op.name in part.followed):
+                    raise PathError(f'loop {part.name(op)} between X and T does not count its iterations, and TensorFlow has no gradient for it. '
+                                    'Choose a T before it or an X behind it, or use a perturbation method')
         self.path.check_differentiable(lambda op: _has_rule(op, self._book))
 
     @property

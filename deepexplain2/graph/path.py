@@ -178,7 +178,7 @@ def ways_back(op: tf.Operation) -> list[int]:
         dropped = GIVEN_STATISTICS
     if op.type == 'IdentityN' and has_override(op):     # values and arguments of a function with a gradient of its own; only values are used
         own = op.node_def.attr[KEPT_INPUTS].i or len(op.inputs)
-        dropped = [k for k, o in enumerate(op.outputs) if o.consumers() or k >= own] or [0]
+        dropped = [*([k for k, o in enumerate(op.outputs) if o.consumers()] or [0]), *range(own, len(op.inputs))]
     return [k for k in range(len(op.inputs)) if k not in dropped]
 
 

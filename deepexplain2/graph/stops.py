@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from .path import SHAPE_ONLY
@@ -68,7 +69,9 @@ class _Nodes:
     def _variance(self, stop, z: str, mean) -> bool:
         """mean((z - stop(mean z))^2), over the axes of the first mean: its derivative by the mean is the mean of z - mean z, which is 0."""
         def is_square(node):
-            return node.op == 'Square' or (node.op == 'Mul' and self.before(node.input[0]) == self.before(node.input[1]))
+            exponent = self.origin(node.input[1]) if node.op == 'Pow' else None
+            return node.op == 'Square' or (node.op == 'Mul' and self.before(node.input[0]) == self.before(node.input[1])) or (
+                exponent is not None and exponent.op == 'Const' and bool(np.all(tf.make_ndarray(exponent.attr['value'].tensor) == 2)))
         squares = []
         for user, k in self.after(stop):
             if user.op == 'SquaredDifference' and self.before(user.input[1 - k]) == z:
