@@ -52,6 +52,8 @@ _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.Contex
 
 ROWS = 7919, 7907       # primes: an axis that has as many as are asked for is the batch
 _BASELINE = 'baseline of '
+WEIGHING = {'Mul', 'MulNoNan', 'MatMul', 'BatchMatMul', 'BatchMatMulV2', 'BatchMatMulV3', 'Einsum'}
+SCALING = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'StridedSlice', 'Neg', 'Sub', 'AddV2', 'Mul'}
 
 
 @tf.RegisterGradient(RULED)
@@ -352,15 +354,60 @@ class Copy:
 
 def _loses(op: tf.Operation, part: Path | Body, book: Rulebook) -> bool:
     """Whether an op hands on values of X as numbers, without a gradient or a rule. What a condition or an index adds counts for a reference,
-    which compares values; a derivative does not see it."""
+    which compares values; a derivative does not see it where it only chooses, as in a Select or as a factor of 0 or 1."""
     taken = part.varying_inputs(op)
     if not taken or kind_of(op) != op.type or not any(map(can_carry, op.outputs)) or op.type in SHAPE_ONLY | CONTAINERS | FUNCTION_CALLS:
         return False
-    if op.type == 'Cast' and not can_carry(op.inputs[0]):
-        return op.inputs[0].dtype.is_integer or book.reference
-    if not any(can_carry(op.inputs[k]) for k in taken):
-        return book.reference and op.type not in ('Select', 'SelectV2') and op.outputs[0].dtype != tf.variant       # an index that X decides on
-    return loses(op, taken) and not _has_rule(op, book)
+    if any(can_carry(op.inputs[k]) for k in taken):
+        return loses(op, taken) and not _has_rule(op, book)
+    if op.type in ('Select', 'SelectV2') or op.outputs[0].dtype == tf.variant:
+        return False
+    if op.type == 'Cast' and op.inputs[0].dtype.is_integer:
+        return True
+    return book.reference or (_jumps(op, taken, part) and not _only_weighs(op, part))
+
+
+def _jumps(op: tf.Operation, taken: Iterable[int], part: Path | Body) -> bool:
+    """Whether a condition or an index changes at more than single points of X: not by an equality of numbers, as in a mask."""
+    stack, seen = [op.inputs[k].op for k in taken], set()
+    while stack:
+        origin = stack.pop()
+        if origin.name in seen:
+            continue
+        seen.add(origin.name)
+        varying = [origin.inputs[k] for k in part.varying_inputs(origin)]
+        if any(i.dtype != tf.bool for i in varying) and not (
+                origin.type in ('Equal', 'NotEqual', 'Cast') and origin.outputs[0].dtype == tf.bool and all(map(can_carry, varying))):
+            return True
+        stack += [i.op for i in varying if i.dtype == tf.bool]
+    return False
+
+
+def _only_weighs(op: tf.Operation, part: Path | Body) -> bool:
+    """Whether all that takes the output of an op, by way of shapes, scales and shifts, multiplies it with other values of X."""
+    stack, seen = list(op.outputs), set()
+    if any(o is getattr(part, 'target', None) for o in stack):
+        return False
+    while stack:
+        tensor = stack.pop()
+        users = [user for user in tensor.consumers() if user.type not in SHAPE_ONLY]
+        for user in users:
+            varying = [user.inputs[k] for k in part.varying_inputs(user)]
+            if user.type in WEIGHING and len(varying) == 2 and any(i is not tensor for i in varying):
+                continue
+            if len(varying) != 1 or user.type not in SCALING or user.outputs[0] is getattr(part, 'target', None):
+                return False
+            if user.name not in seen:
+                seen.add(user.name)
+                stack += user.outputs
+        if not users:
+            return False
+    return True
+
+
+def _has_rule(op: tf.Operation, book: Rulebook) -> bool:
+    """Whether an op without a gradient has a rule that compares its values: a Sign, as a step."""
+    return book.reference and book.rule(op.type) is not None and gradient_of(op) == 'none' and not op.inputs[0].dtype.is_complex
 
 
 def lost_in_place(path: Path) -> list[Treatment]:
@@ -369,11 +416,6 @@ def lost_in_place(path: Path) -> list[Treatment]:
     fine = harmless([op.node_def for op in path.ops], constants)
     return [Treatment(BROKEN, '', path.name(op), op.type, True) for op in path.ops
             if op.name in path.followed - fine and (_loses(op, path, Rulebook()) or loses(op, path.varying_inputs(op), in_place=True))]
-
-
-def _has_rule(op: tf.Operation, book: Rulebook) -> bool:
-    """Whether an op without a gradient has a rule that compares its values: a Sign, as a step."""
-    return book.reference and book.rule(op.type) is not None and gradient_of(op) == 'none' and not op.inputs[0].dtype.is_complex
 
 
 def _differentiate(path: Path, weights: tf.Tensor) -> list[tf.Tensor]:

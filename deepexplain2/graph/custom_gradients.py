@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from .path import FUNCTION_CALLS, KEPT_INPUTS, is_custom_gradient
+from .path import FUNCTION_CALLS, KEPT_INPUTS, RESULTS, is_custom_gradient
 
 KEPT = f'DeepExplain2Kept-{uuid.uuid4().hex}'
 BODY = '_deepexplain2_gradient'
@@ -43,9 +43,10 @@ def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
         node = nodes.get(prefix + op.name)
         if node is None or node.op != 'IdentityN' or is_known(node, nodes):
             continue
-        grad_fn = _own(op)
-        if grad_fn is None:
+        made = _own(op)
+        if made is None:
             continue
+        grad_fn, results = made
         node.attr[FORGONE].s = grad_fn.__qualname__.split('.<locals>')[0].encode()
         kept = _body(op)
         if kept is None:
@@ -55,7 +56,7 @@ def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
         added = [t for t in taken.values() if t.name not in position]
         if not all(prefix + t.op.name in nodes for t in added):
             continue
-        node.attr[KEPT_INPUTS].i = len(node.input)
+        node.attr[RESULTS].i, node.attr[KEPT_INPUTS].i = results, len(node.input)
         for t in added:
             position[t.name] = len(node.input)
             node.input.append(prefix + t.name)
@@ -78,7 +79,7 @@ def drop(graph_def: tf.compat.v1.GraphDef, kept: bool) -> None:
             if gradient == KEPT and not kept:
                 end = node.attr[KEPT_INPUTS].i
                 del node.input[end:], node.attr['T'].list.type[end:]
-                for key in BODY, KEPT_INPUTS:
+                for key in BODY, RESULTS, KEPT_INPUTS:
                     node.attr.pop(key, None)
             if gradient.startswith('CustomGradient-') and FORGONE not in node.attr:
                 by_name = by_name or {n.name: n for n in nodes}
@@ -112,14 +113,14 @@ def _traced(graph: Any, prefix: str) -> Iterator[tuple[str, tf.Operation]]:
                 yield from _traced(inner, f'{prefix}{op.name}/')
 
 
-def _own(op: tf.Operation) -> Any:
-    """The Python gradient of an op, if it was surely made for it."""
+def _own(op: tf.Operation) -> tuple[Any, int] | None:
+    """(the Python gradient of an op, the number of its results), if it was surely made for it."""
     def free(function):
         return dict(zip(function.__code__.co_freevars, (c.cell_contents for c in function.__closure__ or ())))
     try:
         made = free(free(ops.get_gradient_function(op))['tape_grad_fn'])
         first = tf.nest.flatten(made['result'])[0]
-        return made['grad_fn'] if first.graph is op.graph and first.name == op.inputs[0].name else None
+        return (made['grad_fn'], made['flat_result_len']) if first.graph is op.graph and first.name == op.inputs[0].name else None
     except (LookupError, AttributeError, ValueError):
         return None
 

@@ -36,7 +36,7 @@ CASTS = {tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.compl
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'TensorListLength', 'TensorListElementShape', 'IsFinite', 'IsInf',
               'IsNan'}
 RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that asks a rulebook; its end lets the module be imported twice
-KEPT_INPUTS = '_deepexplain2_inputs'        # how many inputs an IdentityN had before what its kept gradient takes (custom_gradients)
+RESULTS, KEPT_INPUTS = '_deepexplain2_results', '_deepexplain2_inputs'     # of an IdentityN with a kept gradient: how many (custom_gradients)
 SMALL = 64           # entries of a constant that may be a size, an axis or a shape; larger ones are weights
 OURS = 'deepexplain2/'               # how the names of ops begin that the library adds to a graph
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
@@ -177,8 +177,10 @@ def ways_back(op: tf.Operation) -> list[int]:
     if op.type.startswith('FusedBatchNorm') and op.type[14:] in ('', 'V2', 'V3') and not op.get_attr('is_training'):
         dropped = GIVEN_STATISTICS
     if op.type == 'IdentityN' and has_override(op):     # values and arguments of a function with a gradient of its own; only values are used
-        own = op.node_def.attr[KEPT_INPUTS].i or len(op.inputs)
-        dropped = [*([k for k, o in enumerate(op.outputs) if o.consumers()] or [0]), *range(own, len(op.inputs))]
+        attributes = op.node_def.attr
+        if RESULTS in attributes:
+            return list(range(attributes[RESULTS].i, attributes[KEPT_INPUTS].i))
+        dropped = [k for k, o in enumerate(op.outputs) if o.consumers()] or [0]
     return [k for k in range(len(op.inputs)) if k not in dropped]
 
 
