@@ -26,6 +26,8 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
     if any(_calls(op.node_def) for op in taken.ops):
         graph_def.library.CopyFrom(taken.graph.as_graph_def().library)
         functions = {f.signature.name: f for f in graph_def.library.function}
+        for function in functions.values():
+            _name_calls(function, functions)
     graph_def.versions.CopyFrom(tf.Graph().as_graph_def().versions)
     renamed: dict[str, str] = {}                # tensors that come out of a call -> the tensors inside
 
@@ -97,6 +99,25 @@ def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
     for function in called.values():
         function.signature.name += suffix
     graph_def.library.CopyFrom(type(graph_def.library)(function=called.values()))
+
+
+def _name_calls(function, functions: Mapping) -> None:
+    """Make PartitionedCalls of the calls in a function whose op type is the name of another one, as TF1 makes them: only these can be renamed."""
+    renamed = {}
+    for node in function.node_def:
+        if node.op in functions:
+            called = functions[node.op].signature
+            renamed |= {f'{node.name}:{o.name}:0': f'{node.name}:output:{k}' for k, o in enumerate(called.output_arg)}
+            node.op = 'StatefulPartitionedCall' if called.is_stateful else 'PartitionedCall'
+            node.attr.clear()
+            node.attr['f'].func.name = called.name
+            node.attr['Tin'].list.type.extend(a.type for a in called.input_arg)
+            node.attr['Tout'].list.type.extend(a.type for a in called.output_arg)
+    if renamed:
+        for node in function.node_def:
+            node.input[:] = [renamed.get(i, i) for i in node.input]
+        for name, tensor in list(function.ret.items()):
+            function.ret[name] = renamed.get(tensor, tensor)
 
 
 def _output(name: str) -> str:

@@ -27,10 +27,11 @@ WITHOUT_A_GRADIENT = {
     'MaxPool3DGrad': (0, 1), 'MaxPool3DGradGrad': (0, 1)}
 # Those of them that only choose which entries of the other input pass, as the condition of a Select does: a derivative does not see them.
 CHOOSING = {'ReluGrad', 'Relu6Grad', 'LeakyReluGrad', 'MaxPoolGrad', 'MaxPoolGradV2', 'MaxPoolGradGrad', 'MaxPool3DGrad', 'MaxPool3DGradGrad'}
-GIVEN_STATISTICS = (3, 4)               # of a FusedBatchNorm for inference: the same
+NORMALIZATIONS = {'FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'}
+GIVEN_STATISTICS = (3, 4)               # of a normalization for inference: the same
 # Positions of outputs that the gradient does not come back from.
 OUTPUTS_WITHOUT = {'LogMatrixDeterminant': (0,), 'CTCLoss': (1,), 'CTCLossV2': (1,)} | dict.fromkeys(
-    ['BlockLSTM', 'BlockLSTMV2'], (0, 2, 3, 4, 5)) | dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'], (1, 2))
+    ['BlockLSTM', 'BlockLSTMV2'], (0, 2, 3, 4, 5)) | dict.fromkeys(NORMALIZATIONS, (1, 2))
 CASTS = {tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128}      # others quantize
 # No value of the input reaches the output; the last three tell finite values from others, which are errors wherever they appear.
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'TensorListLength', 'TensorListElementShape', 'IsFinite', 'IsInf',
@@ -173,10 +174,12 @@ class Path:
 
 def ways_back(op: tf.Operation) -> list[int]:
     """Positions of the inputs of `op` that a gradient goes back to, should they depend on X."""
-    dropped: Collection[int] = () if has_override(op) else WITHOUT_A_GRADIENT.get(op.type, ())
-    if op.type.startswith('FusedBatchNorm') and op.type[14:] in ('', 'V2', 'V3') and not op.get_attr('is_training'):
+    dropped: Collection[int] = ()
+    if op.type in WITHOUT_A_GRADIENT and not has_override(op):
+        dropped = WITHOUT_A_GRADIENT[op.type]
+    elif op.type in NORMALIZATIONS and not op.get_attr('is_training'):
         dropped = GIVEN_STATISTICS
-    if op.type == 'IdentityN' and has_override(op):     # values and arguments of a function with a gradient of its own; only values are used
+    elif op.type == 'IdentityN' and has_override(op):   # results, then arguments, of a function with a gradient of its own
         attributes = op.node_def.attr
         if RESULTS in attributes:
             return list(range(attributes[RESULTS].i, attributes[KEPT_INPUTS].i))
