@@ -7,14 +7,15 @@ from html import escape
 
 from .errors import DeepExplainError
 from .graph.clone import Treatment
-from .graph.rulebook import BROKEN, EVALUATED, GENERAL, GRADIENT, LINEAR, PASSED, PLAIN, REFUSED, RULE
+from .graph.rulebook import BROKEN, EVALUATED, GENERAL, GRADIENT, LINEAR, PASSED, PLAIN, REFUSED, RULE, UNUSED
 from .methods.base import Method
 from .model import Model
 
-ORDER = [REFUSED, PLAIN, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]       # the worst first
+ORDER = [REFUSED, PLAIN, UNUSED, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]       # the worst first
 MEANING = {
     REFUSED: 'the method cannot explain through these: the call fails',
     PLAIN: 'nonlinear and without a rule: attributions may not add up',
+    UNUSED: 'functions of tf.custom_gradient, which count with the gradient of the ops inside',
     BROKEN: 'no gradient passes',
     PASSED: 'the plain gradient is the rule: all goes to the winner of a maximum, a softmax passes its derivative',
     GENERAL: 'the mean of the Jacobian between baseline and x',
@@ -50,7 +51,7 @@ class Audit:
 
     @property
     def fits(self) -> bool:
-        return not any(r.how in (REFUSED, PLAIN) or r.loses for r in self.rows)
+        return not any(r.how in (REFUSED, PLAIN, UNUSED) or r.loses for r in self.rows)
 
     def __iter__(self) -> Iterator[Treatment]:
         return iter(self.rows)

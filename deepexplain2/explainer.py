@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from . import checks
 from .audit import Audit
-from .errors import ParameterError, RandomWarning, RunError, ShapeError, TargetWarning, TensorError, ValueRangeError
+from .errors import ParameterError, PathWarning, RandomWarning, RunError, ShapeError, TargetWarning, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model, Question, built, graph_lock
 from .pieces import PIECE, Answers, Streaming
@@ -220,6 +220,8 @@ class Explainer(Streaming):
         """(attributions, standard errors, gaps) of some rows."""
         found, errors = _averaged(self._method, sweep, arrays, baselines, k, with_error)
         delta = self._delta(sweep, arrays, baselines, k, found) if with_delta else None
+        if not any(r.any() for r in found):
+            self._check_zeros(sweep.unreported, arrays, baselines, k)
         dtypes = self._dtypes
         with np.errstate(over='ignore'):        # said below
             results = [r.astype(d, copy=False) for r, d in zip(found, dtypes)]
@@ -255,6 +257,21 @@ class Explainer(Streaming):
                 return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(start, arrays)])[0]
             promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines) for j in range(k)) / k
         return promised - sum(r.reshape(len(r), -1).astype(np.float64).sum(1) for r in results)
+
+    def _check_zeros(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int) -> None:
+        """Warn of a run whose attributions are all exactly 0 where T at x and at the baseline (the first of several) differ."""
+        starts = [b[:1] if k > 1 else b for b in baselines]
+        try:
+            at_x, at_start = (sweep.value.once(point)[0] for point in (
+                lambda rows: [x[rows] for x in arrays],
+                lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(starts, arrays)]))
+        except ValueRangeError:                 # T has no value at the baseline, which this method need not look at
+            return
+        gap = np.abs(at_x - at_start)
+        if (gap > 1e-5 * np.maximum(np.abs(at_x), np.abs(at_start))).any():
+            checks.warn(f'all attributions of "{self._method.name}" are exactly 0, but T "{self._model.target.name}" at x and at the baseline '
+                        f'differ by up to {gap.max():.3g}: the map says nothing about X. Units may be saturated, or their gradient is lost on '
+                        'the way (see audit). Choose another T, X or baseline, or another method', PathWarning)
 
     def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool, Pace | None]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better ones)."""

@@ -35,7 +35,7 @@ from .graph.clone import Treatment
 from .graph.pair import CONTAINERS
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders, random_ops
 from .graph.rulebook import PLAIN as PLAIN_GRADIENT
-from .graph.rulebook import REFUSED, Rulebook
+from .graph.rulebook import REFUSED, UNUSED, Rulebook
 from .graph.statistics import batch_statistics
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
@@ -400,7 +400,7 @@ class Model:
             except RuleError:                           # control flow of TF1 that cannot be put into functions
                 self._line = self.gradient()
                 return self._line
-            copy.path.check_differentiable()
+            copy.check_differentiable()
             self._report(copy.lost, name, 'ignore')
             c = integral.integral(copy, name)
             self._line = LineQuestion(self, [*self.inputs, *c.baselines, c.alphas, c.shares], [*c.sums, c.target_shape], c.weights, compiled=self.jit)
@@ -429,10 +429,12 @@ class Model:
             refusal = e
         if copy is None:
             self._check_in_place(refusal)
+            treatments = clone.lost_in_place(self.path)
+            self._report(treatments, name, on_unsupported)
             c = clone.in_place(self.path, name)
             question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
         else:
-            copy.path.check_differentiable()
+            copy.check_differentiable()
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
             c = copy.install(name)
@@ -504,7 +506,7 @@ class Model:
 
     def _report(self, treatments: list[Treatment], name: str, on_unsupported: str) -> None:
         """Raise RuleError for ops that a method refuses; warn of those without a rule, and of those that lose what depends on X."""
-        treatments = self._with_layers([t for t in treatments if t.how in (REFUSED, PLAIN_GRADIENT) or t.loses])
+        treatments = self._with_layers([t for t in treatments if t.how in (REFUSED, PLAIN_GRADIENT, UNUSED) or t.loses])
         refused = [t for t in treatments if t.how == REFUSED]
         if refused:
             raise RuleError(f'{name} refuses op {refused[0]} between X and T')
@@ -515,6 +517,10 @@ class Model:
             if on_unsupported == 'raise':
                 raise RuleError(message)
             self.warn_once(name, message, NonlinearOpWarning)
+        unused = [str(t) for t in treatments if t.how == UNUSED]
+        if unused:
+            self.warn_once(name, f'{name} does not use the gradient of tf.custom_gradient at {_listed(unused)}, but that of the ops inside: a copy '
+                           'of the graph cannot hold it. Give from_function or from_keras the Python function or model that it is made in', PathWarning)
         lost = [str(t) for t in treatments if t.loses]
         if lost:
             self.warn_once(name, f'part of what T depends on reaches X only through {_listed(lost)}, which pass no gradient: it is missing from the '

@@ -16,7 +16,7 @@ from tensorflow.python.framework.convert_to_constants import _FunctionConverterD
 from tensorflow.python.util import nest
 
 from .errors import SourceError
-from .graph.flat import drop_custom_gradients
+from .graph import custom_gradients
 from .graph.path import OURS, explainable, own_placeholders
 from .keras_models import STRINGS, TABLES, Symbol, traced
 from .names import LayerOutput
@@ -167,6 +167,7 @@ def _freeze(concrete: Any, way: str, named: Sequence[tf.Tensor] = ()) -> tuple[t
     returned = concrete.outputs[:len(concrete.outputs) - len(named)]
     try:
         data = _FunctionConverterDataInEager(func=concrete, lower_control_flow=False, aggressive_inlining=False)
+        custom_gradients.keep(data.graph_def, concrete.graph)
         names = _without_copies(data.graph_def, [t.name for t in concrete.outputs])
         outputs = names[:len(returned)]
         tables = _without_value(data.graph_def, data.tensor_data)
@@ -328,7 +329,7 @@ def _node_name(tensor: str) -> str:
 
 
 def _graph_of(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
-    drop_custom_gradients(graph_def)
+    custom_gradients.drop(graph_def, kept=True)
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name='')

@@ -152,6 +152,11 @@ class Sweep:
         assert self._value
         return Sweep(self._value, self.n, self.size, self.aligned, report=self._report)
 
+    @property
+    def unreported(self) -> Sweep:
+        """The same, of whose runs nobody is told."""
+        return Sweep(self._ask, self.n, self.size, self.aligned, self._value, None, self.along, self._pace)
+
     def part(self, start: int, stop: int) -> Sweep:
         """The rows from start to stop alone, counted from 0; where the graph fixes the batch start is a multiple of it."""
         if (start, stop) == (0, self.n):

@@ -77,3 +77,17 @@ def _open(op: tf.Operation, taken: list[int], library: Mapping, prefix: str, pai
 def decides(op: tf.Operation, varying: list[int]) -> bool:
     """Whether X decides which branch a conditional takes."""
     return op.type in BRANCHES and 0 in varying
+
+
+def is_counted(op: tf.Operation, library: Mapping) -> bool:
+    """Whether the first variable of a loop counts its iterations, as TensorFlow's gradient of loops takes for granted: without a counter it is 0."""
+    body = library[functions_of(op.node_def)[1]]
+    nodes = {node.name: node for node in body.node_def}
+    node = nodes.get(body.ret[body.signature.output_arg[0].name].split(':')[0])
+    while node is not None and node.op == 'Identity':
+        node = nodes.get(node.input[0].split(':')[0])
+    if node is None or node.op not in ('Add', 'AddV2'):
+        return False
+    names = [i.split(':')[0] for i in node.input[:2]]
+    first, steps = body.signature.input_arg[0].name, [nodes[name] for name in names if name in nodes]
+    return first in names and len(steps) == 1 and steps[0].op == 'Const' and tf.make_ndarray(steps[0].attr['value'].tensor).tolist() == 1

@@ -19,14 +19,31 @@ import tensorflow as tf
 
 from ..checks import batch_of, sizes
 from ..errors import PathError
-from . import compiled
-from .bodies import Body, inside
+from . import compiled, custom_gradients
+from .bodies import Body, inside, is_counted
+from .completed import COMPLETED
 from .decisions import CHOICE, MARK, kind_of, open_decisions
-from .flat import drop_custom_gradients, flatten, outside, own_functions
-from .linear import JOINTLY_LINEAR, is_linear
-from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import NEVER_A_GRADIENT, OURS, RANDOM, RULED, Path, ancestors, can_carry, can_change, is_random, own_gradient, stand_in
-from .rulebook import BROKEN, Rulebook
+from .flat import flatten, outside, own_functions
+from .linear import is_linear
+from .pair import ACTUAL, CONTAINERS, LOOPS, REFERENCE, double, single
+from .path import (
+    FUNCTION_CALLS,
+    OURS,
+    RANDOM,
+    RULED,
+    SHAPE_ONLY,
+    Path,
+    ancestors,
+    can_carry,
+    can_change,
+    gradient_of,
+    is_custom_gradient,
+    is_random,
+    loses,
+    own_gradient,
+    stand_in,
+)
+from .rulebook import BROKEN, UNUSED, Rulebook
 from .stops import harmless, open_stops
 
 # TensorFlow's gradient registry is for the whole process and forgets nothing: one name, registered once, and the rules of the
@@ -36,10 +53,14 @@ _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.Contex
 
 ROWS = 7919, 7907       # primes: an axis that has as many as are asked for is the batch
 _BASELINE = 'baseline of '
+WEIGHING = {'Mul', 'MulNoNan', 'MatMul', 'BatchMatMul', 'BatchMatMulV2', 'BatchMatMulV3', 'Einsum'}
+SCALING = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'StridedSlice', 'Neg', 'Sub', 'AddV2', 'Mul'}
 
 
 @tf.RegisterGradient(RULED)
 def _apply_rule(op, *rs):
+    if op.type in COMPLETED:
+        return own_gradient(op)(op, *rs)
     return _rulebook.get()(op, *rs)
 
 
@@ -100,16 +121,24 @@ class Copy:
         self._original, self._book, self._jit = path, book, jit
         reference = book.reference
         nodes, target, self._sources = flatten(path)
-        drop_custom_gradients(nodes)
+        if book.is_plain:                               # differentiated in its place, by what this copy is not for
+            own = {op.name for op in path.ops if is_custom_gradient(op)}
+            for node in nodes.node:
+                if node.name in own:
+                    node.attr['_gradient_op_type'].s = custom_gradients.KEPT.encode()
+        custom_gradients.drop(nodes, kept=book.is_plain)
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            self._outside = {outside(t): stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
+        self._constants = {name: s.op.node_def for name, s in self._outside.items() if s.op.type == 'Const'}
+        self._constants |= {s.name: s.op.node_def for s in self._outside.values() if s.op.type == 'Const'}
         if reference:
-            open_stops(nodes)
+            open_stops(nodes, self._constants)
             open_decisions(nodes, {outside(x) for x in path.inputs})
         for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
             if book.marks(node):
                 node.attr['_gradient_op_type'].s = RULED.encode()
-        self.graph = tf.Graph()
         with self.graph.as_default():
-            self._outside = {outside(t): stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
             self._xs = {outside(x): tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
             self._bs = {outside(x): tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
                         for k, x in enumerate(path.inputs)} if reference else {}
@@ -137,22 +166,46 @@ class Copy:
         """
         found: dict[str, Treatment] = {}
         for part in self._parts:
-            harmless_stops = harmless(op.node_def for op in part.ops)
+            harmless_stops = self._harmless(part)
             for op in part.ops:
                 if kind_of(op) in (op.type, CHOICE) and part.varying_inputs(op):
                     how, more = self._book.treatment(op, part)
-                    loses = _loses(op, part, self._book.reference) and op.name not in harmless_stops
                     if op.name in harmless_stops:
                         more = 'what it stops adds up to nothing'
                     op_type = 'Select' if kind_of(op) == CHOICE else op.type
-                    found.setdefault(part.name(op), Treatment(how, more, part.name(op), op_type, loses))
+                    found.setdefault(part.name(op), Treatment(how, more, part.name(op), op_type, self._loses(op, part)))
+        found |= {t.name: t for t in self._forgone}
         return list(found.values())
 
     @cached_property
     def lost(self) -> list[Treatment]:
-        """The ops that pass values of X and no gradient."""
-        return [Treatment(BROKEN, '', part.name(op), op.type, True) for part in self._parts for op in part.ops
-                if _loses(op, part, False) and op.name not in harmless(o.node_def for o in part.ops)]
+        """The ops that pass values of X and no gradient, and the functions whose own gradient is not used."""
+        lost = [Treatment(BROKEN, '', part.name(op), op.type, True) for part in self._parts for op in part.ops if self._loses(op, part)]
+        return lost + self._forgone
+
+    def _loses(self, op: tf.Operation, part: Path | Body) -> bool:
+        return _loses(op, part, self._book) and op.name not in self._harmless(part) and (isinstance(part, Body) or op.name in part.followed)
+
+    @property
+    def _forgone(self) -> list[Treatment]:
+        return [Treatment(UNUSED, f'function "{op.get_attr(custom_gradients.FORGONE).decode()}"', part.name(op), op.type)
+                for part in self._parts for op in part.ops if self._book.is_plain and op.type == 'IdentityN' and part.varying_inputs(op)
+                and custom_gradients.FORGONE in op.node_def.attr and (isinstance(part, Body) or op.name in part.followed)]
+
+    def _harmless(self, part: Path | Body) -> set[str]:
+        if not any(op.type == 'StopGradient' for op in part.ops):
+            return set()
+        return harmless([op.node_def for op in part.ops], self._constants if isinstance(part, Path) else {})
+
+    def check_differentiable(self) -> None:
+        """Raise PathError where no relevance would reach X."""
+        for part in self._parts:
+            for op in part.ops:
+                if op.type in LOOPS and any(can_carry(op.inputs[k]) for k in part.varying_inputs(op)) and not is_counted(op, self._library) \
+                        and (isinstance(part, Body) or op.name in part.followed):
+                    raise PathError(f'loop {part.name(op)} between X and T does not count its iterations, and TensorFlow has no gradient for it. '
+                                    'Choose a T before it or an X behind it, or use a perturbation method')
+        self.path.check_differentiable(lambda op: _has_rule(op, self._book))
 
     @property
     def _parts(self) -> list[Path | Body]:
@@ -343,17 +396,70 @@ class Copy:
             return None                     # an output of a function call, which was opened
 
 
-def _loses(op: tf.Operation, part: Path | Body, decisions: bool) -> bool:
-    """Whether an op hands on values of X as numbers, without a gradient. decisions: whether what a condition adds counts, as it does for
-    differences; a derivative does not see it."""
-    if op.type == 'Cast' and op.outputs[0].dtype.is_floating:
-        source = op.inputs[0].dtype
-        return bool(part.varying_inputs(op)) and (source.is_integer or (decisions and source.is_bool)) and kind_of(op) == op.type
+def _loses(op: tf.Operation, part: Path | Body, book: Rulebook) -> bool:
+    """Whether an op hands on values of X as numbers, without a gradient or a rule. What a condition or an index adds counts for a reference,
+    which compares values; a derivative does not see it where it only chooses, as in a Select or as a factor of 0 or 1."""
     taken = part.varying_inputs(op)
-    if decisions and taken and op.type in JOINTLY_LINEAR | {'OneHot'} and op.type not in ('Select', 'SelectV2') \
-            and any(o.dtype.is_floating for o in op.outputs) and not any(can_carry(op.inputs[k]) for k in taken):
-        return True                         # an index that X decides on
-    return op.type in NEVER_A_GRADIENT | {'StopGradient'} and bool(taken)
+    if not taken or kind_of(op) != op.type or not any(map(can_carry, op.outputs)) or op.type in SHAPE_ONLY | CONTAINERS | FUNCTION_CALLS:
+        return False
+    if any(can_carry(op.inputs[k]) for k in taken):
+        return loses(op, taken) and not _has_rule(op, book)
+    if op.type in ('Select', 'SelectV2') or op.outputs[0].dtype == tf.variant:
+        return False
+    if op.type == 'Cast' and op.inputs[0].dtype.is_integer:
+        return True
+    return book.reference or (_jumps(op, taken, part) and not _only_weighs(op, part))
+
+
+def _jumps(op: tf.Operation, taken: Iterable[int], part: Path | Body) -> bool:
+    """Whether a condition or an index changes at more than single points of X: not by an equality of numbers, as in a mask."""
+    stack, seen = [op.inputs[k].op for k in taken], set()
+    while stack:
+        origin = stack.pop()
+        if origin.name in seen:
+            continue
+        seen.add(origin.name)
+        varying = [origin.inputs[k] for k in part.varying_inputs(origin)]
+        if any(i.dtype != tf.bool for i in varying) and not (
+                origin.type in ('Equal', 'NotEqual', 'Cast') and origin.outputs[0].dtype == tf.bool and all(map(can_carry, varying))):
+            return True
+        stack += [i.op for i in varying if i.dtype == tf.bool]
+    return False
+
+
+def _only_weighs(op: tf.Operation, part: Path | Body) -> bool:
+    """Whether all that takes the output of an op, by way of shapes, scales and shifts, multiplies it with other values of X."""
+    stack, seen = list(op.outputs), set()
+    if any(o is getattr(part, 'target', None) for o in stack):
+        return False
+    while stack:
+        tensor = stack.pop()
+        users = [user for user in tensor.consumers() if user.type not in SHAPE_ONLY]
+        for user in users:
+            varying = [user.inputs[k] for k in part.varying_inputs(user)]
+            if user.type in WEIGHING and len(varying) == 2 and any(i is not tensor for i in varying):
+                continue
+            if len(varying) != 1 or user.type not in SCALING or user.outputs[0] is getattr(part, 'target', None):
+                return False
+            if user.name not in seen:
+                seen.add(user.name)
+                stack += user.outputs
+        if not users:
+            return False
+    return True
+
+
+def _has_rule(op: tf.Operation, book: Rulebook) -> bool:
+    """Whether an op without a gradient has a rule that compares its values: a Sign, as a step."""
+    return book.reference and book.rule(op.type) is not None and gradient_of(op) == 'none' and not op.inputs[0].dtype.is_complex
+
+
+def lost_in_place(path: Path) -> list[Treatment]:
+    """The ops that pass values of X and no gradient of TensorFlow's own."""
+    constants = {t.name: t.op.node_def for t in path.sources if t.op.type == 'Const'}
+    fine = harmless([op.node_def for op in path.ops], constants)
+    return [Treatment(BROKEN, '', path.name(op), op.type, True) for op in path.ops
+            if op.name in path.followed - fine and (_loses(op, path, Rulebook()) or loses(op, path.varying_inputs(op), in_place=True))]
 
 
 def _differentiate(path: Path, weights: tf.Tensor) -> list[tf.Tensor]:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 from .functional import Functional, functional, has_loops
@@ -25,14 +26,17 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
     if any(_calls(op.node_def) for op in taken.ops):
         graph_def.library.CopyFrom(taken.graph.as_graph_def().library)
         functions = {f.signature.name: f for f in graph_def.library.function}
+        for function in functions.values():
+            _name_calls(function, functions)
     graph_def.versions.CopyFrom(tf.Graph().as_graph_def().versions)
     renamed: dict[str, str] = {}                # tensors that come out of a call -> the tensors inside
     entering = {t.name for t in [*taken.sources, *path.inputs]}
     scopes = {op.name[:k] for op in taken.ops for k, c in enumerate(op.name) if c == '/'}
 
     def add(node, inputs, prefix):
-        if node.op in FUNCTION_CALLS and node.attr['f'].func.name in functions:
-            call(node.name, functions[node.attr['f'].func.name], inputs, prefix)
+        called = node.attr['f'].func.name if node.op in FUNCTION_CALLS else node.op         # TF1 names the op after the function
+        if called in functions:
+            call(node.name, functions[called], inputs, prefix)
             return
         new = graph_def.node.add()
         new.CopyFrom(node)
@@ -83,16 +87,6 @@ def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, 
         return function_def_to_graph_def(function)
 
 
-def drop_custom_gradients(graph_def: tf.compat.v1.GraphDef) -> None:
-    """Python gradients (tf.custom_gradient) belong to the graph that they were made in: what stays is the gradient of the ops inside.
-
-    That is also where rules are wanted: tf.nn.silu hides a Sigmoid and a Mul behind such a function.
-    """
-    for node in [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]:
-        if node.attr['_gradient_op_type'].s.startswith(b'CustomGradient-') or not node.attr['_gradient_op_type'].s:
-            del node.attr['_gradient_op_type']
-
-
 def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
     """Give the functions of a GraphDef names that no other function has, and drop those that nothing calls.
 
@@ -119,10 +113,29 @@ def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
     graph_def.library.CopyFrom(type(graph_def.library)(function=called.values()))
 
 
+def _name_calls(function, functions: Mapping) -> None:
+    """Make PartitionedCalls of the calls in a function whose op type is the name of another one, as TF1 makes them: only these can be renamed."""
+    renamed: dict[str, str] = {}
+    for node in function.node_def:
+        if node.op in functions:
+            called = functions[node.op].signature
+            renamed |= {f'{node.name}:{o.name}:0': f'{node.name}:output:{k}' for k, o in enumerate(called.output_arg)}
+            node.op = 'StatefulPartitionedCall' if called.is_stateful else 'PartitionedCall'
+            node.attr.clear()
+            node.attr['f'].func.name = called.name
+            node.attr['Tin'].list.type.extend(a.type for a in called.input_arg)
+            node.attr['Tout'].list.type.extend(a.type for a in called.output_arg)
+    if renamed:
+        for node in function.node_def:
+            node.input[:] = [renamed.get(i, i) for i in node.input]
+        for name, tensor in list(function.ret.items()):
+            function.ret[name] = renamed.get(tensor, tensor)
+
+
 def _output(name: str) -> str:
     """A tensor's name with its output's number, ':0' where it is left out."""
     return name if ':' in name or name.startswith('^') else f'{name}:0'
 
 
 def _calls(node: tf.compat.v1.NodeDef) -> bool:
-    return any(a.HasField('func') or a.list.func for a in node.attr.values())
+    return any(a.HasField('func') or a.list.func for a in node.attr.values()) or op_def_registry.get(node.op) is None

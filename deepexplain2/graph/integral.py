@@ -119,7 +119,7 @@ def _with_rows(copy: Copy, front: Sequence[tf.Operation]) -> set[str]:
     """Names of X and of the outputs of the front whose first axis is the batch. All where X fixes the batch: every run then has one point
     per row, and any layout fits."""
     xs, outputs = copy.path.inputs, [o for op in front for o in op.outputs]
-    found = {t.name for t in [*xs, *outputs]}
+    found = {t.name for t in xs} | {t.name for t in outputs if t.shape.rank}
     for rows in () if all(batch_of(x) is not None for x in xs) else ROWS:
         shapes = zip(outputs, copy.shapes(outputs, rows))
         found &= {x.name for x in xs} | {t.name for t, shape in shapes if shape.rank and shape.as_list()[0] == rows}

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from .bodies import Body, decides
 from .pair import CONTAINERS
-from .path import FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, can_carry, has_override
+from .path import FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, can_carry, has_override, quantizes
 
 # Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices, conditions) must not depend on X.
 JOINTLY_LINEAR = frozenset('''
@@ -26,7 +26,7 @@ JOINTLY_LINEAR = frozenset('''
     RelayoutLike ResourceGather ResourceGatherNd ScatterNdNonAliasingAdd SparseSegmentMean SparseSegmentMeanWithNumSegments
     SparseSegmentSqrtN SparseSegmentSqrtNWithNumSegments SparseSegmentSum SparseSegmentSumWithNumSegments StridedSliceGrad TensorScatterSub
     TensorStridedSliceUpdate XlaClusterOutput XlaSharding XlaSpmdFullToShardShape XlaSpmdShardToFullShape _EagerConst
-    MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D
+    OneHot LinSpace Range MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D
     '''.split())
 # Linear in one factor when the other ones do not depend on X.
 MULTILINEAR = frozenset('''
@@ -49,8 +49,8 @@ def is_linear(op: tf.Operation, path: Path | Body) -> bool:
         return True                         # constants; shapes, indices, conditions: what they select counts where it is used
     if op.type in SHAPE_ONLY:
         return True
-    if has_override(op):
-        return False                        # somebody's own gradient
+    if has_override(op) or quantizes(op):
+        return False                        # somebody's own gradient, or none: a cast to eight bits
     if op.type in CONTAINERS:
         return not decides(op, varying)
     if not all(can_carry(op.inputs[k]) for k in varying):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +14,31 @@ from tensorflow.python.framework.ops import get_gradient_function
 
 from ..checks import batch_of, sizes
 from ..errors import PathError
+from .completed import COMPLETED
 
 FUNCTION_CALLS = {'PartitionedCall', 'StatefulPartitionedCall'}     # differentiated by TensorFlow without a registered gradient
-NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv'}    # registered, but the function returns None
+# Piecewise constant: a gradient is registered, but the function returns None or zeros.
+NEVER_A_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv', 'Sign'}
+# Positions of inputs that the value of an op depends on and TensorFlow's gradient does not follow. tests/test_lost_gradients.py calls all gradients.
+WITHOUT_A_GRADIENT = {
+    'Zeta': (0,), 'Polygamma': (0,), 'Betainc': (0, 1), 'MatrixSolveLs': (2,), 'ImageProjectiveTransformV2': (1,),
+    'ImageProjectiveTransformV3': (1, 3), 'ScaleAndTranslate': (2, 3), 'QuantizeAndDequantizeV2': (1, 2), 'QuantizeAndDequantizeV3': (1, 2),
+    'SparseMatrixAdd': (2, 3), 'SparseAdd': (6,), 'NextAfter': (1,), 'Range': (1,),
+    'ReluGrad': (1,), 'Relu6Grad': (1,), 'LeakyReluGrad': (1,), 'MaxPoolGrad': (0, 1), 'MaxPoolGradV2': (0, 1), 'MaxPoolGradGrad': (0, 1),
+    'MaxPool3DGrad': (0, 1), 'MaxPool3DGradGrad': (0, 1)}
+# Those of them that only choose which entries of the other input pass, as the condition of a Select does: a derivative does not see them.
+CHOOSING = {'ReluGrad', 'Relu6Grad', 'LeakyReluGrad', 'MaxPoolGrad', 'MaxPoolGradV2', 'MaxPoolGradGrad', 'MaxPool3DGrad', 'MaxPool3DGradGrad'}
+NORMALIZATIONS = {'FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'}
+GIVEN_STATISTICS = (3, 4)               # of a normalization for inference: the same
+# Positions of outputs that the gradient does not come back from.
+OUTPUTS_WITHOUT = {'LogMatrixDeterminant': (0,), 'CTCLoss': (1,), 'CTCLossV2': (1,)} | dict.fromkeys(
+    ['BlockLSTM', 'BlockLSTMV2'], (0, 2, 3, 4, 5)) | dict.fromkeys(NORMALIZATIONS, (1, 2))
+CASTS = {tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128}      # others quantize
 # No value of the input reaches the output; the last three tell finite values from others, which are errors wherever they appear.
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'TensorListLength', 'TensorListElementShape', 'IsFinite', 'IsInf',
               'IsNan'}
 RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that asks a rulebook; its end lets the module be imported twice
+RESULTS, KEPT_INPUTS = '_deepexplain2_results', '_deepexplain2_inputs'     # of an IdentityN with a kept gradient: how many (custom_gradients)
 SMALL = 64           # entries of a constant that may be a size, an axis or a shape; larger ones are weights
 PLACEHOLDERS = {'Placeholder', 'PlaceholderV2'}
 OURS = 'deepexplain2/'               # how the names of ops begin that the library adds to a graph
@@ -97,8 +115,19 @@ class Path:
         return any(op.type in FUNCTION_CALLS or (any(map(closed, op.outputs)) and any(self.varies(i) and i.shape.rank != 0 and batch_of(i) is None
                                                                                       for i in op.inputs)) for op in self.ops)
 
-    def check_differentiable(self) -> None:
-        """Raise PathError, before any op is added, where a gradient of T by X would fail or be missing."""
+    @cached_property
+    def followed(self) -> set[str]:
+        """Names of the ops on the way back from T, not into functions with a gradient of their own."""
+        wanted, found = {self.target.name}, set()
+        for op in reversed(self.ops):
+            if any(o.name in wanted for o in op.outputs):
+                found.add(op.name)
+                ways = ways_back(op) if op.type == 'IdentityN' else range(len(op.inputs))
+                wanted.update(op.inputs[k].name for k in ways)
+        return found
+
+    def check_differentiable(self, ruled: Callable[[tf.Operation], bool] = lambda op: False) -> None:
+        """Raise PathError, before any op is added, where a gradient of T by X would fail or be missing. ruled: which ops have a rule in its place."""
         for x in self.inputs:
             if not x.dtype.is_floating:
                 raise PathError(f'X {self.name(x)} has dtype {x.dtype.name}: it cannot carry a gradient. For token ids, explain the '
@@ -106,10 +135,11 @@ class Path:
             carries, breaks = {x.name}, []
             for op in self.ops:
                 taken = [k for k, i in enumerate(op.inputs) if i.name in carries]
-                outputs = [o for o in op.outputs if can_carry(o)]
+                ways = [k for k in taken if k in ways_back(op)]
+                outputs = [o for k, o in enumerate(op.outputs) if can_carry(o) and k not in OUTPUTS_WITHOUT.get(op.type, ())]
                 if op.type == 'IdentityN' and not _override(op):
                     outputs = [op.outputs[k] for k in taken]
-                if taken and outputs and gradient_of(op) != 'none':
+                if ways and outputs and (gradient_of(op) != 'none' or ruled(op)):
                     carries.update(o.name for o in outputs)
                 elif taken and op.type not in SHAPE_ONLY:
                     breaks.append(self.name(op))
@@ -122,15 +152,50 @@ class Path:
                     if gradient_of(op) == 'unknown':
                         raise PathError(f'op {self.name(op)} between X and T has no gradient in TensorFlow. Choose a T before it or '
                                         'an X behind it, or use a perturbation method (occlusion, shapley_sampling)')
-                    wanted.update(i.name for i in op.inputs if i.name in carries)
+                    wanted.update(op.inputs[k].name for k in ways_back(op) if op.inputs[k].name in carries)
+
+
+def ways_back(op: tf.Operation) -> list[int]:
+    """Positions of the inputs of `op` that a gradient goes back to, should they depend on X."""
+    dropped: Collection[int] = ()
+    if op.type in WITHOUT_A_GRADIENT and not has_override(op):
+        dropped = WITHOUT_A_GRADIENT[op.type]
+    elif op.type in NORMALIZATIONS and not op.get_attr('is_training'):
+        dropped = GIVEN_STATISTICS
+    elif op.type == 'IdentityN' and has_override(op):   # results, then arguments, of a function with a gradient of its own
+        attributes = op.node_def.attr
+        if RESULTS in attributes:
+            return list(range(attributes[RESULTS].i, attributes[KEPT_INPUTS].i))
+        dropped = [k for k, o in enumerate(op.outputs) if o.consumers()] or [0]
+    return [k for k in range(len(op.inputs)) if k not in dropped]
+
+
+def loses(op: tf.Operation, varying: Collection[int], in_place: bool = False) -> bool:
+    """Whether `op` hands on values of its varying inputs, as numbers, that no gradient follows. in_place: by TensorFlow's own gradients."""
+    numbers = [k for k in varying if can_carry(op.inputs[k])]
+    if not numbers or op.type in SHAPE_ONLY or not any(map(can_carry, op.outputs)) or has_override(op):
+        return False
+    if gradient_of(op) == 'none' or any(op.outputs[k].consumers() for k in OUTPUTS_WITHOUT.get(op.type, ()) if k < len(op.outputs)):
+        return True
+    if in_place and op.type in COMPLETED:
+        return not set(COMPLETED[op.type][1]).isdisjoint(numbers)
+    followed = [k for k in numbers if k in ways_back(op)]
+    return len(followed) < len(numbers) and not (followed and op.type in CHOOSING)
+
+
+def quantizes(op: tf.Operation) -> bool:
+    """Whether `op` is a cast that TensorFlow does not differentiate: to or from integers, booleans and floats of eight bits."""
+    return op.type == 'Cast' and not {op.inputs[0].dtype.base_dtype, op.outputs[0].dtype.base_dtype} <= CASTS
 
 
 def gradient_of(op: tf.Operation) -> str:
     """'known', 'none' (declared not differentiable), or 'unknown' to TensorFlow, which would fail."""
     if op.type in FUNCTION_CALLS:
         return 'known'
-    if op.type in NEVER_A_GRADIENT:
+    if op.type in NEVER_A_GRADIENT or quantizes(op):
         return 'none'
+    if op.type in COMPLETED:
+        return 'known'
     try:
         return 'none' if get_gradient_function(op) is None else 'known'
     except LookupError:
@@ -148,8 +213,11 @@ def has_override(op: tf.Operation) -> bool:
 
 
 def own_gradient(op: tf.Operation) -> Callable:
-    """The gradient function of the type of `op`, whatever override it carries."""
-    return gradient_of_type(op.type)
+    """The gradient function of the type of `op`, whatever override it carries; by all inputs where TensorFlow leaves some out."""
+    own = gradient_of_type(op.type)
+    if op.type in COMPLETED:
+        return lambda op, g: COMPLETED[op.type][0](op, own, tf.convert_to_tensor(g))
+    return own
 
 
 def gradient_of_type(op_type: str) -> Callable:

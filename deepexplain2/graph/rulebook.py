@@ -11,9 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 from .bodies import Body
+from .completed import COMPLETED
 from .decisions import kind, kind_of
 from .linear import DIFFERENTIATED_INSIDE, is_linear
-from .path import SHAPE_ONLY, Path, can_carry, gradient_of, has_override, is_differentiable
+from .path import SHAPE_ONLY, WITHOUT_A_GRADIENT, Path, can_carry, gradient_of, has_override, is_differentiable
 
 Rule = Callable[..., tf.Tensor]         # (op, r) or (op, m, partner) -> relevance or multiplier of the inputs of op
 
@@ -26,10 +27,7 @@ EVALUATED = 'evaluated'
 PASSED = 'gradient on purpose'
 BROKEN = 'not differentiable'
 REFUSED = 'refused'
-
-# Positions of numbers that TensorFlow differentiates an op by as if they were constants.
-WITHOUT_A_GRADIENT = {'Zeta': (0,), 'Polygamma': (0,), 'Betainc': (0, 1)}
-
+UNUSED = 'its own gradient is not used'
 
 @dataclass(frozen=True)
 class Rulebook:
@@ -49,12 +47,17 @@ class Rulebook:
         return (tuple((name, tuple((op_type, rules[id(r)]) for op_type, r in family.items())) for name, family in self.families.items()),
                 self.reference, _identity(self.fallback), self.passing, tuple(self.refused.items()))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for the plain gradient of every op."""
+        return not self.families and self.fallback is None
+
     def rule(self, op_type: str) -> Rule | None:
         return next((rules[op_type] for rules in self.families.values() if op_type in rules and op_type not in self.passing), None)
 
     def marks(self, node: tf.compat.v1.NodeDef) -> bool:
         """Whether a node is to ask this book for its gradient."""
-        if self.rule(kind(node)):
+        if self.rule(kind(node)) or node.op in COMPLETED:
             return True
         return self.fallback is not None and kind(node) == node.op and node.op not in DIFFERENTIATED_INSIDE \
             and node.op not in self.passing and '_gradient_op_type' not in node.attr and is_differentiable(node.op)

@@ -6,7 +6,7 @@ from ..rules import epsilon as rules
 from .base import Method, at_input, choice, positive
 
 WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin UnsortedSegmentMax UnsortedSegmentMin
-    Maximum Minimum TopK TopKV2 Select SelectV2 Abs Sign ClipByValue'''.split())
+    Maximum Minimum TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
 GRADIENTS = frozenset(['Softmax', 'LogSoftmax'])
 
 

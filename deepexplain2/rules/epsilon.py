@@ -18,6 +18,7 @@ PRODUCTS = ['Mul', 'MulNoNan', *BILINEAR]
 _THROUGH = {'Identity', 'Reshape', 'Cast', 'Transpose', 'ExpandDims', 'Squeeze', 'StridedSlice', 'Slice', 'Split', 'SplitV', 'Unpack',
             'BroadcastTo', 'Tile', 'Neg', 'BiasAdd'}
 _AFFINE = {'Mul', 'Add', 'AddV2', 'Sub', 'RealDiv'}
+_CHOICES = {'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal', 'NotEqual', 'LogicalAnd', 'LogicalOr', 'LogicalNot', 'Any', 'All', 'OneHot'}
 _GATES = {'Sigmoid': 2, 'Softmax': 2, 'Rsqrt': 2, 'Sqrt': 2, 'Tanh': 1, 'Erf': 1, 'Erfc': 1, 'Relu6': 1, 'Minimum': 1}    # 0: a signal
 
 
@@ -103,6 +104,9 @@ def shares_of_factors(products: str, softmax: str, normalization: str):
     """
     def shares(op):
         kinds = [_origin(i) for i in op.inputs[:2]]
+        is_choice = [kind in _CHOICES for kind in kinds]
+        if is_choice[0] != is_choice[1]:
+            return _all_but(is_choice.index(True), op)          # no relevance would pass a factor of 0 or 1
         for option, types in (softmax, {'Softmax'}), (normalization, {'Rsqrt', 'Sqrt'}):
             is_one = [kind in types for kind in kinds]
             if option == 'constant' and is_one[0] != is_one[1]:
