@@ -29,6 +29,7 @@ class Integral:
     weights: tf.Tensor                  # weights of the units of T at all points, broadcast to T; 1 unless fed
     sums: list[tf.Tensor]               # one per X, shaped like it
     target_shape: tf.Tensor             # of T as computed, at all points
+    plain: list[tf.Tensor]              # sums and target_shape by TensorFlow's own kernels, where XLA compiles these; else empty
 
 
 def fits(path: Path) -> bool:
@@ -56,9 +57,11 @@ def integral(copy: Copy, name: str) -> Integral:
         back = tf.gradients([end for end, _ in summed], xs, [g for _, g in summed], stop_gradients=xs)
         outputs = [tf.identity(s, f'sum_{k}') for k, s in enumerate(all_found(copy.path, back))]
         outputs.append(tf.shape(target, tf.int64, name='target_shape'))
-    found = copy.place([*bs, alphas, shares, weights, *outputs], name)
+    taken = [*bs, alphas, shares, weights]
+    found = copy.place([*taken, *outputs], name)
+    plain = copy.place_plain(outputs, dict(zip([t.name for t in taken], found)), name)
     k = len(bs)
-    return Integral(found[:k], found[k], found[k + 1], found[k + 2], found[k + 3:-1], found[-1])
+    return Integral(found[:k], found[k], found[k + 1], found[k + 2], found[k + 3:-1], found[-1], plain)
 
 
 def _points(end: tf.Tensor, start: tf.Tensor, like: tf.Tensor, alphas: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
