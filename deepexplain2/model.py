@@ -157,7 +157,8 @@ class Question:
                 continue                        # the shape of T
             if a.shape == e.shape:
                 far, size = _largest(a, e), _largest(e, 0)
-                wrong = ~(far <= 3 * float(np.finfo(e.dtype).eps) ** .5 * size)     # 1e-3 in float32, of the largest entry in the row
+                digits = 3 * float(np.finfo(e.dtype).eps) ** .5         # 1e-3 in float32, of the largest entry in the row
+                wrong = ~(far <= digits * (size + digits * size.max(initial=0)))
                 if not wrong.any():
                     continue
                 if moved is None:

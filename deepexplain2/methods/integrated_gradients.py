@@ -92,11 +92,12 @@ def _add(totals, sweep, xs, baselines, alphas, weights):
     if sweep.along:
         def ends(rows, ks):
             p = 1 if sweep.aligned else np.searchsorted(rows, rows[0], 'right')
-            return [*(x[rows[::p]] for x in xs), *(take(b, rows[::p]) for b in baselines), alphas[ks[:p]], weights[ks[:p]]]
+            share = weights[ks[:p]]
+            return [*(x[rows[::p]] for x in xs), *(take(b, rows[::p]) for b in baselines), alphas[ks[:p]], share / share.sum()]
 
-        for rows, _, sums in sweep(ends, len(alphas)):
-            for total, s in zip(totals, sums):
-                total[np.unique(rows)] += s
+        for rows, ks, means in sweep(ends, len(alphas)):        # of the points in a run: their weight is multiplied here, in float64
+            for total, mean in zip(totals, means):
+                total[np.unique(rows)] += weights[np.unique(ks)].sum() * mean.astype(np.float64)
         return
 
     def points(rows, ks):
