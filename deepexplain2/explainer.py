@@ -95,7 +95,8 @@ class Explainer(Streaming):
         feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its rows.
         return_delta: whether to return the gap of every row too: (n,) in units of T, float64: f(x) - f(baseline) minus the sum of the
             attributions, for elrp f(x) minus the sum, which is what biases and the stabilizer absorbed. For methods that promise a
-            sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp.
+            sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp. Where T is one value for all rows of
+            a batch that the graph fixes, their attributions sum to it together: (number of batches,).
         return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the attributions.
         progress: True for a progress bar (tqdm where it is installed, else a line of text), or a function that is called with a Progress
             after every session.run; its total shrinks where inputs need not be evaluated.
@@ -163,7 +164,7 @@ class Explainer(Streaming):
             return model.plain_value.ask(points, rows, weights, feeds, per_row, room)
 
         reporter = self._reporter(progress, n, k, shapes, return_delta)
-        sweep = Sweep(ask, n, size, aligned, value, reporter, question.along, pace)
+        sweep = Sweep(ask, n, size, aligned, value, reporter, question.along, pace, aligned and not per_row)
         try:
             for piece in pieces:
                 if piece.start:
@@ -250,13 +251,13 @@ class Explainer(Streaming):
         return baselines, k
 
     def _delta(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, results: list[np.ndarray]) -> np.ndarray:
-        """What is missing of the sum that the method promises, per row."""
+        """What is missing of the sum that the method promises, per value of T."""
         promised = sweep.value.once(lambda rows: [x[rows] for x in arrays])[0]
         if self._method.explains == 'difference':
             def at_baseline(start):
                 return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(start, arrays)])[0]
             promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines) for j in range(k)) / k
-        return promised - sum(r.reshape(len(r), -1).astype(np.float64).sum(1) for r in results)
+        return promised - sweep.sums(results)
 
     def _check_zeros(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int) -> None:
         """Warn of a run whose attributions are all exactly 0 where T at x and at the baseline (the first of several) differ."""
@@ -290,6 +291,9 @@ class Explainer(Streaming):
             if not per_row and self._method.perturbs and size > 1:
                 raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
                                   f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
+            if not per_row and n % size:
+                raise ShapeError(f'xs has {n} rows, but T "{target.name}" is one value for {size} rows of X, which fixes the batch: give a multiple of '
+                                 f'{size} rows')
             return size, True, per_row, None
         written = self._model.fixed_rows
         if written is not None:

@@ -54,17 +54,20 @@ class Question:
     """Something to ask the graph: arrays for `feeds` in, one array per answer out.
 
     With `weights` the answers are gradients, and weights for the units of T are fed; without, the answer is T itself, and comes back
-    as one number per row, summed over its units in float64. one_row: whether baselines of one row may stand for all rows. compiled: whether
-    XLA compiles it for every number of rows.
+    as one number per row, summed over its units in float64. one_row: whether baselines of one row may stand for all rows. plain: the
+    same fetches by TensorFlow's own kernels, where XLA compiles the question, for every number of rows anew.
     """
 
     along = False       # whether it takes lines with many points each
     SHARED = 0          # how many of the arrays, the last ones, stand for all rows
 
     def __init__(self, model: Model, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor], weights: tf.Tensor | None,
-                 one_row: bool = False, compiled: bool = False):
+                 one_row: bool = False, plain: Sequence[tf.Tensor] = ()):
         self._model, self._feeds, self._fetches, self._weights = model, list(feeds), list(fetches), weights
-        self._one_row, self._compiled, self._untried = one_row, compiled, compiled
+        self._one_row, self._compiled = one_row, bool(plain)
+        # T itself too: the kernels check what XLA leaves out, such as a constant index that is out of range
+        self._twin = Question(model, feeds, [*plain, *([] if weights is None else [model.target])], weights) if plain else None
+        self._compared: set[tuple] = set()              # shapes that were compiled and compared
         self._callables: dict[tuple[str, ...], tuple[list[tf.Tensor], Callable]] = {}
         self._reference: Reference | None = None
 
@@ -78,10 +81,6 @@ class Question:
         """The answers for one run. An array of one row among more stands for all rows. room: how many rows a run may hold; None where the
         graph fixes them. Several threads may ask: what is learned from a run is replaced as a whole."""
         n, points = len(arrays[0]), max(1, len(rows) // len(arrays[0]))
-        if self._untried:               # TensorFlow's kernels check what XLA leaves out, such as a constant index that is out of range
-            with contextlib.suppress(ValueRangeError):
-                self._model.plain_value.ask(arrays[:len(self._model.inputs)], rows[::points], weights, feeds, per_row, room)
-            self._untried = False
         spare = min(rounded(n), room // points) - n if self._compiled and room else 0
         if spare <= 0:
             return self._ask(arrays, rows, weights, feeds, per_row, room is not None)
@@ -128,15 +127,60 @@ class Question:
         with reported(what):
             extra, run = self._callable(feeds)
         w = weights.rows(rows)
-        given = self._model.fed(extra, feeds, rows)
-        tail = [] if self._weights is None else [np.ones([], weights.dtype) if w is None else w]
+        tail = self._tail(extra, w, weights, rows, feeds)
         with reported(what):
-            answers = run(*arrays, *tail, *given)
+            answers = run(*arrays, *tail)
         try:
+            shapes = tuple(np.shape(a) for a in [*arrays, *tail])
+            if self._twin is not None and shapes not in self._compared:
+                with reported(what):
+                    extra, run = self._twin._callable(feeds)
+                tail = self._twin._tail(extra, w, weights, rows, feeds)
+
+                def plain(given):
+                    with reported(what):
+                        return run(*given, *tail)[:len(answers)]
+                expected = plain(arrays)
+                self._reduced(expected, w, xs, len(rows), per_row)
+                self._check_equal(answers, expected, plain, arrays)
+                self._compared.add(shapes)
             return self._reduced(answers, w, xs, len(rows), per_row)
         except ValueRangeError as e:
             at, k = points(), len(self._model.inputs)
-            raise ValueRangeError(f'{e}. {self._model.origin([at[:k], at[k:]], dict(zip(extra, given)))}') from None
+            raise ValueRangeError(f'{e}. {self._model.origin([at[:k], at[k:]], dict(zip(extra, tail[len(tail) - len(extra):])))}') from None
+
+    def _tail(self, extra: Sequence[tf.Tensor], w: np.ndarray | None, weights: Weights, rows: np.ndarray, feeds: Mapping[str, Feed]) -> list:
+        """What is fed after the question's own arrays: the weights of T, then what feed_dict gives, then what has a default."""
+        tail = [] if self._weights is None else [np.ones([], weights.dtype) if w is None else w]
+        return tail + self._model.fed(extra, feeds, rows)
+
+    def _check_equal(self, answers: Sequence[np.ndarray], expected: Sequence[np.ndarray], plain: Callable, arrays: Sequence[np.ndarray]) -> None:
+        """Raise RunError where what XLA computed is not what TensorFlow's own kernels do, row by row, but for rounding.
+
+        Rounding moves an answer far only where the function jumps (the gradient at a corner, a tie of maxima). There it also moves with
+        inputs that are changed by their rounding alone, which is tried before the error is raised.
+        """
+        moved: list[np.ndarray] | None = None
+        for k, (a, e) in enumerate(zip(answers, expected)):
+            if a.shape == e.shape and not np.issubdtype(e.dtype, np.floating):
+                continue                        # the shape of T
+            if a.shape == e.shape:
+                far, size = _largest(a, e), _largest(e, 0)
+                digits = 3 * float(np.finfo(e.dtype).eps) ** .5         # 1e-3 in float32, of the largest entry in the row
+                wrong = ~(far <= digits * (size + digits * size.max(initial=0)))
+                if not wrong.any():
+                    continue
+                if moved is None:
+                    moved = plain(_rounded_otherwise(arrays, len(self._model.inputs)))
+                wrong &= ~(far <= 100 * _largest(moved[k], e))
+                if not wrong.any():
+                    continue
+            raise RunError(f'jit_compile: what XLA computes of T "{self._model.target.name}" '
+                           + ('' if self._weights is None else 'or its gradient ')
+                           + (f'has shape {a.shape} where TensorFlow has {e.shape}' if a.shape != e.shape else
+                              f'differs by {far[wrong].max():.2g} from what TensorFlow computes, of {size[wrong].max():.2g}, first in row '
+                              f'{np.flatnonzero(wrong)[0]} of a run')
+                           + ', more than rounding does: an op between X and T is not the same there. Leave jit_compile out')
 
     def _reduced(self, answers: list[np.ndarray], w: np.ndarray | None, fed: Sequence[np.ndarray], n: int, per_row: bool) -> list[np.ndarray]:
         model = self._model
@@ -267,6 +311,23 @@ def _cause(message: str) -> str:
     return ' '.join(said)[:500]
 
 
+def _largest(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
+    """The largest |a - b| of each row, in float64."""
+    d = np.abs(a.astype(np.float64) - b)
+    return d.reshape(len(d), -1).max(1, initial=0) if d.ndim else d[None]
+
+
+def _rounded_otherwise(arrays: Sequence[np.ndarray], k: int) -> list[np.ndarray]:
+    """The first k arrays with every entry moved by a few roundings of it, and of the largest one."""
+    rng = np.random.default_rng(0)
+    result = list(arrays)
+    for j, a in enumerate(arrays[:k]):
+        if np.issubdtype(a.dtype, np.floating) and a.size:
+            step = np.finfo(a.dtype).eps * rng.choice([-4., 4.], a.shape) * (np.abs(a.astype(np.float64)) + np.abs(a).max() / 4)
+            result[j] = (a + step).astype(a.dtype)
+    return result
+
+
 def check_finite(answer: np.ndarray, what: str) -> None:
     """Raise ValueRangeError where an answer of the graph is NaN or infinite."""
     finite = np.isfinite(answer)
@@ -367,7 +428,7 @@ class Model:
             self._value = self.plain_value
             if self.jit:
                 self._check_open()
-                self._value = Question(self, self.inputs, [self._copy(PLAIN).install_value()], None, compiled=True)
+                self._value = Question(self, self.inputs, [self._copy(PLAIN).install_value()], None, plain=[self.target])
         return self._value
 
     def _copy(self, book: Rulebook) -> clone.Copy:
@@ -403,7 +464,7 @@ class Model:
             copy.check_differentiable()
             self._report(copy.lost, name, 'ignore')
             c = integral.integral(copy, name)
-            self._line = LineQuestion(self, [*self.inputs, *c.baselines, c.alphas, c.shares], [*c.sums, c.target_shape], c.weights, compiled=self.jit)
+            self._line = LineQuestion(self, [*self.inputs, *c.baselines, c.alphas, c.shares], [*c.sums, c.target_shape], c.weights, plain=c.plain)
         return self._line
 
     def _check_open(self) -> None:
@@ -438,7 +499,7 @@ class Model:
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
             c = copy.install(name)
-            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits, self.jit)
+            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits, c.plain)
             if c.held:
                 question.hold(c.baselines, c.held)
         self._gradients[book.key] = question, book, treatments

@@ -138,19 +138,29 @@ class Sweep:
 
     n: rows of xs. Calling it with `make` and the number of points per row yields (rows, ks, answers) until all are done; every answer
     is an array with one entry per (row, k), or per row where the question sums `along` lines. wanted: (n, points), which of them; where the
-    graph fixes the batch others may come along. pace: chooses the size where nobody says.
+    graph fixes the batch others may come along. pace: chooses the size where nobody says. joint: whether T has one value for all rows of a run.
     """
 
     def __init__(self, ask: Ask, n: int, size: int, aligned: bool, value: Ask | None = None,
-                 report: Callable[[int, int], None] | None = None, along: bool = False, pace: Pace | None = None):
+                 report: Callable[[int, int], None] | None = None, along: bool = False, pace: Pace | None = None, joint: bool = False):
         self._ask, self.n, self.size, self.aligned, self._value, self._report = ask, n, size, aligned, value, report
-        self.along, self._pace = along, pace
+        self.along, self._pace, self._joint = along, pace, joint
 
     @property
     def value(self) -> Sweep:
         """The same rows, asked for the value of T."""
         assert self._value
-        return Sweep(self._value, self.n, self.size, self.aligned, report=self._report)
+        return Sweep(self._value, self.n, self.size, self.aligned, report=self._report, joint=self._joint)
+
+    @property
+    def rows_per_value(self) -> int:
+        """Of how many rows T is one value: what their attributions sum to together."""
+        return self.size if self._joint else 1
+
+    def sums(self, attributions: Sequence[np.ndarray]) -> np.ndarray:
+        """The sums of attributions that belong to each value of T, in float64."""
+        per_row = sum(a.reshape(len(a), -1).sum(1, dtype=np.float64) for a in attributions)
+        return np.asarray(per_row).reshape(-1, self.rows_per_value).sum(1)
 
     @property
     def unreported(self) -> Sweep:
@@ -172,7 +182,7 @@ class Sweep:
         """n rows; whole: their numbers among all."""
         ask, value = self._ask, self._value
         return Sweep(lambda arrays, rows: ask(arrays, whole(rows)), n, self.size, self.aligned,
-                     None if value is None else lambda arrays, rows: value(arrays, whole(rows)), self._report, self.along, self._pace)
+                     None if value is None else lambda arrays, rows: value(arrays, whole(rows)), self._report, self.along, self._pace, self._joint)
 
     def __call__(self, make: Make, points: int = 1, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
         evaluations = self.n * points if wanted is None else self._count(wanted)

@@ -70,7 +70,7 @@ def in_place(path: Path, name: str) -> Clone:
     with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'{OURS}{name}'):
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], path.target.dtype), None, 'weights')
         rs = _differentiate(path, weights)
-        return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64), [])
+        return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64), [], [])
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class Clone:
     target_shape: tf.Tensor             # of T as computed
     held: list[tf.Tensor]               # all that the rules take from the reference, where it is the same whenever the baselines are, to be
                                         # fetched or fed; else empty
+    plain: list[tf.Tensor]              # relevances and target_shape by TensorFlow's own kernels, where XLA compiles these; else empty
 
 
 @dataclass(frozen=True)
@@ -306,9 +307,11 @@ class Copy:
             outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
             outputs.append(tf.shape(target, tf.int64, name='target_shape'))
         held = self._taken_from_reference(outputs) if self.one_row_fits and not self._jit and self._is_frozen() else []
-        found = self.place([*self._bs.values(), weights, *outputs, *held], name)
+        taken = [*self._bs.values(), weights]
+        found = self.place([*taken, *outputs, *held], name)
         k, end = len(self._bs), len(found) - len(held)
-        return Clone(found[:k], found[k], found[k + 1:end - 1], found[end - 1], found[end:])
+        plain = self.place_plain(outputs, dict(zip([t.name for t in taken], found)), name)
+        return Clone(found[:k], found[k], found[k + 1:end - 1], found[end - 1], found[end:], plain)
 
     def _is_frozen(self) -> bool:
         """Whether nothing that enters the path can change from run to run, and nothing on it."""
@@ -334,10 +337,8 @@ class Copy:
 
     def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         """Import what these tensors of `graph` need into the user's graph; the same tensors there."""
-        given = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
-        given |= {x.name: original for x, original in zip(self._xs.values(), self._original.inputs)}
-        graph = self._original.target.graph
-        with graph.as_default(), graph.control_dependencies(None), graph.device(None):
+        given = self._given()
+        with self._user_graph():
             if not self._jit:
                 return self._import(wanted, given, name)
             fed = [t for t in wanted if t.op.type.startswith('Placeholder')]            # stay outside of what is compiled
@@ -346,6 +347,25 @@ class Copy:
             nodes, given = self._needed(computed, given | placed)
             found = dict(zip(computed, compiled.place(nodes, given, computed, f'{OURS}{name}')))
             return [(placed | found)[t.name] for t in wanted]
+
+    def place_plain(self, wanted: Sequence[tf.Tensor], taken: Mapping[str, tf.Tensor], name: str) -> list[tf.Tensor]:
+        """What XLA compiles once more for TensorFlow's own kernels, with which it is compared; nothing where XLA does not. taken: the tensors that
+        it is fed with, by their names in `graph`."""
+        if not self._jit:
+            return []
+        with self._user_graph():
+            return self._import(wanted, {**self._given(), **taken}, f'{name}_plain')
+
+    def _given(self) -> dict[str, tf.Tensor]:
+        """The tensors of the user's graph that enter the path, by their names in `graph`."""
+        given = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
+        return given | {x.name: original for x, original in zip(self._xs.values(), self._original.inputs)}
+
+    @contextmanager
+    def _user_graph(self):
+        graph = self._original.target.graph
+        with graph.as_default(), graph.control_dependencies(None), graph.device(None):
+            yield
 
     def _import(self, wanted: Sequence[tf.Tensor], given: Mapping[str, tf.Tensor], name: str) -> list[tf.Tensor]:
         """What these tensors of `graph` need, in the default graph under a name."""

@@ -2,7 +2,8 @@
 
 XLA fuses what is elementwise and makes one machine loop of a While. It needs every size and the length of every list as a constant, so
 constants that come from outside are taken inside with it. Its kernels raise no errors, where an index out of range reads another entry,
-and draw random numbers of another generator. What could meet that is refused.
+and draw random numbers of another generator; sizes that change from one iteration to the next it takes for constant, or fails at. What could
+meet that is refused. What is not foreseen here is seen when it is first run, beside TensorFlow's own kernels (Question in model.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,14 @@ from .path import SHAPE_ONLY, SMALL, Path, ancestors, can_change, detached, is_r
 
 INDEXED = ('Gather', 'ResourceGather', 'Scatter', 'TensorScatter', 'Slice', 'StridedSlice', 'DynamicStitch', 'ParallelDynamicStitch', 'Segment',
            'UnsortedSegment', 'SparseToDense', 'ReverseSequence')
+# Positions of the inputs that are sizes or places, which XLA wants as constants; those of StridedSlice are looked at one by one.
+SIZES = {'Slice': [2], 'Range': [0, 1, 2], 'Fill': [0], 'Reshape': [1], 'Tile': [1], 'Pad': [1], 'PadV2': [1], 'MirrorPad': [1], 'BroadcastTo': [1],
+         'OneHot': [1], 'Split': [0], 'SplitV': [1, 2], 'LinSpace': [2], 'ConcatV2': [-1], 'Concat': [0], 'MatrixDiagV2': [1, 2, 3],
+         'MatrixDiagV3': [1, 2, 3], 'Sum': [1], 'Mean': [1], 'Max': [1], 'Min': [1], 'Prod': [1], 'Cumsum': [1], 'Cumprod': [1], 'Transpose': [1],
+         'ExpandDims': [1], 'ReverseV2': [1], 'ScatterNd': [2], 'TopKV2': [1], 'StatelessRandomUniform': [0], 'ResizeBilinear': [1],
+         'ResizeNearestNeighbor': [1]}
+# Ops whose values decide on the size of what they give.
+SIZED_BY_VALUES = {'Where', 'Unique', 'UniqueV2', 'UniqueWithCounts', 'UniqueWithCountsV2', 'ListDiff', 'DynamicPartition', 'Bincount', 'DenseBincount'}
 DIVISIONS = {'RealDiv', 'Div', 'DivNoNan', 'Xdivy'}
 
 
@@ -83,9 +92,29 @@ def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]
             if is_random(op) or (op.op_def.is_stateful and op.type not in CONTAINERS | {'ReadVariableOp'}):
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T draws random numbers, checks values or keeps a state, which XLA '
                                 'does in its own way or not at all. Leave jit_compile out')
+            if op.type in SIZED_BY_VALUES and (part.varying_inputs(op) or (isinstance(part, Body) and any(map(part.moves, op.inputs)))) \
+                    or isinstance(part, Body) and _moving_size(op, part):
+                raise PathError(f'jit_compile: op {part.name(op)} between X and T has a size that depends on values or moves with the iterations of '
+                                'a loop, and XLA wants every size as a constant. Leave jit_compile out')
             if not op.type.startswith(INDEXED):
                 continue
             if any(op.inputs[k].dtype.is_integer for k in part.varying_inputs(op)) \
-                    or (in_loops if part is not path else any(i.name in moving for i in op.inputs)):
+                    or (in_loops if isinstance(part, Body) else any(i.name in moving for i in op.inputs)) \
+                    or isinstance(part, Body) and not part.counted and any(i.dtype.is_integer and part.moves(i) for i in op.inputs):
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T takes indices that are fed or that X decides on, and XLA would '
                                 'read another entry in silence where one is out of range. Leave jit_compile out')
+
+
+def _moving_size(op: tf.Operation, body: Body) -> bool:
+    """Whether a size of an op changes from one iteration to the next. A place may: the slice of one entry at a counter, a list's entry."""
+    if op.type != 'StridedSlice':
+        return any(body.moves(op.inputs[k]) for k in SIZES.get(op.type, ()))
+
+    def entry(k: int, axis: int) -> bool:
+        """Whether the bound for an axis moves: they are packed together from one tensor each, or come as one."""
+        t = op.inputs[k]
+        return body.moves(t.op.inputs[axis] if t.op.type == 'Pack' and len(t.op.inputs) > axis else t)
+    whole = op.get_attr('shrink_axis_mask')
+    return body.moves(op.inputs[3]) or any(not whole >> axis & 1 and (
+        (entry(1, axis) and not op.get_attr('begin_mask') >> axis & 1) or (entry(2, axis) and not op.get_attr('end_mask') >> axis & 1))
+        for axis in range(op.inputs[1].shape[0]))

@@ -39,7 +39,8 @@ class EpsilonLRP(Method):
                                          choice(normalization, 'normalization', ['constant', 'uniform']))
         self.on_unsupported = choice(on_unsupported, 'on_unsupported', ['warn', 'raise', 'ignore'])
         self.book = Rulebook({
-            'epsilon': dict.fromkeys(rules.FUNCTIONS, rules.epsilon(eps)) | {'Pow': rules.power(eps), 'SquaredDifference': rules.squared_difference},
+            'epsilon': dict.fromkeys(rules.FUNCTIONS, rules.epsilon(eps)) | {'Pow': rules.power(eps), 'SquaredDifference': rules.squared_difference,
+                                                                           'EuclideanNorm': rules.norm(eps)},
             'product': dict.fromkeys(rules.PRODUCTS, rules.product(shares))
             | dict.fromkeys(['RealDiv', 'Div', 'DivNoNan', 'Xdivy'], rules.quotient(shares)),
             'normalization': dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'],

@@ -73,17 +73,18 @@ class IntegratedGradients(Method):
         scale = np.maximum(np.abs(end - start), 1e-6 * (np.abs(end) + np.abs(start)) + np.finfo(float).tiny)
         steps = self._steps
         while True:
-            gap = np.abs(end - start - sum(r.reshape(len(r), -1).sum(1) for r in result())) / scale
+            gap = np.abs(end - start - sweep.sums(result())) / scale
             open_rows = np.flatnonzero(gap > self._tolerance)
             more, alphas, weights, kept = refined(self._quadrature, steps)
             if not len(open_rows):
                 break
             if more > self._max:
-                warn(f'intgrad: after {steps} steps {len(open_rows)} of {len(gap)} rows are not within tolerance={self._tolerance}: the largest '
-                     f'relative gap is {gap.max():.2g}, in row {gap.argmax()}. Raise max_steps', ToleranceWarning)
+                what = 'rows' if sweep.rows_per_value == 1 else 'values of T'
+                warn(f'intgrad: after {steps} steps {len(open_rows)} of {len(gap)} {what} are not within tolerance={self._tolerance}: the largest '
+                     f'relative gap is {gap.max():.2g}, in {what.split()[0][:-1]} {gap.argmax()}. Raise max_steps', ToleranceWarning)
                 break
             steps = more
-            rows = np.arange(len(gap)) if sweep.aligned else open_rows
+            rows = np.arange(sweep.n) if sweep.aligned else open_rows
             some = [np.zeros((len(rows), *x.shape[1:])) for x in xs]
             _add(some, sweep if sweep.aligned else sweep.among(rows), [x[rows] for x in xs], [take(b, rows) for b in baselines], alphas, weights)
             for total, s in zip(totals, some):
@@ -96,11 +97,12 @@ def _add(totals, sweep, xs, baselines, alphas, weights):
     if sweep.along:
         def ends(rows, ks):
             p = 1 if sweep.aligned else np.searchsorted(rows, rows[0], 'right')
-            return [*(x[rows[::p]] for x in xs), *(take(b, rows[::p]) for b in baselines), alphas[ks[:p]], weights[ks[:p]]]
+            share = weights[ks[:p]]
+            return [*(x[rows[::p]] for x in xs), *(take(b, rows[::p]) for b in baselines), alphas[ks[:p]], share / share.sum()]
 
-        for rows, _, sums in sweep(ends, len(alphas)):
-            for total, s in zip(totals, sums):
-                total[np.unique(rows)] += s
+        for rows, ks, means in sweep(ends, len(alphas)):        # of the points in a run: their weight is multiplied here, in float64
+            for total, mean in zip(totals, means):
+                total[np.unique(rows)] += weights[np.unique(ks)].sum() * mean.astype(np.float64)
         return
 
     def points(rows, ks):

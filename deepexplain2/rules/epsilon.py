@@ -37,6 +37,7 @@ def epsilon(eps: float):
             share = tf.math.divide_no_nan(a, z + eps)
         else:
             share = a / _stabilized(z, eps)
+            return tf.cast(tf.math.multiply_no_nan(share, r_out), r.dtype)     # 0 where r is 0, though f is infinite: a scale at a vector of zeros
         return tf.cast(r_out * share, r.dtype)
     return rule
 
@@ -66,9 +67,19 @@ def product(shares):
 def quotient(shares):
     """y = a / b as the product of a and 1/b: r_a = s_a r / b, and r_b = s_b r y / b, the negative gradient."""
     def rule(op, r):
-        by_a, by_b = own_gradient(op)(op, r)
         s_a, s_b = shares(op)
-        return [by_a * tf.cast(s_a, by_a.dtype), -by_b * tf.cast(s_b, by_b.dtype)]
+        by_a = tf.math.multiply_no_nan(1 / op.inputs[1], r * tf.cast(s_a, r.dtype))                     # 0 where r is: a branch not taken
+        by_b = tf.math.multiply_no_nan(op.outputs[0] / op.inputs[1], r * tf.cast(s_b, r.dtype))
+        return [summed_to(by_a, op.inputs[0]), summed_to(by_b, op.inputs[1])]
+    return rule
+
+
+def norm(eps: float):
+    """y = |z|: as the root of a sum of squares, r_z = r z / (y + eps); all of R goes to z."""
+    def rule(op, r):
+        z = op.inputs[0]
+        y = tf.raw_ops.EuclideanNorm(input=z, axis=op.inputs[1], keep_dims=True)
+        return whole(op, {0: tf.reshape(r, tf.shape(y)) * z / (y + tf.constant(eps, y.dtype))})
     return rule
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from .again import repeated_to, whole
 from .mean_jacobian import mean_jacobian
 from .rescale import rsqrt
+from .two_factors import in_order
 
 
 def normalize(op, ms, reference):
@@ -23,8 +24,10 @@ def normalize(op, ms, reference):
     u, u_ref = x - mean(x), x_ref - mean(x_ref)
     v, v_ref = mean(u ** 2) + op.get_attr('epsilon'), mean(u_ref ** 2) + op.get_attr('epsilon')
     m = m * gamma
-    m_u = m * (tf.math.rsqrt(v) + tf.math.rsqrt(v_ref)) / 2
-    m_v = tf.reduce_sum(m * (u + u_ref) / 2, axes, keepdims=True) * rsqrt(op, v, v_ref)
+    q, q_ref = tf.math.rsqrt(v), tf.math.rsqrt(v_ref)
+    between, ends = (u * q_ref, u_ref * q), (u * q, u_ref * q_ref)
+    m_u = m * in_order((q + q_ref) / 2 + tf.zeros_like(u), (q, q_ref), *between, *ends)
+    m_v = tf.reduce_sum(m * in_order((u + u_ref) / 2, (u, u_ref), *between[::-1], *ends), axes, keepdims=True) * rsqrt(op, v, v_ref)
     m_u += m_v * (u + u_ref) / count
     return whole(op, {0: m_u - mean(m_u)})
 

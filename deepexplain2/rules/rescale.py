@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ..graph.pair import ACTUAL
 from .again import again, no_gradient
 from .lines import gauss
 from .mean_jacobian import mean_jacobian
@@ -27,8 +28,47 @@ def rescale(slope, guarded=False):
         exact = tf.float32 if z.dtype.size < 4 else z.dtype         # float16: exp leaves its range at 11, its steps are 1e-3
         a, b = tf.cast(z, exact), tf.cast(z_ref, exact)
         s = slope(op, a, b)
-        return weighed(m, tf.cast(s if guarded else finite_between(s, a, b), z.dtype))
+        s = s if guarded else finite_between(s, a, b)
+        s = at_poles(op, reference, 0, s, a, b)
+        return weighed(m, tf.cast(s, z.dtype))
     return rule
+
+
+# An infinite value that the next op bounds, such as min(1/|x|, c) at x = 0: the two slopes are infinite and 0, their product is not. Both count
+# the infinite value as FAR, and as nothing but these two see it, it drops out of the product.
+POLES = frozenset('Rsqrt Reciprocal Inv Log Log1p RealDiv Div Pow'.split())
+BOUNDED = frozenset('Minimum Maximum ClipByValue Relu Relu6 Elu Selu Sigmoid Tanh Softplus Softsign Atan Erf Erfc Exp Rsqrt Reciprocal Inv'.split())
+_MOVED = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo'}
+
+
+def _far(t):
+    """t with numbers in place of infinity; 1e15 in float32, between the largest and the smallest numbers and 1."""
+    far = float(np.finfo(t.dtype.as_numpy_dtype).tiny) ** -.4
+    return tf.clip_by_value(t, -far, far)
+
+
+def at_poles(op, reference, k, s, a, b):
+    """The slope s from b to a, the values of input k alone, mended where the op or the one before it is infinite and the next is not."""
+    y, y_ref = (tf.cast(o.outputs[0], s.dtype) for o in (op, reference))
+    if op.type in POLES and all(op_type in BOUNDED for op_type in _users(op)):
+        s = tf.where(tf.math.is_inf(y) | tf.math.is_inf(y_ref), (_far(y) - _far(y_ref)) / nonzero(a - b), s)
+    z = op.inputs[k]
+    while z.op.type in _MOVED:
+        z = z.op.inputs[0]
+    if op.type in BOUNDED and z.op.type in POLES:
+        bounded = (tf.math.is_inf(a) | tf.math.is_inf(b)) & tf.math.is_finite(y) & tf.math.is_finite(y_ref)
+        s = tf.where(bounded, (y - y_ref) / nonzero(_far(a) - _far(b)), s)
+    return s
+
+
+def _users(op):
+    """The types of the ops of the path that take the output of `op`."""
+    users, stack = [], [op]
+    while stack:
+        for user in stack.pop().outputs[0].consumers():
+            if user.name.startswith(ACTUAL):
+                (stack if user.type in _MOVED else users).append(user)
+    return [user.type for user in users] or ['']
 
 
 def weighed(m, slope):
@@ -129,7 +169,7 @@ def sqrt(op, a, b):
 
 def rsqrt(op, a, b):
     p, q = tf.math.rsqrt(a), tf.math.rsqrt(b)
-    return -p * q * (p * q) / (p + q)
+    return -p * q * (p / (p + q) * q)
 
 
 def exp(op, a, b):

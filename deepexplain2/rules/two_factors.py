@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from .again import again, pull_back, summed_to, varying, whole
 from .mean_jacobian import mean_jacobian
-from .rescale import anywhere, finite_between, from_zero, measured, never, relu, weighed
+from .rescale import anywhere, at_poles, finite_between, from_zero, measured, never, nonzero, relu, weighed
 
 
 def elementwise(slope_a, slope_b):
@@ -33,9 +33,41 @@ def elementwise(slope_a, slope_b):
             if len(positions) == 2 and op.type in ONE_SIDED:        # k last, the other one first; and the other way round
                 last, first = (tf.math.is_finite(slopes[k][j] + slopes[1 - k][1 - j]) for j in (0, 1))
                 s = tf.where(last ^ first, tf.where(last, found[0], found[1]), s)
+            if len(positions) == 2 and (op.type in DIVISIONS or (op.type == 'Mul' and any(map(_divides, op.inputs)))):
+                s = in_order(s, found, *(again(op, {0: u, 1: v}).outputs[0] for u, v in ((a, b_ref), (a_ref, b))[::1 - 2 * k]),
+                             op.outputs[0], reference.outputs[0])
+            if len(positions) == 1:
+                s = at_poles(op, reference, k, s, *sides[k][1:3])
             shares[k] = summed_to(tf.cast(weighed(tf.cast(m, exact), s), m.dtype), op.inputs[k])
         return whole(op, shares)
     return rule
+
+
+def in_order(mean, slopes, first, last, y, y_ref):
+    """The mean of two slopes, with the other factor as in x and as in the reference; or one of them, where the order of change that the other one
+    belongs to leads through a value that is more than LOST times what the function is at both ends.
+
+    x / |x| between 0 and x: |x| changes first; x / 0, or x times the largest scale there is, would be credited to x and taken back from |x|. first,
+    last: the function after the factor has changed first, and before it changes last.
+    """
+    exact = mean.dtype
+    limit = LOST * (tf.abs(tf.cast(y, exact)) + tf.abs(tf.cast(y_ref, exact)))
+    out, out_last = (~(tf.abs(tf.cast(v, exact)) <= limit) for v in (first, last))
+    return tf.where(out ^ out_last, tf.where(out, slopes[0], slopes[1]), mean)
+
+
+def _divides(tensor: tf.Tensor) -> bool:
+    """Whether a factor is a reciprocal, moved, scaled or bounded."""
+    op = tensor.op
+    if op.type in ('Rsqrt', 'Reciprocal', 'Inv', 'Pow'):
+        return True
+    given = [i.op.type == 'Const' or i.op.name.startswith('source_') for i in op.inputs]
+    if op.type in DIVISIONS:
+        return given[0] or (given[1] and _divides(op.inputs[0]))
+    if op.type in ('Mul', 'AddV2', 'Sub', 'Minimum', 'Maximum'):
+        return sum(given) == 1 and _divides(op.inputs[given.index(False)])
+    return op.type in ('Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'Neg', 'ClipByValue', 'StridedSlice') \
+        and _divides(op.inputs[0])
 
 
 def bilinear(op, m, reference):
@@ -81,6 +113,8 @@ def _quotient(op, a, b, c):
 
 
 ONE_SIDED = {'Xlogy', 'Xlog1py', 'Xdivy'}           # finite at 0, where of the two orders of change one leads through infinity
+DIVISIONS = {'RealDiv', 'Div', 'DivNoNan', 'Xdivy'}
+LOST = 100                                          # two digits of a float32's seven
 SLOPES = {
     'Mul': (_other, _other), 'MulNoNan': (_other, _other), 'Maximum': (_max, _max), 'Minimum': (_min, _min), 'SquaredDifference': (_sum, _sum),
     'RealDiv': (lambda op, a, b, c: 1 / c, _quotient), 'Div': (lambda op, a, b, c: 1 / c, _quotient),
@@ -108,7 +142,10 @@ def clip(op, m, reference):
     def mean(slope, z, z_ref, c, c_ref):
         return (slope(op, z, z_ref, c) + slope(op, z, z_ref, c_ref)) / 2
     m_u = m * mean(_max, u, u_ref, lo, lo_ref)
-    shares = [m_u * mean(_min, t, t_ref, hi, hi_ref), m * mean(_max, lo, lo_ref, u, u_ref), m_u * mean(_min, hi, hi_ref, t, t_ref)]
+    by_t = m_u * mean(_min, t, t_ref, hi, hi_ref)
+    if varying(op, reference) == [0]:
+        by_t = weighed(m, at_poles(op, reference, 0, by_t / nonzero(m), t, t_ref))
+    shares = [by_t, m * mean(_max, lo, lo_ref, u, u_ref), m_u * mean(_min, hi, hi_ref, t, t_ref)]
     return whole(op, {k: summed_to(shares[k], op.inputs[k]) for k in varying(op, reference)})
 
 
