@@ -18,7 +18,7 @@ from .explainer import Explainer
 from .graph.lookups import lookups
 from .graph.path import before_squashing, explainable, own_placeholders, split_weights
 from .model import Model, graph_lock
-from .names import Names, one_of
+from .names import Names, named, one_of
 from .registry import create
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
@@ -270,7 +270,7 @@ class Tensors(Sequence[tf.Tensor]):
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self._tensors[key]
-        found = [(f'{key!r}', t) for name, t in self._names if name == key]
+        found = [(f'{name!r}', t) for name, t in named(key, self._names)]
         found = found or [(f'{key!r}', t) for t in self._tensors if key in (t.name, t.op.name)]
         if not found:
             raise TensorError(f'no tensor {key!r} here. There are: '
