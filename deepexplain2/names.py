@@ -75,15 +75,19 @@ class Names:
             except (KeyError, ValueError):
                 pass
         found = [(f'the {kind} {n!r}', t) for kind, pairs in (('input', self.inputs), ('output', self.outputs)) for n, t in named(name, pairs)]
-        found += [(f'the layer {entry.label!r}', entry.tensor) for entry in self.layers if entry.is_called(name)]
+        found += self._layer_outputs(name)
         try:
             found += [(f'the op {name!r}', t) for t in self.graph.get_operation_by_name(name).outputs]
         except (KeyError, ValueError):
             pass
-        found = found or [(f'the layer {entry.label!r}', entry.tensor) for entry in self.layers if entry.is_called(name, from_within=True)]
+        found = found or self._layer_outputs(name, from_within=True)
         if not found:
             raise TensorError(f'no tensor {name!r} in the graph.{self._close(name)} describe() lists what there is')
         return one_of(found, f'the name {name!r}')
+
+    def _layer_outputs(self, name: str, from_within: bool = False) -> list[tuple[str, tf.Tensor | None]]:
+        called = sorted((entry for entry in self.layers if entry.is_called(name, from_within)), key=lambda entry: entry.label)
+        return [(f'the layer {entry.label!r}', entry.tensor) for entry in called]
 
     def _close(self, name: str) -> str:
         known = [*(n for n, _ in [*self.inputs, *self.outputs]), *(entry.label for entry in self.layers),

@@ -88,8 +88,10 @@ def image(*layers):
 
 
 def shared():
+    """The second call of a layer is run before the first."""
     a, b, encoder = keras.Input((4,), name='a'), keras.Input((4,), name='b'), L.Dense(3, 'tanh', name='enc')
-    return keras.Model([a, b], L.Dense(1, name='out')(L.Concatenate()([encoder(a), 2 * encoder(b)])))
+    first, second = encoder(a), encoder(b)
+    return keras.Model([a, b], L.Dense(1, name='out')(L.Concatenate()([keras.ops.exp(2 * second), first])))
 
 
 def nested():
