@@ -21,7 +21,7 @@ from .graph.lookups import lookups
 from .graph.path import explainable, own_placeholders, split_weights
 from .graph.squashing import Mixed, logits, squashing
 from .model import Model, graph_lock
-from .names import Names, one_of
+from .names import Names, named, one_of
 from .registry import create
 from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
@@ -53,12 +53,14 @@ class DeepExplain:
     def from_keras(cls, model: Any, input_signature: Sequence[tf.TensorSpec] | None = None, check: bool = True) -> DeepExplain:
         """A context for a Keras 3 or tf_keras model (Functional, Sequential, subclassed), or for the path of a saved one.
 
-        The model is traced in inference mode into a graph of its own, with a snapshot of its weights; the model, its optimizer
-        and Keras stay as they are, and later training does not reach the context. Symbolic tensors of the model (`layer.output`,
-        `model.input`) and layer names can be given as T and X.
+        What is explained is `model(x, training=False)`, as in `predict`: a `call` of your own is used, layers that train by default do not,
+        those that draw or count are as they are in inference. It is traced into a graph of its own, with a snapshot of the weights; the
+        model, its optimizer and Keras stay as they are, and later training does not reach the context. Symbolic tensors of the model
+        (`layer.output`, `model.input`) and layer names can be given as T and X, see `tensor`.
 
-        input_signature: for subclassed models that do not know their input: one tf.TensorSpec per input, None for the batch.
-        Cost: one trace of the model. Raises SourceError where that is not possible, or eager execution is off.
+        input_signature: what the model takes, with None for the batch: a tf.TensorSpec, or a list or dict of one per input. Subclassed models
+            that do not know their input need it; for the others it fixes sizes that they leave open.
+        Cost: one trace of the model. Raises SourceError where that is not possible, the signature does not fit, or eager execution is off.
         """
         return cls._of('from_keras', check, from_keras, model, input_signature)
 
@@ -128,8 +130,11 @@ class DeepExplain:
     def tensor(self, name: Any) -> tf.Tensor:
         """The tensor of this context's graph that `name` stands for.
 
-        name: 'scope/op:0', an op ('scope/op'), an input, output or Keras layer by name, a Keras symbolic tensor, or a tensor of the
-        graph itself. Raises TensorError with the closest names.
+        name: 'scope/op:0', which is always that tensor; an op ('scope/op'), an input, output or Keras layer by name; a Keras symbolic
+            tensor; or a tensor of the graph itself. A layer in a model or layer is 'backbone/conv', or 'conv' where no other layer has that
+            name; the calls of a shared layer are 'enc/0' and 'enc/1', the outputs of a layer with several 'lstm:0' and 'lstm:1'.
+
+        Raises TensorError with the closest names where there is no such tensor, and with all that it could mean where there are several.
         """
         if isinstance(name, tf.Tensor):
             return checks.tensor(name, self.graph, 'the tensor')
@@ -306,8 +311,8 @@ class Tensors(Sequence[tf.Tensor]):
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self._tensors[key]
-        found = [(f'{key!r}', t) for name, t in self._names if name == key]
-        found = found or [(f'{key!r}', t) for t in self._tensors if key in (t.name, t.op.name)]
+        found = [(f'{name!r}', t) for name, t in named(key, self._names)]
+        found = found or [(f'an output of the op {key!r}', t) for t in self._tensors if key in (t.name, t.op.name)]
         if not found:
             raise TensorError(f'no tensor {key!r} here. There are: '
                               + ', '.join(dict.fromkeys([name for name, _ in self._names] or [t.name for t in self._tensors])))

@@ -97,8 +97,9 @@ def traced(model: Any, signature: Any) -> Traced:
     except SourceError:
         raise
     except Exception as e:
-        shapes = ', '.join(f'"{name}" {inputs.specs[k].shape}' for name, k in inputs.names)
-        raise SourceError(f'from_keras could not call "{model.name}" with training=False for {shapes}. Keras says: {str(e)[:500]}') from e
+        shapes = ', '.join(f'"{name}" {inputs.specs[k].shape}' for k, name in sorted({k: name for name, k in reversed(inputs.names)}.items()))
+        said = ' '.join(re.sub('\x1b\\[[0-9;]*m', '', str(e)).split())
+        raise SourceError(f'from_keras could not call "{model.name}" with training=False for {shapes}. Keras says: {said[:500]}') from e
     return Traced(concrete, seen['named'], original, inputs.specs, inputs.names, seen['output_names'], seen['layers'], seen['symbolic'])
 
 

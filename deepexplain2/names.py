@@ -74,22 +74,31 @@ class Names:
                 return self.graph.get_tensor_by_name(name)
             except (KeyError, ValueError):
                 pass
-        found = [(f'the {kind} {name!r}', t) for kind, pairs in (('input', self.inputs), ('output', self.outputs)) for n, t in pairs if n == name]
-        found += [(f'the layer {entry.label!r}', entry.tensor) for entry in self.layers if entry.is_called(name)]
+        found = [(f'the {kind} {n!r}', t) for kind, pairs in (('input', self.inputs), ('output', self.outputs)) for n, t in named(name, pairs)]
+        found += self._layer_outputs(name)
         try:
             found += [(f'the op {name!r}', t) for t in self.graph.get_operation_by_name(name).outputs]
         except (KeyError, ValueError):
             pass
-        found = found or [(f'the layer {entry.label!r}', entry.tensor) for entry in self.layers if entry.is_called(name, from_within=True)]
+        found = found or self._layer_outputs(name, from_within=True)
         if not found:
             raise TensorError(f'no tensor {name!r} in the graph.{self._close(name)} describe() lists what there is')
         return one_of(found, f'the name {name!r}')
+
+    def _layer_outputs(self, name: str, from_within: bool = False) -> list[tuple[str, tf.Tensor | None]]:
+        called = sorted((entry for entry in self.layers if entry.is_called(name, from_within)), key=lambda entry: entry.label)
+        return [(f'the layer {entry.label!r}', entry.tensor) for entry in called]
 
     def _close(self, name: str) -> str:
         known = [*(n for n, _ in [*self.inputs, *self.outputs]), *(entry.label for entry in self.layers),
                  *(t.name for t in explainable(self.graph))]
         close = difflib.get_close_matches(name, known, n=5, cutoff=.4) or [k for k in known if name.split(':')[0] in k][:5]
         return f' Close: {", ".join(dict.fromkeys(close))}.' if close else ''
+
+
+def named(name: str, pairs: Iterable[tuple[str, tf.Tensor]]) -> list[tuple[str, tf.Tensor]]:
+    """The pairs of that name, and of the names in it: 'a/0' and 'a/1' are in 'a'."""
+    return [(n, t) for n, t in pairs if n == name or n.startswith(f'{name}/')]
 
 
 def one_of(found: Iterable[tuple[str, tf.Tensor | None]], what: str) -> tf.Tensor:

@@ -130,11 +130,27 @@ def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 def _from_concrete(concrete: Any, way: str, original: Callable | None = None) -> Source:
     """original: the function that was traced; the concrete one itself where there is none."""
     graph, inputs, outputs, _ = _freeze(concrete, way)
-    taken = [(name, t) for name, t in zip(concrete._arg_keywords or [], inputs) if concrete._arg_keywords]
-    names = [path for path, t in nest.flatten_with_joined_string_paths(concrete.structured_outputs, expand_composites=True) if t is not None]
+    names = [path for path, t in _with_paths(concrete.structured_outputs) if t is not None]
     given = [(name, t) for name, t in zip(names, outputs) if name] if len(names) == len(outputs) else []
-    return Source(graph, inputs, outputs, [*taken, *((t.op.name, t) for t in inputs)], given, original=_flat(concrete, original),
+    return Source(graph, inputs, outputs, list(zip(_argument_names(concrete, inputs), inputs)), given, original=_flat(concrete, original),
                   specs=[tf.TensorSpec(t.shape, t.dtype) for t in inputs], states=_states(concrete))
+
+
+def _with_paths(structure: Any) -> list[tuple[str, Any]]:
+    """(path, leaf) of a structure as TensorFlow takes it apart: 'a/0', 'a/1', 'b'."""
+    return list(nest.flatten_with_joined_string_paths(structure, expand_composites=True))
+
+
+def _argument_names(concrete: Any, inputs: Sequence[tf.Tensor]) -> list[str]:
+    """What the inputs of a function are called: its arguments, and what is in those that are nested ('x/left')."""
+    arguments, keywords = concrete.structured_input_signature
+    parameters = list(concrete.function_type.parameters) if concrete.function_type else []
+    named = [*zip(parameters if len(parameters) >= len(arguments) else map(str, range(len(arguments))), arguments), *sorted(keywords.items())]
+    nested = [f'{name}/{path}' if path else name for name, value in named for path, t in _with_paths(value) if isinstance(t, tf.TensorSpec)]
+    if any('/' in name for name in nested) and len(nested) == len(inputs):
+        return nested
+    known = concrete._arg_keywords or []                # in the order of the inputs, which that of a SavedModel's arguments may not be
+    return list(known) if len(known) == len(inputs) else [t.op.name for t in inputs]
 
 
 def _flat(concrete: Any, original: Callable | None) -> Callable[..., list[tf.Tensor]]:
