@@ -249,7 +249,8 @@ def test_arrays():
         names = ['Const', 'Const_1', 'while', 'while/loop_counter', 'while/maximum_iterations', 'strided_slice', 'TensorListFromTensor', 'x_0',
                  'TensorListReserve', 'TensorListLength', 'TensorListStack', 'TensorListScatterIntoExistingList', 'Placeholder', 'source_0']
         with tf.Graph().as_default(), v1.Session() as s, DeepExplain(s) as de:
-            keep = [tf.constant(np.full((4, 20), 1. + k / 9), name=n)[:, :1] if k % 2 else tf.constant(1. + k / 9, name=n) for k, n in enumerate(names)]
+            keep = [tf.constant(np.full((4, 20), 1. + k / 9), name=n)[:, :1] if k % 2 else tf.constant(1. + k / 9, name=n)
+                    for k, n in enumerate(names)]
             first, second = (tf.reduce_sum(tf.cast(k, tf.float64)) for k in keep[:2])
             x = v1.placeholder(tf.float64, (None, 4))
             array = tf.TensorArray(x.dtype, 4).unstack(tf.transpose(x))
