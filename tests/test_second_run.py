@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import warnings
 import weakref
 
 import keras
@@ -196,9 +197,9 @@ def scopes(x):
     while not call.type.endswith('PartitionedCall'):
         call = call.inputs[0].op
     y = tf.sigmoid(y, name=f'{call.name}/mul/')
-    w = tf.identity(tf.constant(W[:, 0]), 'chosen/chosen')
+    w = tf.identity(tf.constant(W[:, 0]), 'deepexplain2.actual/chosen')
     y = tf.where(y > w, y * w, y, name='chosen')
-    y = tf.sigmoid(y, name='deepexplain2.actual/Sigmoid/')
+    y = tf.sigmoid(y, name='chosen/chosen/')
     return tf.reduce_sum(tf.tanh(tf.identity(tf.constant(W[:, 1]), 'Tanh/twin') * y + w), 1)
 
 
@@ -445,8 +446,10 @@ def test_what_was_learned_outlives_the_explainer():
         T = tf.nn.softmax(T)
         with pytest.warns(errors.TargetWarning):
             de.explain('deeplift', T, X, XS, baseline=np.zeros(5))
-        first = de.get_explainer('deeplift', T, X, baseline=np.zeros(5))
-        second = de.get_explainer('deeplift', T, X, baseline=lambda xs: 0)      # a warning would be an error
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            first = de.get_explainer('deeplift', T, X, baseline=np.zeros(5))
+            second = de.get_explainer('deeplift', T, X, baseline=lambda xs: 0)
         assert first is not second and first._pace is second._pace and first.compile() is second.compile()
         de.explain('deeplift', T, X, XS, baseline=np.zeros(5))
         assert kept(second)
