@@ -220,7 +220,8 @@ class DeepExplain:
                 memory_limit: int | None = None, out: Any = None, jit_compile: bool = False, **parameters: Any) -> Any:
         """get_explainer and Explainer.run in one call; see both.
 
-        The same method, T, X and parameters again add nothing to the graph, and neither does a call that ends in an error.
+        The same method, T, X and parameters again add nothing to the graph, nor do another baseline, seed or number of steps, or a call that
+        ends in an error. Baselines and functions are not kept beyond the call.
         """
         parameters = _with_jit(parameters, jit_compile)
         tokens = self._tokens(method, T, X, parameters)

@@ -77,7 +77,7 @@ def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], s
         for k, i in enumerate(inputs[head:]):
             other_input = reference(i)
             if other_input == actual(i) and node.op in BRANCHES:    # the gradient of a branch loses one of two equal inputs
-                twin = out.add(name=f'{ACTUAL}{REFERENCE}{node.name}/input_{k}', op='Identity', input=[other_input])
+                twin = out.add(name=f'{REFERENCE}{REFERENCE}{node.name}/input_{k}', op='Identity', input=[other_input])
                 twin.attr['T'].type = node.attr['Tin'].list.type[k]
                 other_input = f'{twin.name}:0'              # in functions x and its reference are different arguments
             new.input.append(other_input)
