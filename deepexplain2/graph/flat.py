@@ -103,7 +103,7 @@ def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
 
 def _name_calls(function, functions: Mapping) -> None:
     """Make PartitionedCalls of the calls in a function whose op type is the name of another one, as TF1 makes them: only these can be renamed."""
-    renamed = {}
+    renamed: dict[str, str] = {}
     for node in function.node_def:
         if node.op in functions:
             called = functions[node.op].signature
