@@ -389,6 +389,13 @@ def test_ctc_loss():
         for method in 'elrp', 'deeplift':
             with pytest.raises(errors.PathError, match='does not count its iterations'):
                 de.explain(method, T, X, logits)
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:        # its loops call functions by the type of an op
+        x = v1.placeholder(tf.float32, [2, 8, 5])
+        T = loss(x)
+        with pytest.raises(errors.PathError, match='does not count its iterations'):
+            de.explain('elrp', T, x, logits)
+        with pytest.raises(errors.PathError, match=r'both .* and a tf\.custom_gradient function'):
+            de.explain('saliency', T, x, logits)
 
 
 def test_what_is_beside_a_custom_gradient_in_place():
