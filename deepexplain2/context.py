@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from . import checks
 from .audit import Audit
-from .errors import ContextError, TargetWarning, TensorError
-from .explainer import Explainer
+from .errors import ContextError, NoTensorError, TargetWarning, TensorError, shown
+from .explainer import OPTIONS, Explainer
 from .graph.lookups import lookups
 from .graph.path import before_squashing, explainable, own_placeholders, split_weights
 from .model import Model, graph_lock
@@ -23,7 +23,7 @@ from .sources import Source, from_function, from_graph_def, from_keras, from_sav
 from .tokens import TokenExplainer
 
 
-class DeepExplain:
+class DeepExplain(checks.Live):
     """Context for explaining the graph of a session, or a model of any other kind: see the from_... methods.
 
     with DeepExplain(session) as de:
@@ -96,6 +96,8 @@ class DeepExplain:
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        if not self._entered:
+            raise ContextError('this context is not entered, or was left before. Use "with DeepExplain(session) as de:" once around the calls')
         self._entered.pop().close()
         if self._source is not None and not self._entered:
             self.session.close()
@@ -134,7 +136,7 @@ class DeepExplain:
                 return table[name]
         try:
             return self.graph.get_tensor_by_name(name if ':' in name else f'{name}:0')
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, TypeError):
             known = [*source.names, *source.layers, *(t.name for t in explainable(self.graph))]
             close = difflib.get_close_matches(name, known, n=5, cutoff=.4) or [k for k in known if name.split(':')[0] in k][:5]
             raise TensorError(f'no tensor {name!r} in the graph.' + (f' Close: {", ".join(close)}.' if close else '')
@@ -176,6 +178,7 @@ class DeepExplain:
         parameters = _with_jit(parameters, jit_compile)
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
+            tokens.compile()
             return tokens
         explainer, written = self._compiled(method, T, X, parameters)
         explainer.compile()
@@ -217,7 +220,6 @@ class DeepExplain:
 
         def make(given):
             explainer, written = self._compiled(method, target, found if len(found) > 1 else found[0], given)
-            explainer.compile()
             return explainer.weighted(written)
         return TokenExplainer(make, self.session, ids, found, parameters)
 
@@ -234,8 +236,9 @@ class DeepExplain:
             key: tuple = _frozen(method), many, *question, *((k, _frozen(v)) for k, v in sorted(parameters.items()))
             if key in compiled.explainers:
                 return compiled.explainers[key], written
-            jit = parameters.get('jit_compile', False)
-            method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'})
+            jit = checks.flag(parameters.get('jit_compile', False), 'jit_compile')
+            method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'},
+                                   [*OPTIONS, 'jit_compile', 'sum_embedding'])
             if (jit, question) not in compiled.models:
                 compiled.models[jit, question] = Model(self.session, target, inputs, self._source.layers if self._source else None, jit)
             squashed = before_squashing(target)
@@ -255,7 +258,7 @@ class DeepExplain:
         return self.tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor' else value
 
 
-class Tensors(Sequence[tf.Tensor]):
+class Tensors(checks.Live, Sequence[tf.Tensor]):
     """Tensors by position and by name."""
 
     def __init__(self, tensors: Sequence[tf.Tensor], names: Mapping[str, tf.Tensor]):
@@ -267,12 +270,16 @@ class Tensors(Sequence[tf.Tensor]):
         return len(self._tensors)
 
     def __getitem__(self, key: Any) -> Any:
-        if not isinstance(key, str):
+        if isinstance(key, slice) or (isinstance(key, (int, np.integer)) and -len(self) <= key < len(self)):
             return self._tensors[key]
+        if isinstance(key, (int, np.integer)):
+            raise NoTensorError(f'no tensor {shown(key)} here: there are {len(self)}')
+        if not isinstance(key, str):
+            raise TensorError(f'a tensor is found by its position or its name, not by {shown(key)}')
         found = self._names[key] if key in self._names else next((t for t in self._tensors if key in (t.name, t.op.name)), None)
         if found is None:
-            raise TensorError(f'no tensor {key!r} here. There are: '
-                              + ', '.join([*self._names] or [t.name for t in self._tensors]))
+            raise NoTensorError(f'no tensor {key!r} here. There are: '
+                                + ', '.join([*self._names] or [t.name for t in self._tensors]))
         return found
 
     def __repr__(self) -> str:

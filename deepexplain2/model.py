@@ -126,10 +126,7 @@ class Question:
             at, k = points(), len(self._model.inputs)
             raise ValueRangeError(f'{e}. {self._model.origin([at[:k], at[k:]], given)}') from None
         except tf.errors.OpError as e:
-            raise RunError(f'TensorFlow could not compute T "{self._model.target.name}" or its gradient for {len(rows)} rows: {_cause(e)}'
-                           + ('. Run the initializer of the variables, or restore a checkpoint, in this session'
-                              if isinstance(e, tf.errors.FailedPreconditionError) else '')
-                           + ('. XLA cannot compile this: leave jit_compile out' if 'tf2xla' in e.message else '')) from e
+            raise failed(e, f'TensorFlow could not compute T "{self._model.target.name}" or its gradient for {len(rows)} rows') from e
 
     def _reduced(self, answers: list[np.ndarray], w: np.ndarray | None, fed: Sequence[np.ndarray], n: int, per_row: bool) -> list[np.ndarray]:
         model = self._model
@@ -218,6 +215,14 @@ def rounded(rows: int) -> int:
 def _step(rows: int) -> int:
     """Between the numbers that are compiled: 1 up to seven rows, then four of them to each doubling."""
     return 1 << max(rows.bit_length() - 3, 0)
+
+
+def failed(error: tf.errors.OpError, what: str) -> RunError:
+    """The error for a run of the session that TensorFlow ended: what it was for, what TensorFlow says, and what to do."""
+    return RunError(f'{what}: {_cause(error)}'
+                    + ('. Run the initializer of the variables, or restore a checkpoint, in this session'
+                       if isinstance(error, tf.errors.FailedPreconditionError) else '')
+                    + ('. XLA cannot compile this: leave jit_compile out' if 'tf2xla' in error.message else ''))
 
 
 def _cause(error: tf.errors.OpError) -> str:

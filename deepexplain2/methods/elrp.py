@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import numpy as np
+
+from ..errors import ParameterError
 from ..graph.rulebook import Rulebook
 from ..registry import register
 from ..rules import epsilon as rules
@@ -34,7 +37,7 @@ class EpsilonLRP(Method):
 
     def __init__(self, epsilon: float = 1e-4, products: str = 'uniform', softmax: str = 'constant', normalization: str = 'constant',
                  on_unsupported: str = 'warn'):
-        eps = positive(epsilon, 'epsilon')
+        self._epsilon = eps = positive(epsilon, 'epsilon')
         shares = rules.shares_of_factors(choice(products, 'products', ['uniform', 'signal']), choice(softmax, 'softmax', ['constant', 'gradient']),
                                          choice(normalization, 'normalization', ['constant', 'uniform']))
         self.on_unsupported = choice(on_unsupported, 'on_unsupported', ['warn', 'raise', 'ignore'])
@@ -47,6 +50,11 @@ class EpsilonLRP(Method):
         }, passing=WINNERS | GRADIENTS)
 
     def question(self, model):
+        for t in model.target, *model.inputs:
+            with np.errstate(over='ignore', under='ignore'):
+                held = float(np.asarray(self._epsilon).astype(t.dtype.as_numpy_dtype))
+            if t.dtype.is_floating and not 0 < held < np.inf:
+                raise ParameterError(f'epsilon is {self._epsilon}, which {t.dtype.name}, the dtype of "{t.name}", cannot hold: it would be {held}')
         return model.relevance(self.book, 'elrp', self.on_unsupported)
 
     def attribute(self, sweep, xs, baselines):
