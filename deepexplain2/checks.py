@@ -150,7 +150,7 @@ def plain(value: Any, wanted: str, what: str) -> np.ndarray:
     kind = given.dtype.kind if given.dtype.kind != 'V' or issubclass(given.dtype.type, np.void) else 'f'        # bfloat16 is of kind V too
     hint = NOT_NUMBERS.get(kind)
     if hint:
-        raise ShapeError(f'{what} is not an array of {wanted}: got {type(value).__name__} of dtype {shown(given.dtype)}. '
+        raise ShapeError(f'{what} is not an array of {wanted}: got {type(value).__name__} of dtype {str(given.dtype)[:60]}. '
                          + (hint if given.ndim or given.dtype.kind != 'O' else 'Give a NumPy array or a list of numbers'))
     return given
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -317,11 +317,11 @@ def _with_jit(parameters: dict[str, Any], jit_compile: bool) -> dict[str, Any]:
 def _frozen(value: Any) -> Any:
     """A hashable stand-in for a parameter, equal for equal values; for what is not an array of numbers, equal to nothing."""
     if callable(value):
-        return 'callable', value
+        return 'callable', value if isinstance(value, Hashable) else object()
     if value is None or isinstance(value, (str, bool, int, float, np.generic)):
         return type(value).__name__, value
     if isinstance(value, (list, tuple)):
         return type(value).__name__, *(_frozen(v) for v in value)
-    if isinstance(value, np.ndarray) and value.dtype != object:
+    if isinstance(value, np.ndarray) and value.dtype != object and not isinstance(value, np.ma.MaskedArray):
         return value.shape, value.dtype.str, value.tobytes()
     return object()

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from .errors import SourceError
 
-KERAS, SAVED_MODEL, GRAPH, OTHER, NOTHING = 'a Keras file', 'a SavedModel', 'a graph by its name', 'a file of another kind', 'no file or folder'
+KERAS, SAVED_MODEL, GRAPH, OTHER, NOTHING = 'a Keras file', 'a SavedModel', 'a frozen graph', 'a file of another kind', 'no file or folder'
 TAKEN_BY = {                        # what is at a path -> what to do with it
     KERAS: 'from_keras takes it',
     SAVED_MODEL: 'from_saved_model takes it',
-    GRAPH: 'from_graph_def takes it, if it is frozen',
+    GRAPH: 'from_graph_def takes it',
     'a .keras or .h5 file that is damaged': 'Save the model again with model.save',
     OTHER: 'from_keras takes .keras and .h5 files, from_saved_model a folder with saved_model.pb, from_graph_def a frozen graph (.pb, .pbtxt)',
     NOTHING: 'Give the path of a model',
@@ -38,8 +38,7 @@ def path_of(given: Any, way: str, *takes: str) -> str:
     path = os.fspath(given)
     found = _kind(path)
     if found not in takes:
-        raise SourceError(f'{way} cannot read {path!r}: it is {found}. {TAKEN_BY[found]}' if found != NOTHING
-                          else f'{way}: there is {NOTHING} at {path!r}')
+        raise SourceError(f'{way}: no {takes[0].removeprefix("a ")} at {path!r}, where there is {found}. {TAKEN_BY[found]}')
     return path
 
 

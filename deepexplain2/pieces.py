@@ -33,7 +33,7 @@ class Answers:
                 raise ShapeError(f'out must be an array (np.ndarray or memmap){each}, not {shown(out)}')
             for k, (o, dtype) in enumerate(zip(given, dtypes)):
                 if o.dtype.kind in 'cOSUMm' or o.dtype.type is np.void or not np.can_cast(dtype, o.dtype, 'same_kind'):
-                    raise ParameterError(f'out has dtype {shown(o.dtype)}: attributions are {np.dtype(dtype).name}')
+                    raise ParameterError(f'out has dtype {o.dtype}: attributions are {np.dtype(dtype).name}')
                 if not o.flags.writeable:
                     raise ParameterError('out is read-only. Give an array that can be written')
                 if shapes is not None and o.shape != shapes[k]:
@@ -80,6 +80,8 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _check_iterable(batches: Any) -> None:
+    if not isinstance(batches, (list, tuple)):          # what is in them is looked at when they come
+        checks.refuse(batches, 'numbers', 'batches')
     if not isinstance(batches, Iterable) or isinstance(batches, (str, bytes, Mapping, set, frozenset, tf.Tensor)):
         raise ParameterError(f'batches must be an array, a batched tf.data.Dataset, or an iterable of xs or (xs, ys), not {shown(batches)}')
 
@@ -115,7 +117,6 @@ class Streaming(checks.Live):
         elif isinstance(batches, tf.data.Dataset):
             pieces = _of_dataset(batches)
         else:
-            checks.refuse(batches, 'numbers', 'batches')
             _check_iterable(batches)
         return self._stream(pieces, batch_size, options)
 
@@ -128,7 +129,7 @@ class Streaming(checks.Live):
             xs, ys = batch if isinstance(batch, tuple) else (batch, None)
             yield self.run(_arrays(xs), None if ys is None else _arrays(ys), batch_size, **options)
         if empty:
-            raise ShapeError('there are no batches: the dataset is empty, or the generator was used up before')
+            raise ShapeError('a stream or tf.data.Dataset without batches: it is empty, or a generator that was used up before')
 
     def _run_dataset(self, dataset: tf.data.Dataset, ys: Any, answers: Answers, batch_size: int | None, **options: Any) -> Any:
         if ys is not None:

@@ -139,7 +139,7 @@ def _read_graph_def(path: str) -> tf.compat.v1.GraphDef:
             saved.ParseFromString(content)
         with contextlib.suppress(DecodeError):
             meta.ParseFromString(content)
-        if saved.meta_graphs:
+        if any(m.graph_def.node for m in saved.meta_graphs):
             raise SourceError(f'{path!r} is not a GraphDef but a SavedModel. Call the file saved_model.pb, and give from_saved_model its folder')
         if meta.graph_def.node:
             raise SourceError(f'{path!r} is not a GraphDef but a MetaGraphDef, without weights. Restore them in a session, and use '
@@ -155,7 +155,18 @@ def _try(action: Callable[[], Any], what: str) -> Any:
     except SourceError:
         raise
     except Exception as e:
-        raise SourceError(f'{what}. {type(e).__name__}: {str(e)[:500]}') from e
+        raise SourceError(f'{what}. {_said(e)}') from e
+
+
+def _said(error: Exception) -> str:
+    """What an error says, without the places in TensorFlow's and Keras's code, and the nodes, that it names."""
+    text = re.sub('\x1b\\[[0-9;]*m', '', str(error).partition('Arguments received by')[0])         # Keras adds both
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and lines[0] == 'in user code:':           # of AutoGraph: files and lines, the error itself at the end
+        lines = lines[-1:]
+    else:
+        lines = [f'{type(error).__name__}: {" ".join(lines)}']
+    return re.sub(r'\{\{node ([^}]*)\}\}( = \w+\[[^\]]*\]\([^)]*\))?', r'\1', lines[0])[:500]
 
 
 def from_function(fn: Any, input_signature: Sequence[Any] | None) -> Source:
@@ -440,4 +451,5 @@ def _need_eager(way: str) -> None:
     with tf.init_scope():
         if not tf.executing_eagerly():
             raise SourceError(f'{way} needs eager execution, which tf.compat.v1.disable_eager_execution() or disable_v2_behavior() switched '
-                              'off. Give the session that holds the model: DeepExplain(session)')
+                              'off, or the graph that is the default graph here (leave its with block). Give the session that holds the model: '
+                              'DeepExplain(session)')
