@@ -61,7 +61,8 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
     if not is_keras_model(model):
         raise SourceError(f'from_keras takes a Keras model or the path of one, not {type(model).__name__}{way_in(model)}')
     if input_signature is not None:
-        input_signature = checks.signature(input_signature, 'from_keras')
+        nested = isinstance(input_signature, Mapping)           # the one input of a model that takes a dict
+        input_signature = checks.signature([input_signature] if nested else input_signature, 'from_keras')
     functional = getattr(model, '_functional', None) or model
     symbolic = _symbolic_tensors(functional)
     if not symbolic:
