@@ -366,7 +366,7 @@ MORE = {
     'out is part of xs': (errors.ParameterError, 'out shares memory with xs', lambda s: s.explain(xs=X4[:2], out=X4[1:3])),
     'out twice': (errors.ParameterError, 'out shares memory', lambda s: two_outs(s)),
     'progress a class': (errors.ParameterError, "progress must be True, False or a function, not <class 'dict'>", lambda s: s.explain(progress=dict)),
-    'epsilon that float32 cannot hold': (errors.ParameterError, 'epsilon is 1e.300, which float32, the dtype of ".*", cannot hold',
+    'epsilon that float32 cannot hold': (errors.ParameterError, 'epsilon is 1e.300, which float32, in which ".*" is explained, cannot hold',
                                          lambda s: s.explain('elrp', T=s.narrow, X=s.narrow_x, epsilon=1e300)),
     'epsilon that float32 takes for 0': (errors.ParameterError, 'epsilon is 1e-60, which float32',
                                          lambda s: s.explain('elrp', T=s.narrow, X=s.narrow_x, epsilon=1e-60)),
@@ -673,6 +673,19 @@ def test_datasets_that_cannot_be_read(spied):
         in_graph = tf.data.Dataset.from_tensor_slices(X4).batch(2)
     for call in (lambda: spied.saliency.run(in_graph), lambda: list(spied.saliency.stream(in_graph)), lambda: spied.tokens.run(in_graph)):
         refused('the tf.data.Dataset cannot be read.*eager mode', call, errors.ParameterError)
+
+
+def test_explainers_of_ids_are_compiled_when_they_are_made(session):
+    """So that the graph can be finalized behind; explain adds ops once its input is checked."""
+    ids = v1.placeholder(tf.int32, (None, 4))
+    T = tf.reduce_sum(tf.tanh(tf.gather(tf.ones((9, 3)), ids)), [1, 2])
+    with DeepExplain(session) as de:
+        before = len(session.graph.get_operations())
+        refused('holds id 9', lambda: de.explain('deeplift', T, ids, IDS + 2), errors.ValueRangeError)
+        assert len(session.graph.get_operations()) == before
+        explainer = de.get_explainer('deeplift', T, ids)
+        session.graph.finalize()
+        np.testing.assert_allclose(explainer.run(IDS).sum((1, 2)), 12 * np.tanh(1), rtol=1e-6)
 
 
 def test_errors_are_runtime_errors_and_what_they_were():

@@ -51,10 +51,12 @@ class EpsilonLRP(Method):
 
     def question(self, model):
         for t in model.target, *model.inputs:
+            exact = np.float64 if t.dtype.size > 4 else np.float32          # of the rules: those of float16 compute in float32
             with np.errstate(over='ignore', under='ignore'):
-                held = float(np.asarray(self._epsilon).astype(t.dtype.as_numpy_dtype))
+                held = exact(self._epsilon)
             if t.dtype.is_floating and not 0 < held < np.inf:
-                raise ParameterError(f'epsilon is {self._epsilon}, which {t.dtype.name}, the dtype of "{t.name}", cannot hold: it would be {held}')
+                raise ParameterError(f'epsilon is {self._epsilon}, which {exact.__name__}, in which "{t.name}" is explained, cannot hold: it '
+                                     f'would be {held}')
         return model.relevance(self.book, 'elrp', self.on_unsupported)
 
     def attribute(self, sweep, xs, baselines):
