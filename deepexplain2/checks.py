@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import warnings
@@ -12,10 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .errors import ContextError, FeedError, ParameterError, ShapeError, TensorError, ValueRangeError
+from .errors import ContextError, CopyError, FeedError, ParameterError, ShapeError, SourceError, TensorError, ValueRangeError, shown
+from .kinds import way_in
 
 LOOK = 1 << 26          # bytes of a memmap that are looked through at once
 _HERE = str(Path(__file__).parent)
+
+
+class Live:
+    """What holds a session, and lives in one process with it."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise CopyError(f'{type(self).__name__} cannot be pickled or copied: it holds the session of this process. Send the model (its path, '
+                        'or its weights) and xs, and make a context there; attributions are NumPy arrays, which can be sent')
 
 
 def open_session(session: Any, graph: Any) -> tuple[Any, tf.Graph]:
@@ -27,7 +37,9 @@ def open_session(session: Any, graph: Any) -> tuple[Any, tf.Graph]:
         raise ContextError('no session given and no default session is open. Use DeepExplain(session), or enter '
                            '"with tf.compat.v1.Session(graph=graph):" first')
     if not callable(getattr(session, 'run', None)) or not isinstance(getattr(session, 'graph', None), tf.Graph):
-        raise ContextError(f'session must be a tf.compat.v1.Session, not {type(session).__name__}')
+        raise ContextError(f'session must be a tf.compat.v1.Session, not {type(session).__name__}{way_in(session)}')
+    if graph is not None and not isinstance(graph, tf.Graph):
+        raise ContextError(f'graph must be the tf.Graph of the session, or left out, not {type(graph).__name__}')
     if graph is not None and graph is not session.graph:
         raise ContextError('the session runs another graph than the one given as graph=. Give only the session, or '
                            'tf.compat.v1.Session(graph=graph)')
@@ -43,10 +55,20 @@ def check_open(session: Any) -> None:
         raise ContextError('the session is closed. Explain while it is open')
 
 
+INSTEAD_OF_A_TENSOR: dict[type, str] = {
+    tf.Operation: '. Take one of its outputs: op.outputs[0]',
+    str: '. A name becomes a tensor by de.tensor(name)',
+    tf.Variable: '. Take a tensor that is computed from it',
+    Mapping: '. Give the tensor, or a list of tensors',
+    set: '. A set has no order: give a list of tensors',
+}
+
+
 def tensor(value: Any, graph: tf.Graph, what: str) -> tf.Tensor:
     """`value` as a tensor of `graph`; TensorError names `what` it was meant for."""
     if not isinstance(value, tf.Tensor):
-        raise TensorError(f'{what} must be a tensor of the session\'s graph, not {type(value).__name__}')
+        hint = next((h for kind, h in INSTEAD_OF_A_TENSOR.items() if isinstance(value, kind)), '')
+        raise TensorError(f'{what} must be a tensor of the session\'s graph, not {type(value).__name__}{hint}')
     if not tf.is_symbolic_tensor(value):
         raise TensorError(f'{what} is an eager tensor: build the model in a tf.Graph and give a tensor of it')
     if value.graph is not graph:
@@ -107,32 +129,81 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
 def _sample(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
     """As `array`; a large memmap is looked through in pieces and left where it is."""
     if not isinstance(value, np.memmap) or value.nbytes <= LOOK or not value.ndim:
-        return array(value, dtype, what)
+        given = plain(value, dtype.name, what)
+        if dtype.is_integer and given.dtype.kind == 'b':
+            raise ShapeError(f'{what} is not an array of {dtype.name}: got booleans. If they stand for 0 and 1 give xs.astype(int)')
+        return array(given, dtype, what)
     step = max(1, LOOK // max(value[:1].nbytes, 1))
     for k in range(0, len(value), step):
         array(np.array(value[k:k + step]), dtype, f'{what}, from row {k} on,')
     return value
 
 
-def array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
-    """`value` as a finite array of `dtype`; `what` names it in errors. Not copied when nothing changes."""
-    if isinstance(value, tf.Tensor) and tf.is_symbolic_tensor(value):
-        raise ShapeError(f'{what} is the graph tensor "{value.name}"; give its values: a NumPy array')
+def plain(value: Any, wanted: str, what: str) -> np.ndarray:
+    """`value` as a NumPy array of numbers, as it is; ShapeError for what NumPy would take apart or take for something else."""
+    refuse(value, wanted, what)
     try:
         given = np.asarray(value)
-        if given.dtype.kind in 'OUSMmc' and not (given.dtype.kind == 'c' and dtype.is_complex):
-            raise TypeError
-        with np.errstate(over='ignore', invalid='ignore'):
-            result = given.astype(dtype.as_numpy_dtype, copy=False)
-    except (TypeError, ValueError):
-        raise ShapeError(f'{what} is not an array of {dtype.name}: got {type(value).__name__}'
-                         + (f' of dtype {given.dtype}' if 'given' in locals() else ' of uneven shape')) from None
+    except Exception as e:          # ragged lists, and whatever the __array__ of other libraries raises
+        raise ShapeError(f'{what} is not an array of {wanted}: got {type(value).__name__}'
+                         + (' of uneven shape' if isinstance(value, (list, tuple)) else '') + f' ({_first_line(e)})') from None
+    kind = given.dtype.kind if given.dtype.kind != 'V' or issubclass(given.dtype.type, np.void) else 'f'        # bfloat16 is of kind V too
+    hint = NOT_NUMBERS.get(kind)
+    if hint:
+        raise ShapeError(f'{what} is not an array of {wanted}: got {type(value).__name__} of dtype {str(given.dtype)[:60]}. '
+                         + (hint if given.ndim or given.dtype.kind != 'O' else 'Give a NumPy array or a list of numbers'))
+    return given
+
+
+NOT_NUMBERS = {         # kinds of dtypes
+    'O': 'Give numbers of one type, e.g. .astype(float)',
+    'U': 'Give numbers', 'S': 'Give numbers',
+    'M': 'Give numbers: what a date means to the model only you know', 'm': 'Give numbers: what a time means to the model only you know',
+    'V': 'Give one plain array: numpy.lib.recfunctions.structured_to_unstructured',
+}
+
+
+def refuse(value: Any, wanted: str, what: str) -> None:
+    """Raise ShapeError for objects, in lists too, of which NumPy would drop something: masks, names of columns, where zeros are."""
+    if isinstance(value, (list, tuple)):
+        for one in {type(v): v for v in value}.values() if not isinstance(value[0] if value else None, (list, tuple)) else value:
+            refuse(one, wanted, what)
+        return
+    kind, package = type(value).__name__, type(value).__module__.partition('.')[0]
+    if isinstance(value, tf.Tensor):
+        if tf.is_symbolic_tensor(value):
+            raise ShapeError(f'{what} is the graph tensor "{value.name}"; give its values: a NumPy array')
+        return
+    hint = None
+    if isinstance(value, np.ma.MaskedArray):
+        hint = 'Its mask would be lost: give .filled(number), or the rows without masked entries'
+    elif isinstance(value, tf.Variable) or (package in ('keras', 'tf_keras') and hasattr(value, 'assign')):
+        hint = 'Give its values: variable.numpy(), or session.run(variable)'
+    elif isinstance(value, (tf.RaggedTensor, tf.SparseTensor, tf.IndexedSlices)):
+        hint = 'Give a dense array: .to_tensor().numpy(), or tf.sparse.to_dense(...).numpy()'
+    elif package == 'pandas':
+        hint = 'Give .to_numpy(), whose columns are in the order that the model was trained with'
+    elif package == 'scipy' and hasattr(value, 'toarray'):
+        hint = 'Give .toarray()'
+    elif kind == 'KerasTensor':
+        hint = 'It is symbolic: give its values'
+    if hint:
+        raise ShapeError(f'{what} is not an array of {wanted}: got {kind}. {hint}')
+
+
+def array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
+    """`value` as a finite array of `dtype`; `what` names it in errors. Not copied when nothing changes."""
+    given = plain(value, dtype.name, what)
+    if given.dtype.kind == 'c' and not dtype.is_complex:
+        raise ShapeError(f'{what} is not an array of {dtype.name}: got complex numbers')
+    with np.errstate(over='ignore', invalid='ignore'):
+        result = given.astype(dtype.as_numpy_dtype, copy=False)
     for a in (given, result):
         if a.dtype.kind not in 'iub' and not np.isfinite(a).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
             raise ValueRangeError(f'{what} holds {np.count_nonzero(~np.isfinite(a))} values that are NaN or infinite (in {a.dtype.name}), '
                                   f'the first at {where}')
-    if dtype.is_integer and given.dtype != result.dtype and not np.array_equal(given, result):
+    if (dtype.is_integer or dtype.is_bool) and given.dtype != result.dtype and not np.array_equal(given, result):
         raise ValueRangeError(f'{what} holds values that {dtype.name} cannot hold: fractions, or out of range')
     return result
 
@@ -163,7 +234,12 @@ class Weights:
             self.array = _with_rows(written, target, n, rank, 'the array that T is multiplied by', per_row)
         if ys is None:
             return
-        given = array(ys, target.dtype, 'ys') if not _is_integer(ys) else np.asarray(ys)
+        given = plain(ys, target.dtype.name, 'ys')
+        if given.dtype.kind == 'b' and per_row and rank == 1 and given.shape == (n,):
+            raise ShapeError(f'ys holds booleans, but T "{target.name}" has one unit per row and no classes to choose from. Leave ys out (for the '
+                             'other class of a binary model take -T), or give floats as weights')
+        if given.dtype.kind not in 'iu':
+            given = array(given, target.dtype, 'ys')
         if given.dtype.kind in 'iu' and per_row and given.shape == (n,) and rank != 1:
             self.classes = given
             self.units = self._units(target, rank)
@@ -213,6 +289,8 @@ def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.n
     is asked when xs is known."""
     if given is None:                       # as in DeepExplain
         given = 0
+    if isinstance(given, type):
+        raise ShapeError(f'baseline is the class {given.__name__}. Give a number, an array, or a function of xs that returns one')
     if callable(given):
         return given
     if many and isinstance(given, (list, tuple)):
@@ -221,16 +299,34 @@ def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.n
         values = list(given)
     else:
         values = [given] * len(tensors)
-        if many and np.ndim(given):
+        if many and plain(given, 'numbers', 'baseline').ndim:
             raise ShapeError(f'X is a list of {len(tensors)} tensors: give a list of as many baselines, or a scalar')
     checked = [np.array(array(v, x.dtype, f'baseline for X "{x.name}"')) for v, x in zip(values, tensors)]
-    for b, x in zip(checked, tensors):
+    for v, b, x in zip(values, checked, tensors):
+        if np.asarray(v).dtype.kind == 'b' and not b.ndim:
+            raise ShapeError(f'baseline for X "{x.name}" is {v!r}. Give a number, or an array')
+        if not b.size:
+            raise ShapeError(f'baseline for X "{x.name}" is empty, shape {b.shape}. Give at least one')
         if b.ndim and x.shape.rank is not None:
             features = x.shape[1:]
             if not (features.is_compatible_with(b.shape) or (b.ndim == x.shape.rank and features.is_compatible_with(b.shape[1:]))):
                 raise ShapeError(f'baseline has shape {b.shape}, but X "{x.name}" takes {text(features)} per row. Give a scalar, one '
                                  'baseline of that shape, or one per row with the batch axis in front')
     return checked
+
+
+def baselines_of(function: Callable, xs: list[np.ndarray], tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
+    """What a function given as baseline returns for xs, checked as `baselines` is."""
+    try:
+        answer = function([x.copy() for x in xs] if many else xs[0].copy())
+    except Exception as e:
+        raise ParameterError(f'the function given as baseline cannot take xs: {shown(function)} raised {type(e).__name__}: {_first_line(e)}') from e
+    if answer is None or callable(answer):
+        raise ShapeError(f'the function given as baseline returned {"None" if answer is None else type(answer).__name__}, not an array. It is '
+                         f'called with xs, and returns the baseline: {shown(function)}')
+    found = baselines(answer, tensors, many)
+    assert not callable(found)
+    return found
 
 
 def references(given: list[np.ndarray], shapes: Sequence[tuple[int, ...]], tensors: Sequence[tf.Tensor], average: bool | None,
@@ -290,9 +386,9 @@ def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf
             raise FeedError(f'feed_dict feeds "{t.name}", which lies between X and T: T would no longer depend on X through it')
         if t.op.type == 'Const' or not graph.is_feedable(t):
             raise FeedError(f'feed_dict feeds "{t.name}" ({t.op.type}), which cannot be fed. Feed a placeholder')
-        v = array(value, t.dtype, f'feed_dict for "{t.name}"') if t.dtype != tf.string else np.asarray(value)
+        v = _strings(value, t) if t.dtype == tf.string else array(value, t.dtype, f'feed_dict for "{t.name}"')
         rows = batch_of(t)
-        per_row = t.shape.rank != 0 and (v.ndim > 0 if rows is None else rows in fixed and len(v) == n)
+        per_row = t.shape.rank != 0 and v.ndim > 0 and (rows is None or (rows in fixed and len(v) == n))
         if not t.shape.is_compatible_with((None,) + v.shape[1:] if per_row else v.shape):
             raise FeedError(f'feed_dict gives shape {v.shape} for "{t.name}", which takes {text(t.shape)}')
         if per_row and len(v) not in (1, n):
@@ -300,6 +396,16 @@ def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf
                             'that is the same for all rows, give the placeholder a shape without an open first axis')
         result[t.name] = Feed(t, v, per_row and len(v) == n)
     return result
+
+
+def _strings(value: Any, tensor: tf.Tensor) -> np.ndarray:
+    try:
+        given = np.asarray(value)
+    except Exception as e:
+        raise ShapeError(f'feed_dict for "{tensor.name}" is not an array of strings: got {type(value).__name__} ({_first_line(e)})') from None
+    if given.dtype.kind not in 'OUS' or not all(isinstance(v, (str, bytes)) for v in given.flat):
+        raise ShapeError(f'feed_dict for "{tensor.name}" is not an array of strings: got {type(value).__name__} of dtype {given.dtype}')
+    return given
 
 
 def free_memory() -> int:
@@ -312,33 +418,75 @@ def free_memory() -> int:
 
 def integer(value: Any, name: str, least: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ParameterError(f'{name} must be an integer >= {least}, not {value!r}')
+        raise ParameterError(f'{name} must be an integer >= {least}, not {shown(value)}')
     return int(value)
 
 
 def positive(value: Any, name: str) -> float:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < np.inf:
-        raise ParameterError(f'{name} must be a number > 0, not {value!r}')
+    number = not isinstance(value, (bool, np.bool_)) and isinstance(value, (int, float, np.integer, np.floating))
+    if not number or not 0 < value <= sys.float_info.max:
+        raise ParameterError(f'{name} must be a number > 0, not {shown(value)}')
     return float(value)
 
 
 def choice(value: Any, name: str, known: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in known:
-        raise ParameterError(f'{name} must be one of {", ".join(map(repr, known))}, not {value!r}')
+        raise ParameterError(f'{name} must be one of {", ".join(map(repr, known))}, not {shown(value)}')
     return value
 
 
 def flag(value: Any, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
-        raise ParameterError(f'{name} must be True or False, not {value!r}')
+        raise ParameterError(f'{name} must be True or False, not {shown(value)}')
     return bool(value)
 
 
-def _is_integer(value: Any) -> bool:
-    try:
-        return np.asarray(value).dtype.kind in 'iu'
-    except (TypeError, ValueError, NotImplementedError):
-        return False
+def sequence(value: Any, name: str, example: str) -> list[Any]:
+    """The entries of a list, tuple or array of one axis that is not empty."""
+    if not isinstance(value, (list, tuple, np.ndarray)) or (isinstance(value, np.ndarray) and value.ndim != 1) or not len(value):
+        raise ParameterError(f'{name} must be a list {example}, not {shown(value)}')
+    return list(value)
+
+
+def run_options(batch_size: Any, memory_limit: Any, progress: Any, **flags: Any) -> None:
+    """Raise ParameterError for options of `run` that are not of their kind."""
+    for name, value in ('batch_size', batch_size), ('memory_limit', memory_limit):
+        if value is not None:
+            integer(value, name, 1)
+    if progress is not None and not isinstance(progress, (bool, np.bool_)) and (isinstance(progress, type) or not callable(progress)):
+        raise ParameterError(f'progress must be True, False or a function, not {shown(progress)}')
+    for name, value in flags.items():
+        flag(value, name)
+
+
+def known_options(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    """Raise ParameterError for an option of another name."""
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise ParameterError(f'{where} has no option {name!r}.' + (f' Did you mean "{close[0]}"?' if close else '')
+                                 + f' It takes: {", ".join(known)}. Parameters of a method belong to get_explainer')
+
+
+def signature(given: Any, way: str) -> list[Any]:
+    """An input_signature as a list with one entry per argument, whose leaves are tf.TensorSpec; a single tf.TensorSpec is a list of one."""
+    entries = [given] if isinstance(given, tf.TensorSpec) else given
+    example = '[tf.TensorSpec((None, ...), tf.float32)], one entry per input, None for the batch'
+    if not isinstance(entries, (list, tuple)):
+        raise SourceError(f'{way}: input_signature must be a list of tf.TensorSpec, not {shown(given)}. Give {example}')
+    if not entries:
+        raise SourceError(f'{way}: input_signature is empty. Give {example}')
+    for entry in entries:
+        leaves = tf.nest.flatten(entry)
+        if not leaves or not all(isinstance(leaf, tf.TensorSpec) for leaf in leaves):
+            raise SourceError(f'{way}: input_signature holds {shown(entry)}, which is not a tf.TensorSpec. Give {example}')
+        if any(leaf.dtype in (tf.variant, tf.resource) for leaf in leaves):
+            raise SourceError(f'{way}: input_signature holds {shown(entry)}, which has no numbers. Give {example}')
+    return list(entries)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def warn(message: str, category: type[Warning]) -> None:

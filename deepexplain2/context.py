@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from . import checks, probe
 from .audit import Audit
-from .errors import ContextError, TargetWarning, TensorError
-from .explainer import Explainer
+from .errors import ContextError, NoTensorError, TargetWarning, TensorError, shown
+from .explainer import OPTIONS, Explainer
 from .graph.lookups import lookups
 from .graph.path import explainable, own_placeholders, split_weights
 from .graph.squashing import Mixed, logits, squashing
@@ -29,7 +29,7 @@ from .tokens import TokenExplainer
 KEPT = 64           # explainers of a session, each a few objects
 
 
-class DeepExplain:
+class DeepExplain(checks.Live):
     """Context for explaining the graph of a session, or a model of any other kind: see the from_... methods.
 
     with DeepExplain(session) as de:
@@ -109,6 +109,8 @@ class DeepExplain:
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        if not self._entered:
+            raise ContextError('this context is not entered, or was left before. Use "with DeepExplain(session) as de:" once around the calls')
         self._entered.pop().close()
         if self._source is not None and not self._entered:
             self.session.close()
@@ -210,6 +212,7 @@ class DeepExplain:
         parameters = _with_jit(parameters, jit_compile)
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
+            tokens.compile()
             return tokens
         explainer, written = self._compiled(method, T, X, parameters)
         explainer.compile()
@@ -253,7 +256,6 @@ class DeepExplain:
 
         def make(given):
             explainer, written = self._compiled(method, target, found if len(found) > 1 else found[0], given)
-            explainer.compile()
             return explainer.weighted(written)
         return TokenExplainer(make, self.session, ids, found, parameters)
 
@@ -274,8 +276,9 @@ class DeepExplain:
             if key in compiled.explainers:
                 compiled.explainers.move_to_end(key)
                 return compiled.explainers[key], written
-            jit = parameters.get('jit_compile', False)
-            method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'})
+            jit = checks.flag(parameters.get('jit_compile', False), 'jit_compile')
+            method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'},
+                                   [*OPTIONS, 'jit_compile', 'sum_embedding'])
             if (jit, question) not in compiled.models:
                 compiled.models[jit, question] = Model(self.session, target, inputs, self._layers, jit)
             model = compiled.models[jit, question]
@@ -300,7 +303,7 @@ class DeepExplain:
         return self.tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor' else value
 
 
-class Tensors(Sequence[tf.Tensor]):
+class Tensors(checks.Live, Sequence[tf.Tensor]):
     """Tensors by position and by name."""
 
     def __init__(self, tensors: Sequence[tf.Tensor], names: Sequence[tuple[str, tf.Tensor]] = ()):
@@ -310,13 +313,17 @@ class Tensors(Sequence[tf.Tensor]):
         return len(self._tensors)
 
     def __getitem__(self, key: Any) -> Any:
-        if not isinstance(key, str):
+        if isinstance(key, slice) or (isinstance(key, (int, np.integer)) and -len(self) <= key < len(self)):
             return self._tensors[key]
+        if isinstance(key, (int, np.integer)):
+            raise NoTensorError(f'no tensor {shown(key)} here: there are {len(self)}')
+        if not isinstance(key, str):
+            raise TensorError(f'a tensor is found by its position or its name, not by {shown(key)}')
         found = [(f'{name!r}', t) for name, t in named(key, self._names)]
         found = found or [(f'an output of the op {key!r}', t) for t in self._tensors if key in (t.name, t.op.name)]
         if not found:
-            raise TensorError(f'no tensor {key!r} here. There are: '
-                              + ', '.join(dict.fromkeys([name for name, _ in self._names] or [t.name for t in self._tensors])))
+            raise NoTensorError(f'no tensor {key!r} here. There are: '
+                                + ', '.join(dict.fromkeys([name for name, _ in self._names] or [t.name for t in self._tensors])))
         return one_of(found, f'the name {key!r}')
 
     def __repr__(self) -> str:
@@ -379,6 +386,6 @@ def _frozen(value: Any) -> Any:
         return type(value).__name__, value
     if isinstance(value, (list, tuple)):
         return type(value).__name__, *(_frozen(v) for v in value)
-    if isinstance(value, np.ndarray) and value.dtype != object:
+    if isinstance(value, np.ndarray) and value.dtype != object and not isinstance(value, np.ma.MaskedArray):
         return value.shape, value.dtype.str, value.tobytes()
     return object()

@@ -1,11 +1,13 @@
 """Every error and warning the library raises. All errors derive from DeepExplainError and from the builtin they refine."""
 
-
-class DeepExplainError(Exception):
-    """Base of all errors of deepexplain2."""
+from __future__ import annotations
 
 
-class ContextError(DeepExplainError, RuntimeError):
+class DeepExplainError(RuntimeError):
+    """Base of all errors of deepexplain2; a RuntimeError, as DeepExplain raised."""
+
+
+class ContextError(DeepExplainError):
     """No usable session or graph: none open, closed, finalized, or a context that was left."""
 
 
@@ -19,6 +21,10 @@ class ParameterError(DeepExplainError, ValueError):
 
 class TensorError(DeepExplainError, ValueError):
     """T or X is not a tensor that can be explained: wrong type, wrong graph, wrong dtype."""
+
+
+class NoTensorError(TensorError, IndexError):
+    """No tensor of that position or name among the inputs or outputs."""
 
 
 class PathError(TensorError):
@@ -45,8 +51,12 @@ class SourceError(DeepExplainError, ValueError):
     """A model that cannot be turned into a graph: wrong file, not frozen, no input signature."""
 
 
-class RunError(DeepExplainError, RuntimeError):
+class RunError(DeepExplainError):
     """TensorFlow failed while running the graph."""
+
+
+class CopyError(DeepExplainError, TypeError):
+    """A context or an explainer was to be pickled or copied: it holds a session, which lives in one process."""
 
 
 class NonlinearOpWarning(UserWarning):
@@ -75,3 +85,12 @@ class CoverageWarning(UserWarning):
 
 class ToleranceWarning(UserWarning):
     """A method stopped at its limit of steps or samples before it was as exact as asked."""
+
+
+def shown(value: object) -> str:
+    """A value for a message: short, on one line."""
+    try:
+        said = ' '.join(repr(value).split())
+    except Exception:
+        said = object.__repr__(value)
+    return said if len(said) <= 80 else f'{said[:60]}... ({type(value).__name__})'

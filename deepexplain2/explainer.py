@@ -34,6 +34,18 @@ class Plan(NamedTuple):
     bytes: int
 
 
+OPTIONS = ['xs', 'ys', 'batch_size', 'feed_dict', 'return_delta', 'return_std_error', 'progress', 'memory_limit', 'out']        # of run
+
+
+class _Checked(NamedTuple):
+    """What the user gave for a run. layout: see Explainer._layout."""
+    arrays: list[np.ndarray]
+    feeds: dict[str, checks.Feed]
+    weights: checks.Weights
+    answers: Answers
+    layout: tuple[int, bool, bool, Pace | None]
+
+
 class Explainer(Streaming):
     """One method, one target, compiled: `run` explains any number of batches and adds nothing to the graph.
 
@@ -81,9 +93,14 @@ class Explainer(Streaming):
         other._written = written
         return other
 
+    def __copy__(self) -> Explainer:
+        other = object.__new__(Explainer)
+        vars(other).update(vars(self))
+        return other
+
     def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
             return_delta: bool = False, return_std_error: bool = False, progress: bool | Callable[[Progress], Any] = False,
-            memory_limit: int | None = None, out: Any = None) -> Any:
+            memory_limit: int | None = None, out: Any = None, **unknown: Any) -> Any:
         """Attributions of T to X for the samples xs.
 
         xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows. A memmap is read piece by piece. Or a
@@ -115,29 +132,17 @@ class Explainer(Streaming):
         anything is run; TensorError as soon as the first axis of T turns out not to be the batch; ValueRangeError where T or its
         gradient is NaN or infinite, naming the op where that begins; RunError where TensorFlow fails.
         """
-        method, model = self._method, self._model
-        checks.check_open(model.session)
-        if return_delta and method.explains is None:
-            raise ParameterError(f'return_delta: the attributions of "{method.name}" do not promise any sum. It is for the methods that do: '
-                                 'intgrad, deeplift, shapley_sampling, elrp')
-        if return_std_error and not method.samples:
-            raise ParameterError(f'return_std_error: "{method.name}" draws no samples. It is for shapley_sampling')
+        checks.known_options(unknown, OPTIONS, 'run')
+        self._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
         if isinstance(xs, tf.data.Dataset):
             return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, self._many), batch_size, feed_dict=feed_dict,
                                      return_delta=return_delta, return_std_error=return_std_error, progress=progress, memory_limit=memory_limit)
-        arrays = checks.samples(xs, model.inputs, self._many)
-        n, shapes = len(arrays[0]), [a.shape for a in arrays]
-        if batch_size is not None:
-            checks.integer(batch_size, 'batch_size', 1)
-        method.check_shapes(shapes)
-        feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
-        model.check_fed(feeds)
-        size, aligned, per_row, pace = self._layout(n, batch_size, memory_limit)
-        weights = checks.Weights(ys, self._written, model.target, n, per_row)
+        checked = self._checked(xs, ys, batch_size, feed_dict, memory_limit, out)
+        arrays, feeds, weights, answers, (size, aligned, per_row, pace) = checked
+        model, n, shapes = self._model, len(arrays[0]), [a.shape for a in arrays]
         step = PIECE * size if out is not None or any(isinstance(a, np.memmap) for a in arrays) else n
         some = self._piece(arrays, slice(0, step))
         baselines, k = self._references(some, shapes)
-        answers = Answers(out, method.results(shapes), self._dtypes, self._many)
 
         model.check_statistics(some, feeds)
         together = size > 1 if aligned else checks.batch_of(model.target) is None and batch_size != 1     # whether a run may hold other rows
@@ -176,6 +181,31 @@ class Explainer(Streaming):
                 reporter.close()
         return answers.whole()
 
+    def _check_options(self, batch_size: Any, memory_limit: Any, progress: Any, return_delta: Any, return_std_error: Any) -> None:
+        """Raise where an option of `run` is not of its kind, or the method cannot give what it asks for."""
+        checks.check_open(self._model.session)
+        checks.run_options(batch_size, memory_limit, progress, return_delta=return_delta, return_std_error=return_std_error)
+        if return_delta and self._method.explains is None:
+            raise ParameterError(f'return_delta: the attributions of "{self._method.name}" do not promise any sum. It is for the methods that do: '
+                                 'intgrad, deeplift, shapley_sampling, elrp')
+        if return_std_error:
+            self._method.check_std_error()
+
+    def _checked(self, xs: Any, ys: Any, batch_size: int | None, feed_dict: Any, memory_limit: int | None, out: Any) -> _Checked:
+        """What the user gave for a run, checked against the graph; runs nothing."""
+        method, model = self._method, self._model
+        arrays = checks.samples(xs, model.inputs, self._many)
+        n, shapes = len(arrays[0]), [a.shape for a in arrays]
+        method.check_shapes(shapes)
+        feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
+        model.check_fed(feeds)
+        layout = self._layout(n, batch_size, memory_limit)
+        weights = checks.Weights(ys, self._written, model.target, n, layout[2])
+        if not callable(self._baselines):
+            checks.references(self._baselines, shapes, model.inputs, method.average, method.averages)
+        read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None else [weights.array])]
+        return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes, self._many, read), layout)
+
     def _rows(self) -> int:
         return self._pace.rows
 
@@ -184,6 +214,8 @@ class Explainer(Streaming):
 
         Raises ShapeError where X leaves the size of a feature axis open, ParameterError where a tolerance decides.
         """
+        checks.integer(n, 'n', 1)
+        checks.run_options(batch_size, memory_limit, None)
         shapes = [(n, *x.shape.as_list()[1:]) for x in self._model.inputs if x.shape.rank]
         if len(shapes) < len(self._model.inputs) or any(d is None for shape in shapes for d in shape):
             raise ShapeError('plan needs an X with known feature axes: '
@@ -191,15 +223,13 @@ class Explainer(Streaming):
         points = self._method.points(shapes)
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by its tolerance')
-        size, aligned, *_ = self._layout(checks.integer(n, 'n', 1), batch_size, memory_limit)
+        size, aligned, *_ = self._layout(n, batch_size, memory_limit)
         runs = sum(calls(n, p, size, aligned, self.compile().along) for p in points)
         return Plan(runs, size, n * sum(points), size * self._model.path.row_total)
 
     def _reporter(self, progress: bool | Callable[[Progress], Any], n: int, k: int, shapes: list[tuple[int, ...]], delta: bool) -> Reporter | None:
-        if progress is False or progress is None:
+        if progress is None or not (callable(progress) or progress):
             return None
-        if progress is not True and not callable(progress):
-            raise ParameterError(f'progress must be True, False or a function, not {progress!r}')
         points = self._method.points(shapes)
         more = (1 + k * (self._method.explains == 'difference')) if delta else 0
         return Reporter(progress, None if points is None else n * (sum(points) * k + more), self._method.name)
@@ -235,9 +265,7 @@ class Explainer(Streaming):
         """(baselines of rows that begin with `start`, how many each is compared with); shapes: of all rows."""
         given = self._baselines
         if callable(given):
-            answer = given([a.copy() for a in arrays] if self._many else arrays[0].copy())
-            given, shapes = checks.baselines(answer, self._model.inputs, self._many), [a.shape for a in arrays]
-        assert not callable(given)
+            given, shapes = checks.baselines_of(given, arrays, self._model.inputs, self._many), [a.shape for a in arrays]
         baselines, k = checks.references(given, shapes, self._model.inputs, self._method.average, self._method.averages)
         if max(map(len, baselines)) > 1 and self._method.average is None:
             if not self._averaged:

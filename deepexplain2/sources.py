@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,14 +12,17 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.convert_to_constants import _FunctionConverterDataInEager, _replace_variables_by_constants
 from tensorflow.python.util import nest
 
-from .errors import SourceError
+from . import checks
+from .errors import SourceError, shown
 from .graph import custom_gradients
-from .graph.path import OURS, explainable, own_placeholders
+from .graph.path import OURS, SHAPE_ONLY, explainable, own_placeholders, reached
 from .keras_models import STRINGS, TABLES, Symbol, traced
+from .kinds import GRAPH, KERAS, OTHER, SAVED_MODEL, is_keras_model, path_of, way_in
 from .names import LayerOutput
 
 VARIABLES = {'VarHandleOp', 'Variable', 'VariableV2', 'AutoReloadVariable', 'TemporaryVariable'}
@@ -52,11 +56,17 @@ class Source:
 def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> Source:
     """A Keras 3 or tf_keras model, or the path of a saved one; inference mode."""
     _need_eager('from_keras')
-    if isinstance(model, (str, os.PathLike)):
-        model = tf.keras.models.load_model(model, compile=False)
-    if not callable(model) or not hasattr(model, 'layers'):
-        raise SourceError(f'from_keras takes a Keras model or the path of one, not {type(model).__name__}')
+    if isinstance(model, (str, bytes, os.PathLike)):
+        path = path_of(model, 'from_keras', KERAS)
+        model = _try(lambda: tf.keras.models.load_model(path, compile=False), f'from_keras cannot load {path!r}')
+    if not is_keras_model(model):
+        raise SourceError(f'from_keras takes a Keras model or the path of one, not {type(model).__name__}{way_in(model)}')
+    if isinstance(input_signature, Mapping):
+        checks.signature([input_signature], 'from_keras')
+    elif input_signature is not None:
+        input_signature = checks.signature(input_signature, 'from_keras')
     found = traced(model, input_signature)
+    _check_outputs(found.concrete, 'from_keras', len(found.named))
     graph, inputs, outputs, named = _freeze(found.concrete, 'from_keras', found.named)
     source = Source(graph, inputs, outputs, original=found.original, specs=found.specs, states=_states(found.concrete))
     source.input_names = [(name, inputs[k]) for name, k in found.input_names]
@@ -69,13 +79,10 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
 def from_saved_model(path: str | os.PathLike, signature: str) -> Source:
     """A SavedModel, of TensorFlow 2, Keras or TensorFlow 1."""
     _need_eager('from_saved_model')
-    if not os.path.isdir(path) or not (os.path.exists(os.path.join(path, 'saved_model.pb'))
-                                       or os.path.exists(os.path.join(path, 'saved_model.pbtxt'))):
-        raise SourceError(f'no SavedModel at {os.fspath(path)!r}: a folder with saved_model.pb is expected. For .keras and .h5 files use '
-                          'from_keras, for frozen graphs from_graph_def')
-    loaded = tf.saved_model.load(os.fspath(path))
-    if signature not in loaded.signatures:
-        raise SourceError(f'the SavedModel at {os.fspath(path)!r} has no signature {signature!r}. It has: '
+    path = path_of(path, 'from_saved_model', SAVED_MODEL)
+    loaded = _try(lambda: tf.saved_model.load(path), f'from_saved_model cannot load {path!r}')
+    if not isinstance(signature, str) or signature not in loaded.signatures:
+        raise SourceError(f'the SavedModel at {path!r} has no signature {shown(signature)}. It has: '
                           + (', '.join(sorted(loaded.signatures)) or 'none'))
     return _from_concrete(loaded.signatures[signature], 'from_saved_model')
 
@@ -85,38 +92,91 @@ def from_graph_def(given: Any) -> Source:
     if isinstance(given, tf.compat.v1.GraphDef):
         graph_def = tf.compat.v1.GraphDef()
         graph_def.CopyFrom(given)
+    elif isinstance(given, (str, os.PathLike)):
+        graph_def = _read_graph_def(path_of(given, 'from_graph_def', GRAPH, OTHER))
     else:
-        with open(given, 'rb') as file:
-            content = file.read()
-        graph_def = tf.compat.v1.GraphDef()
-        try:
-            graph_def.ParseFromString(content)
-        except DecodeError:
-            try:
-                text_format.Parse(content.decode(), graph_def)
-            except (UnicodeDecodeError, text_format.ParseError) as e:
-                raise SourceError(f'{os.fspath(given)!r} is not a GraphDef, neither binary nor text: {str(e)[:200]}') from None
+        raise SourceError(f'from_graph_def takes a GraphDef or the path of one, not {type(given).__name__}{way_in(given)}')
+    if not graph_def.node:
+        raise SourceError('from_graph_def: the GraphDef is empty, without a single node')
     variables = [n.name for n in graph_def.node if n.op in VARIABLES]
     if variables:
         raise SourceError(f'the graph is not frozen: it has {len(variables)} variables, e.g. "{variables[0]}", without values. Freeze it with '
                           'tf.compat.v1.graph_util.convert_variables_to_constants, or use DeepExplain(session)')
-    graph = _graph_of(graph_def)
+    graph = _try(lambda: _graph_of(graph_def), 'from_graph_def cannot import the GraphDef')
     inputs = own_placeholders(graph)
+    if not inputs:
+        raise SourceError(f'from_graph_def: the graph has no placeholders, so nothing to explain, among its {len(graph_def.node)} nodes')
     return Source(graph, inputs, leaves(graph, inputs))
 
 
-def from_function(fn: Callable, input_signature: Sequence[Any] | None) -> Source:
+def _read_graph_def(path: str) -> tf.compat.v1.GraphDef:
+    """A binary or text file."""
+    with open(path, 'rb') as file:
+        content = file.read()
+    graph_def, problem = tf.compat.v1.GraphDef(), ''
+    try:
+        graph_def.ParseFromString(content)
+    except DecodeError:
+        try:
+            text_format.Parse(content.decode(), graph_def)
+        except (UnicodeDecodeError, text_format.ParseError) as e:
+            problem = f': {str(e)[:200]}'
+    if not graph_def.node or not all(node.op for node in graph_def.node):
+        saved, meta = SavedModel(), tf.compat.v1.MetaGraphDef()
+        with contextlib.suppress(DecodeError):
+            saved.ParseFromString(content)
+        with contextlib.suppress(DecodeError):
+            meta.ParseFromString(content)
+        if any(m.graph_def.node for m in saved.meta_graphs):
+            raise SourceError(f'{path!r} is not a GraphDef but a SavedModel. Call the file saved_model.pb, and give from_saved_model its folder')
+        if meta.graph_def.node:
+            raise SourceError(f'{path!r} is not a GraphDef but a MetaGraphDef, without weights. Restore them in a session, and use '
+                              'DeepExplain(session)')
+        raise SourceError(f'{path!r} is not a GraphDef, neither binary nor text{problem}')
+    return graph_def
+
+
+def _try(action: Callable[[], Any], what: str) -> Any:
+    """What an action of TensorFlow, Keras or the user's code gives; a SourceError, with theirs as its cause, where it fails."""
+    try:
+        return action()
+    except SourceError:
+        raise
+    except Exception as e:
+        raise SourceError(f'{what}. {_said(e)}') from e
+
+
+def _said(error: Exception) -> str:
+    """What an error says, without the places in TensorFlow's and Keras's code, and the nodes, that it names."""
+    text = re.sub('\x1b\\[[0-9;]*m', '', str(error).partition('Arguments received by')[0])         # Keras adds both
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and lines[0] == 'in user code:':           # of AutoGraph: files and lines, the error itself at the end
+        lines = lines[-1:]
+    else:
+        lines = [f'{type(error).__name__}: {" ".join(lines)}']
+    return re.sub(r'\{\{node ([^}]*)\}\}( = \w+\[[^\]]*\]\([^)]*\))?', r'\1', lines[0])[:500]
+
+
+def from_function(fn: Any, input_signature: Sequence[Any] | None) -> Source:
     """A tf.function, ConcreteFunction or Python function of tensors."""
     _need_eager('from_function')
-    concrete = fn
-    if not hasattr(fn, 'structured_input_signature'):
-        if not callable(fn):
-            raise SourceError(f'from_function takes a function of tensors, not {type(fn).__name__}')
-        if input_signature is None and getattr(fn, 'input_signature', None) is None:
-            raise SourceError('from_function needs an input_signature: a list of tf.TensorSpec(shape, dtype), with None for the batch')
-        function = fn if hasattr(fn, 'get_concrete_function') else tf.function(fn)
-        concrete = function.get_concrete_function(*(input_signature or ()))
-    return _from_concrete(concrete, 'from_function', None if concrete is fn else fn)
+    if isinstance(fn, type) or not callable(fn) or is_keras_model(fn):
+        raise SourceError(f'from_function takes a function of tensors, not {type(fn).__name__}{way_in(fn)}')
+    if input_signature is not None:
+        input_signature = checks.signature(input_signature, 'from_function')
+    if hasattr(fn, 'structured_input_signature'):
+        captured = {t.name for t in fn.graph.internal_captures}
+        own = [(t.shape.as_list() if t.shape.rank is not None else None, t.dtype) for t in fn.inputs if t.name not in captured]
+        if input_signature is not None and own != [(s.shape.as_list() if s.shape.rank is not None else None, s.dtype)
+                                                   for s in tf.nest.flatten(input_signature)]:
+            raise SourceError('from_function: the ConcreteFunction has an input_signature of its own, and another was given. Leave it out, or give '
+                              'the tf.function that it was made from')
+        return _from_concrete(fn, 'from_function')
+    if input_signature is None and getattr(fn, 'input_signature', None) is None:
+        raise SourceError('from_function needs an input_signature: a list of tf.TensorSpec(shape, dtype), with None for the batch')
+    function = fn if hasattr(fn, 'get_concrete_function') else tf.function(fn)
+    concrete = _traced(function, input_signature or (), 'from_function')
+    return _from_concrete(concrete, 'from_function', fn)
 
 
 def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -129,6 +189,7 @@ def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 def _from_concrete(concrete: Any, way: str, original: Callable | None = None) -> Source:
     """original: the function that was traced; the concrete one itself where there is none."""
+    _check_outputs(concrete, way)
     graph, inputs, outputs, _ = _freeze(concrete, way)
     names = [path for path, t in _with_paths(concrete.structured_outputs) if t is not None]
     given = [(name, t) for name, t in zip(names, outputs) if name] if len(names) == len(outputs) else []
@@ -165,6 +226,28 @@ def _flat(concrete: Any, original: Callable | None) -> Callable[..., list[tf.Ten
 
 def _states(concrete: Any) -> list[tf.Tensor]:
     return [t for t in concrete.captured_inputs if t.dtype == tf.resource]
+
+
+def _traced(function: Any, specs: Sequence[Any], way: str) -> Any:
+    """The ConcreteFunction of a tf.function for these inputs."""
+    return _try(lambda: function.get_concrete_function(*specs), f'{way} could not trace the model for inputs {shown(list(specs))}. It must be '
+                'callable with one tensor per input, and take no decision in Python on their values')
+
+
+def _check_outputs(concrete: Any, way: str, named: int = 0) -> None:
+    """Raise SourceError unless a number that depends on an input comes out. named: how many of the last outputs are not those of the model."""
+    given, found = {t.name for t in concrete.inputs}, [t for t in concrete.outputs[:len(concrete.outputs) - named] if isinstance(t, tf.Tensor)]
+    captured = {t.name for t in concrete.graph.internal_captures}
+    if not given - captured:
+        raise SourceError(f'{way}: the model has no input')
+    if not found:
+        raise SourceError(f'{way}: the model returns {shown(concrete.structured_outputs)}: it must return tensors')
+    numbers = [t for t in found if t.dtype.is_floating or t.dtype.is_integer or t.dtype.is_complex or t.dtype.is_bool]
+    if not numbers:
+        raise SourceError(f'{way}: the model returns ' + ', '.join(f'"{t.name}" {t.dtype.name}' for t in found) + ': it must return numbers')
+    reach = reached(concrete.graph.get_operations(), given - captured, SHAPE_ONLY)
+    if not any(t.name in reach for t in numbers):
+        raise SourceError(f'{way}: no output of the model depends on the values of an input: ' + ', '.join(f'"{t.name}"' for t in found))
 
 
 def _freeze(concrete: Any, way: str, named: Sequence[tf.Tensor] = ()) -> tuple[tf.Graph, list[tf.Tensor], list[tf.Tensor], dict[int, tf.Tensor]]:
@@ -356,4 +439,5 @@ def _need_eager(way: str) -> None:
     with tf.init_scope():
         if not tf.executing_eagerly():
             raise SourceError(f'{way} needs eager execution, which tf.compat.v1.disable_eager_execution() or disable_v2_behavior() switched '
-                              'off. Give the session that holds the model: DeepExplain(session)')
+                              'off, or the graph that is the default graph here (leave its with block). Give the session that holds the model: '
+                              'DeepExplain(session)')

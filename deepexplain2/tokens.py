@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks
-from .errors import ParameterError
-from .explainer import Explainer
+from .errors import ParameterError, TensorError, ValueRangeError, shown
+from .explainer import OPTIONS, Explainer
+from .graph.lookups import vocabulary
 from .model import reported
 from .pieces import Answers, Streaming
 
@@ -27,62 +28,121 @@ class TokenExplainer(Streaming):
     def __init__(self, make: Callable[[dict[str, Any]], Explainer], session: Any, ids: tf.Tensor, lookups: list[tf.Tensor],
                  parameters: dict[str, Any]):
         self._make, self._session, self._ids, self._lookups = make, session, ids, lookups
+        self._sizes = [v for v in (vocabulary(t, ids) for t in lookups) if v is not None]       # of vocabularies
         self._parameters = dict(parameters)
-        self._sum = bool(self._parameters.pop('sum_embedding', False))
-        self._baseline = self._parameters.get('baseline', 'zero')
-        if isinstance(self._baseline, str):
-            if self._baseline != 'zero':
-                raise ParameterError(f"baseline must be 'zero', a token id or an array shaped like the embedded tokens, not {self._baseline!r}")
-            self._parameters.pop('baseline', None)
-        self._make(self._parameters | ({'baseline': 0} if self._is_token() else {}))      # compiles, and checks the parameters
+        self._sum = checks.flag(self._parameters.pop('sum_embedding', False), 'sum_embedding')
+        self._token: np.ndarray | None = None
+        if 'baseline' in self._parameters:
+            self._set_baseline(self._parameters.pop('baseline'))
+        self._checker = self._make(self._parameters | ({} if self._token is None else {'baseline': 0}))     # checks the parameters
+
+    def compile(self) -> None:
+        """Add the ops of the method to the graph, the first time."""
+        self._checker.compile()
 
     def __repr__(self) -> str:
         return f'<TokenExplainer: {self._ids.name} at {", ".join(t.name for t in self._lookups)}>'
 
     def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
             return_delta: bool = False, return_std_error: bool = False, progress: Any = False, memory_limit: int | None = None,
-            out: Any = None) -> Any:
+            out: Any = None, **unknown: Any) -> Any:
         """Attributions of T to the embedded tokens, (n, tokens, dim), or (n, tokens) with sum_embedding.
 
         xs: token ids, (n, tokens), or a tf.data.Dataset of batches of them. The other arguments and errors are those of Explainer.run. Where
         the ids are looked up in several tables the attributions are added up, which without sum_embedding needs tables of one width.
-        Cost: a lookup per row beside that of the method.
+        Cost: a lookup per row beside that of the method. ValueRangeError for ids outside of the vocabulary.
         """
-        answers = Answers(out, None, [self._lookups[0].dtype.as_numpy_dtype], False)
-        if isinstance(xs, tf.data.Dataset):
-            return self._run_dataset(xs, ys, answers, batch_size, feed_dict=feed_dict, return_delta=return_delta,
-                                     return_std_error=return_std_error, progress=progress, memory_limit=memory_limit)
-        ids, = checks.samples(xs, [self._ids], False)
-        feeds = dict(feed_dict or {})
-        parameters = dict(self._parameters)
-        if self._is_token():
-            token = checks.array(self._baseline, self._ids.dtype, 'the token id given as baseline')
-            embedded = self._look_up(np.full_like(ids[:1], token), {}, 1)
-            parameters['baseline'] = embedded if len(self._lookups) > 1 else embedded[0]
-        embedded = self._look_up(ids, feeds, batch_size or ROWS)
-        explainer = self._make(parameters)
-        feeds[self._ids] = ids
+        checks.known_options(unknown, OPTIONS, 'run')
+        self._checker._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
         if return_std_error and self._sum:
             raise ParameterError('return_std_error: standard errors of a sum over the embedding are not those of its parts. Sample tokens: '
                                  'sampling_dims=[1]')
-        result = explainer.run(embedded if len(self._lookups) > 1 else embedded[0], ys, batch_size, feeds, return_delta, return_std_error,
-                               progress, memory_limit)
+        if isinstance(xs, tf.data.Dataset):
+            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, False), batch_size, feed_dict=feed_dict,
+                                     return_delta=return_delta, return_std_error=return_std_error, progress=progress, memory_limit=memory_limit)
+        ids, = checks.samples(xs, [self._ids], False)
+        self._check_known(ids, f'xs for X "{self._ids.name}"')
+        feeds = checks.feeds(feed_dict, self._ids.graph, [self._ids], lambda t: False, len(ids))
+        several, fed = len(self._lookups) > 1, {f.tensor: f.value for f in feeds.values()} | {self._ids: ids}
+        answers = self._answers(ids, ys, batch_size, fed, memory_limit, out)
+        parameters = dict(self._parameters)
+        others = {f.tensor: f.value for f in feeds.values() if f.value.ndim == 0}
+        if self._token is not None:
+            embedded = self._look_up(np.full_like(ids[:1], self._token), {}, 1)
+            parameters['baseline'] = embedded if several else embedded[0]
+        embedded = self._look_up(ids, others, batch_size or ROWS)
+        result = self._make(parameters).run(embedded if several else embedded[0], ys, batch_size, fed, return_delta, return_std_error, progress,
+                                            memory_limit)
         result, *more = result if return_delta or return_std_error else (result,)
-        parts = result if len(self._lookups) > 1 else [result]
-        if self._sum:
-            parts = [p.sum(-1) if p.ndim > ids.ndim else p for p in parts]
-        if len({p.shape for p in parts}) > 1:
-            raise ParameterError('the ids are looked up in tables of different widths: '
-                                 + ', '.join(f'"{t.name}" {p.shape[1:]}' for t, p in zip(self._lookups, parts))
-                                 + '. Take sum_embedding=True, or explain the lookups themselves')
-        answers.add([np.sum(parts, 0) if len(parts) > 1 else parts[0]], *more)
+        answers.add([self._joined(result if several else [result], ids.ndim)], *more)
         return answers.whole()
+
+    def _set_baseline(self, given: Any) -> None:
+        """A token id to look up, or what the method takes in the space of the embedding."""
+        what = f"baseline must be 'zero', a token id or an array of numbers shaped like the embedded tokens, not {shown(given)}"
+        if isinstance(given, str):
+            if given != 'zero':
+                raise ParameterError(what)
+            return
+        if callable(given) or given is None or (len(self._lookups) > 1 and isinstance(given, (list, tuple))):
+            self._parameters['baseline'] = given
+            return
+        value = checks.plain(given, 'numbers', 'baseline')
+        if value.ndim == 0:
+            if value.dtype.kind not in 'iu':
+                raise ParameterError(what)
+            self._token = checks.array(value, self._ids.dtype, 'the token id given as baseline')
+            self._check_known(self._token, 'baseline')
+        elif value.dtype.kind in 'iub':         # (tokens, dim) integers could as well be ids of (rows, tokens)
+            raise ParameterError(f'{what}. Ids in an array are not looked up: give their embedding as floats')
+        else:
+            self._parameters['baseline'] = given
+
+    def _check_known(self, ids: np.ndarray, what: str) -> None:
+        """Raise ValueRangeError for ids that a lookup does not know, where the size of its vocabulary is known."""
+        if self._sizes:
+            size = min(self._sizes)
+            wrong = ids.reshape(-1)[(ids.reshape(-1) < 0) | (ids.reshape(-1) >= size)]
+            if wrong.size:
+                raise ValueRangeError(f'{what} holds id {wrong[0]}, but the embedding behind "{self._ids.name}" knows {size}: 0 to {size - 1}')
+
+    def _answers(self, ids: np.ndarray, ys: Any, batch_size: int | None, feeds: Mapping[tf.Tensor, Any], memory_limit: int | None,
+                 out: Any) -> Answers:
+        """Where the attributions go; everything is checked that can be before the lookup, by zeros that take no memory."""
+        features = [[d for d in checks.sizes(t)[1:] if d is not None] for t in self._lookups]
+        if any(t.shape.rank != len(f) + 1 for t, f in zip(self._lookups, features)):
+            return Answers(out, None, self._dtypes, False, [ids])               # an axis is open: how long the lookups are shows later
+        shapes = [(len(ids), *f) for f in features]
+        zeros = [np.broadcast_to(np.zeros((), t.dtype.as_numpy_dtype), shape) for t, shape in zip(self._lookups, shapes)]
+        self._checker._checked(zeros if len(zeros) > 1 else zeros[0], ys, batch_size, feeds, memory_limit, None)
+        parts = self._checker._method.results(shapes)
+        whole = self._summed(parts, ids.ndim)
+        if len(set(whole)) > 1:
+            raise self._widths(whole)
+        return Answers(out, whole[:1], self._dtypes, False, [ids])
+
+    def _summed(self, shapes: list[tuple[int, ...]], rank: int) -> list[tuple[int, ...]]:
+        return [s[:-1] if self._sum and len(s) > rank else s for s in shapes]
+
+    def _joined(self, parts: list[np.ndarray], rank: int) -> np.ndarray:
+        """The attributions at all lookups, added up."""
+        if self._sum:
+            parts = [p.sum(-1) if p.ndim > rank else p for p in parts]
+        if len({p.shape for p in parts}) > 1:
+            raise self._widths([p.shape for p in parts])
+        return np.sum(parts, 0) if len(parts) > 1 else parts[0]
+
+    def _widths(self, shapes: list[tuple[int, ...]]) -> ParameterError:
+        return ParameterError('the ids are looked up in tables of different widths: '
+                              + ', '.join(f'"{t.name}" {s[1:]}' for t, s in zip(self._lookups, shapes))
+                              + '. Take sum_embedding=True, or explain the lookups themselves')
+
+    @property
+    def _dtypes(self) -> list[Any]:
+        return [self._lookups[0].dtype.as_numpy_dtype]
 
     def _rows(self) -> int:
         return ROWS
-
-    def _is_token(self) -> bool:
-        return isinstance(self._baseline, (int, np.integer)) and not isinstance(self._baseline, bool)
 
     def _look_up(self, ids: np.ndarray, feeds: Mapping[Any, Any], rows: int) -> list[np.ndarray]:
         fixed = checks.batch_of(self._ids)
@@ -91,8 +151,12 @@ class TokenExplainer(Streaming):
             rows = fixed
         else:
             full = ids
-        others = {t: v for t, v in feeds.items() if np.ndim(v) == 0}
         checks.check_open(self._session)
         with reported(f'the embedding of "{self._ids.name}"'):
-            parts = [self._session.run(self._lookups, {**others, self._ids: full[k:k + rows]}) for k in range(0, len(full), rows)]
-        return [np.concatenate(p)[:len(ids)] for p in zip(*parts)]
+            parts = [self._session.run(self._lookups, {**feeds, self._ids: full[k:k + rows]}) for k in range(0, len(full), rows)]
+        found = [np.concatenate(p) for p in zip(*parts)]
+        for t, f in zip(self._lookups, found):
+            if len(f) != len(full):
+                raise TensorError(f'the embedding lookup "{t.name}" of X "{self._ids.name}" gives {len(f)} rows for {len(full)} rows of ids: its '
+                                  'first axis is not the batch. Explain a tensor behind it whose first axis is')
+        return [f[:len(ids)] for f in found]

@@ -8,7 +8,7 @@ import deepexplain2
 ROOT = Path(deepexplain2.__file__).parent
 LAYERS = [{'__init__', 'tensorflow'}, {'context'}, {'probe'}, {'sources', 'tokens'}, {'keras_models'}, {'names'}, {'explainer'}, {'audit', 'rows'},
           {'methods'},
-          {'model', 'rules', 'points', 'sweep', 'progress', 'pieces'}, {'graph'}, {'checks'}, {'registry'}, {'errors'}]
+          {'model', 'rules', 'points', 'sweep', 'progress', 'pieces'}, {'graph'}, {'checks'}, {'kinds'}, {'registry'}, {'errors'}]
 
 
 def room(path):

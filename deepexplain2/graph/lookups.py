@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import tensorflow as tf
+from tensorflow.python.ops.handle_data_util import get_resource_handle_data
 
 from ..errors import PathError
-from .path import SHAPE_ONLY, ancestors, reached
+from .path import SHAPE_ONLY, ancestors, reached, static_value
 
+UNCHANGED = {'Identity', 'Cast', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'Snapshot', 'StopGradient', 'PreventGradient'}
 GATHERS = {'Gather', 'GatherV2', 'ResourceGather'}
+
+
+def vocabulary(lookup: tf.Tensor, ids: tf.Tensor) -> int | None:
+    """How many ids a lookup knows, where they reach it as they are, or with Keras's wrapping of negative ones; None where that is not known."""
+    op = lookup.op
+    table = op.inputs[0]
+    axis = static_value(op.inputs[2]) if op.type == 'GatherV2' else 0
+    index = op.inputs[1]
+    while index.name != ids.name:
+        if index.op.type in UNCHANGED:
+            index = index.op.inputs[0]
+        elif index.op.type in ('Select', 'SelectV2') and _wraps(*index.op.inputs):
+            index = index.op.inputs[2]
+        else:
+            return None
+    shape = table.shape
+    if op.type == 'ResourceGather':
+        data = get_resource_handle_data(table)
+        shape = tf.TensorShape(data.shape_and_type[0].shape if data is not None and data.shape_and_type else None)
+    if shape.rank is None or axis is None or (op.type != 'GatherV2' and axis != 0):
+        return None
+    return shape.as_list()[int(axis)]
+
+
+def _wraps(condition: tf.Tensor, wrapped: tf.Tensor, index: tf.Tensor) -> bool:
+    """Whether this is where(index < 0, index + something, index), as keras.ops.take does."""
+    return (condition.op.type == 'Less' and condition.op.inputs[0].name == index.name and wrapped.op.type in ('Add', 'AddV2')
+            and wrapped.op.inputs[0].name == index.name)
 
 
 def lookups(target: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from ..errors import ParameterError
 from ..graph.clone import Treatment
 from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
 from ..model import PLAIN as DERIVATIVE
@@ -63,6 +64,10 @@ class Method:
         """Shapes of the attributions for xs of these shapes."""
         return list(shapes)
 
+    def check_std_error(self) -> None:
+        """Raise ParameterError where there are no standard errors."""
+        raise ParameterError(f'return_std_error: "{self.name}" draws no samples. It is for shapley_sampling')
+
     def check_shapes(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Raise ParameterError where a parameter does not fit the shapes of xs."""
 
@@ -72,4 +77,4 @@ def at_input(xs: Sequence[np.ndarray]):
     return lambda rows: [x[rows] for x in xs]
 
 
-positive, integer, choice, flag = checks.positive, checks.integer, checks.choice, checks.flag
+positive, integer, choice, flag, sequence = checks.positive, checks.integer, checks.choice, checks.flag, checks.sequence

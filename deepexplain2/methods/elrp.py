@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import numpy as np
+
+from ..errors import ParameterError
 from ..graph.rulebook import Rulebook
 from ..registry import register
 from ..rules import epsilon as rules
@@ -34,7 +37,7 @@ class EpsilonLRP(Method):
 
     def __init__(self, epsilon: float = 1e-4, products: str = 'uniform', softmax: str = 'constant', normalization: str = 'constant',
                  on_unsupported: str = 'warn'):
-        eps = positive(epsilon, 'epsilon')
+        self._epsilon = eps = positive(epsilon, 'epsilon')
         shares = rules.shares_of_factors(choice(products, 'products', ['uniform', 'signal']), choice(softmax, 'softmax', ['constant', 'gradient']),
                                          choice(normalization, 'normalization', ['constant', 'uniform']))
         self.on_unsupported = choice(on_unsupported, 'on_unsupported', ['warn', 'raise', 'ignore'])
@@ -48,6 +51,13 @@ class EpsilonLRP(Method):
         }, passing=WINNERS | GRADIENTS)
 
     def question(self, model):
+        for t in model.target, *model.inputs:
+            exact = np.float64 if t.dtype.size > 4 else np.float32          # of the rules: those of float16 compute in float32
+            with np.errstate(over='ignore', under='ignore'):
+                held = exact(self._epsilon)
+            if t.dtype.is_floating and not 0 < held < np.inf:
+                raise ParameterError(f'epsilon is {self._epsilon}, which {exact.__name__}, in which "{t.name}" is explained, cannot hold: it '
+                                     f'would be {held}')
         return model.relevance(self.book, 'elrp', self.on_unsupported)
 
     def attribute(self, sweep, xs, baselines):

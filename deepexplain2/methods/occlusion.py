@@ -7,7 +7,7 @@ from ..errors import CoverageWarning
 from ..points.windows import windows
 from ..registry import register
 from ..sweep import blocks, differ, take
-from .base import Method, integer
+from .base import Method, integer, sequence
 
 
 @register('occlusion')
@@ -68,4 +68,4 @@ def _sizes(value, name):
         return 1
     if not isinstance(value, (list, tuple, np.ndarray)):
         return integer(value, name, 1)
-    return tuple(integer(v, f'each entry of {name}', 1) for v in value)
+    return tuple(integer(v, f'each entry of {name}', 1) for v in sequence(value, name, 'with one integer per feature axis, e.g. [3, 3]'))

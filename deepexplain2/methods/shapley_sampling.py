@@ -9,7 +9,7 @@ from ..errors import ParameterError, ToleranceWarning
 from ..points.permutations import Players, permutation
 from ..registry import register
 from ..sweep import blocks, differ, take
-from .base import Method, flag, integer, positive
+from .base import Method, flag, integer, positive, sequence
 
 TABLE = 1 << 20         # coalitions of all rows that are remembered
 ROUND = 1 << 19         # changes of the output that are held, where a pair of permutations has fewer
@@ -52,9 +52,8 @@ class ShapleySampling(Method):
         self._tolerance = None if tolerance is None else positive(tolerance, 'tolerance')
         self._max = integer(max_samples, 'max_samples', 1)
         if sampling_dims is not None:
-            if not isinstance(sampling_dims, (list, tuple, np.ndarray)) or len(sampling_dims) == 0:
-                raise ParameterError(f'sampling_dims must be a list of axes of X, e.g. [1, 2], not {sampling_dims!r}')
-            sampling_dims = sorted(integer(d, 'each entry of sampling_dims', 1) for d in sampling_dims)
+            axes = sequence(sampling_dims, 'sampling_dims', 'of axes of X, e.g. [1, 2]')
+            sampling_dims = sorted(integer(d, 'each entry of sampling_dims', 1) for d in axes)
             if len(set(sampling_dims)) < len(sampling_dims):
                 raise ParameterError(f'sampling_dims names an axis twice: {sampling_dims}')
         self._dims = sampling_dims
@@ -74,10 +73,12 @@ class ShapleySampling(Method):
     def attribute(self, sweep, xs, baselines):
         return self._draw(sweep, xs[0], baselines[0])[:1]
 
-    def sample(self, sweep, xs, baselines):
+    def check_std_error(self):
         if self._samples < 2 * self._together or self._samples % self._together:
             raise ParameterError(f'samples is {self._samples}: standard errors need at least two independent draws, '
                                  + ('an even number of at least 4, as permutations come in pairs (antithetic=True)' if self._together == 2 else '2'))
+
+    def sample(self, sweep, xs, baselines):
         mean, error = self._draw(sweep, xs[0], baselines[0])
         return [mean], [error]
 
