@@ -6,8 +6,8 @@ from pathlib import Path
 import deepexplain2
 
 ROOT = Path(deepexplain2.__file__).parent
-LAYERS = [{'__init__', 'tensorflow'}, {'context'}, {'probe'}, {'sources', 'tokens'}, {'keras_models'}, {'names'}, {'explainer'}, {'audit'}, {'methods'},
-          {'model', 'rules', 'points', 'sweep', 'progress', 'pieces'}, {'graph'}, {'checks'}, {'registry'}, {'errors'}]
+LAYERS = [{'__init__', 'tensorflow'}, {'context'}, {'probe'}, {'sources', 'tokens'}, {'keras_models'}, {'names'}, {'explainer'}, {'audit'},
+          {'methods'}, {'model', 'rules', 'points', 'sweep', 'progress', 'pieces'}, {'graph'}, {'checks'}, {'registry'}, {'errors'}]
 
 
 def room(path):
