@@ -63,10 +63,10 @@ def check(source: Source, way: str) -> None:
     windowed = is_open and any(op.type.startswith(WINDOWS) for op in source.graph.get_operations())
     for lengths in LENGTHS[:1] if not is_open else LENGTHS[2:] if windowed else LENGTHS:
         for rows, values in list(kinds):
-            probe = Probe(_arrays(source, rows - bool(agreed) if rows > 1 else rows, lengths, values), lengths)
-            if windowed and not _fits(source, probe):
-                continue
             try:
+                probe = Probe(_arrays(source, rows - bool(agreed) if rows > 1 else rows, lengths, values), lengths)
+                if windowed and not _fits(source, probe):
+                    continue
                 want, = _ask(source, probe.arrays)
             except Exception as e:                      # the model's own refusal of these values or sizes
                 failure = failure or e
@@ -104,7 +104,7 @@ def _fits(source: Source, probe: Probe) -> bool:
     return True
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception | None) -> str:
     return re.sub(r'\x1b\[\d*m|\s+', ' ', str(error)).strip()[:400]
 
 

@@ -165,7 +165,7 @@ def test_no_single_logits(name):
     o = Opened(MIXED[name])
     ops = len(o.session.graph.get_operations())
     with o.de as de:
-        with pytest.raises(errors.TensorError, match='has no single logits: it .* Target what goes into "'):
+        with pytest.raises(errors.TensorError, match=r'has no single logits: it .* Target what goes into "'):
             de.logits(o.T)
         assert len(told_of(de, o.T, o.X)) == 1
         assert len(o.session.graph.get_operations()) == ops
@@ -205,7 +205,8 @@ def test_shares_are_seen_by_their_values(name, method):
     o.session.close()
 
 
-TAILS = {'TimeDistributed': [L.TimeDistributed(L.Dense(3, 'softmax'))], 'layer': [L.Dense(3), L.Softmax(1)], 'activation': [L.Dense(3), L.Activation('softmax')],
+TAILS = {'TimeDistributed': [L.TimeDistributed(L.Dense(3, 'softmax'))], 'layer': [L.Dense(3), L.Softmax(1)],
+         'activation': [L.Dense(3), L.Activation('softmax')],
          'Reshape': [L.Dense(3, 'softmax'), L.Reshape((12,))], 'Permute': [L.Dense(3, 'softmax'), L.Permute((2, 1))],
          'cast': [L.Dense(3, 'softmax'), L.Lambda(lambda t: keras.ops.cast(t, 'float64'))],
          'clip': [L.Dense(3, 'softmax'), L.Lambda(lambda t: keras.ops.clip(t, 1e-7, 1 - 1e-7))], 'log': [L.Dense(3, 'log_softmax')],

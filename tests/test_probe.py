@@ -23,7 +23,7 @@ class Doubles(L.Layer):
 
 class Noise(L.Layer):
     def call(self, x):
-        return x + np.random.normal(size=3).astype('f4')        # noqa: NPY002
+        return x + np.random.normal(size=3).astype('f4')
 
 
 class Counts(L.Layer):
@@ -139,29 +139,30 @@ def test_models_that_are_right(name):
     model = RIGHT[name]()
     before = state_of(model)
     tf.random.set_seed(5)
-    np.random.seed(6)           # noqa: NPY002
+    np.random.seed(6)
     random.seed(7)
     tf.random.normal([2])       # so that the state is not that of a seed just set
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         de = DeepExplain.from_keras(model)
     de.session.close()
-    drawn = [tf.random.normal([2]).numpy(), np.random.normal(), random.random()]        # noqa: NPY002
+    drawn = [tf.random.normal([2]).numpy(), np.random.normal(), random.random()]
     tf.random.set_seed(5)
-    np.random.seed(6)           # noqa: NPY002
+    np.random.seed(6)
     random.seed(7)
     tf.random.normal([2])
-    for a, b in zip(drawn, [tf.random.normal([2]).numpy(), np.random.normal(), random.random()]):      # noqa: NPY002
+    for a, b in zip(drawn, [tf.random.normal([2]).numpy(), np.random.normal(), random.random()]):
         np.testing.assert_array_equal(a, b)
     for a, b in zip(before, state_of(model)):
         np.testing.assert_array_equal(a, b)
 
 
 def test_states_and_losses_are_as_before():
-    model = keras.Sequential([keras.Input(batch_shape=(3, 4, 2)), L.LSTM(2, stateful=True), L.Dense(2, activity_regularizer='l2'), L.BatchNormalization()])
+    model = keras.Sequential([keras.Input(batch_shape=(3, 4, 2)), L.LSTM(2, stateful=True), L.Dense(2, activity_regularizer='l2'),
+                              L.BatchNormalization()])
     model(np.ones((3, 4, 2), 'f4'), training=True)
     before, losses = state_of(model), [float(x) for x in model.losses]
-    assert np.abs(before[3]).max() >= 0 and losses
+    assert losses
     DeepExplain.from_keras(model)
     assert [float(x) for x in model.losses] == losses
     for a, b in zip(before, state_of(model)):
@@ -194,8 +195,8 @@ def test_functions():
     with pytest.raises(errors.SourceError, match='from_function: the graph is not the model'):
         DeepExplain.from_function(lambda x: x if tf.executing_eagerly() else 2 * x, [tf.TensorSpec([None, 2])])
     with pytest.raises(errors.SourceError, match='another answer every time'):
-        DeepExplain.from_function(lambda x: x * np.random.normal(), [tf.TensorSpec([None, 2])])      # noqa: NPY002
-    DeepExplain.from_function(lambda x: x * np.random.normal(), [tf.TensorSpec([None, 2])], check=False)      # noqa: NPY002
+        DeepExplain.from_function(lambda x: x * np.random.normal(), [tf.TensorSpec([None, 2])])
+    DeepExplain.from_function(lambda x: x * np.random.normal(), [tf.TensorSpec([None, 2])], check=False)
     with pytest.raises(errors.ParameterError, match='check must be True or False'):
         DeepExplain.from_function(forward, signature, check='no')
 
