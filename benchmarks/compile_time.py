@@ -1,4 +1,4 @@
-"""Seconds from a Keras model to a compiled explainer, and what the check of the graph takes of them: ResNet50, and chains of 50 to 400 layers to see how it grows."""
+"""Seconds from a Keras model to a compiled explainer, and what the check of the graph takes of them: ResNet50, chains of layers."""
 
 import argparse
 import time
