@@ -60,7 +60,11 @@ class DeepExplain(checks.Live):
 
         input_signature: what the model takes, with None for the batch: a tf.TensorSpec, or a list or dict of one per input. Subclassed models
             that do not know their input need it; for the others it fixes sizes that they leave open.
-        Cost: one trace of the model. Raises SourceError where that is not possible, the signature does not fit, or eager execution is off.
+        check: whether a few rows go through the graph and through `model(x, training=False)`: SourceError where their outputs differ beyond
+            rounding, SourceWarning where the model fails on all that is tried. Nothing of the model changes by it. Where the model leaves an
+            axis open, two lengths are tried.
+        Cost: one trace of the model, and for the check, at each length, one eager call with 3 rows and one run of the graph.
+        Raises SourceError where that is not possible, the signature does not fit, or eager execution is off.
         """
         return cls._of('from_keras', check, from_keras, model, input_signature)
 
@@ -68,6 +72,7 @@ class DeepExplain(checks.Live):
     def from_saved_model(cls, path: Any, signature: str = 'serving_default', check: bool = True) -> DeepExplain:
         """A context for one signature of a SavedModel (TensorFlow 2, Keras export, or TensorFlow 1), with a snapshot of its weights.
 
+        check: whether a few rows of the graph are compared with the signature, see from_keras.
         Raises SourceError for a path without a SavedModel or an unknown signature, which lists the known ones.
         """
         return cls._of('from_saved_model', check, from_saved_model, path, signature)
@@ -76,6 +81,7 @@ class DeepExplain(checks.Live):
     def from_graph_def(cls, graph_def: Any, check: bool = True) -> DeepExplain:
         """A context for a frozen GraphDef: a proto, or the path of a binary or text file.
 
+        check: as in the other ways in; a graph is its own model, and there is nothing to compare it with.
         Inputs are its placeholders, outputs the tensors that nothing takes. Raises SourceError for other files and graphs with variables.
         """
         return cls._of('from_graph_def', check, from_graph_def, graph_def)
@@ -85,7 +91,8 @@ class DeepExplain(checks.Live):
         """A context for a tf.function, a ConcreteFunction or a Python function of tensors, with a snapshot of the variables it uses.
 
         input_signature: one tf.TensorSpec per argument, None for the batch; not needed for a ConcreteFunction or a tf.function that has
-        one. Raises SourceError where the function cannot be traced or frozen.
+        one. check: whether a few rows of the graph are compared with the function, see from_keras.
+        Raises SourceError where the function cannot be traced or frozen.
         """
         return cls._of('from_function', check, from_function, fn, input_signature)
 
