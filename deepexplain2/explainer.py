@@ -129,8 +129,11 @@ class Explainer(Streaming):
         feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         model.check_fed(feeds)
         size, aligned, per_row, pace = self._layout(n, batch_size, memory_limit)
+
+        def some_rows(rows):
+            return [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, model.inputs)]
         if n > 1 and not (per_row or aligned):
-            shape = shape_of_all(model, lambda rows: self._piece(arrays, rows), feeds, n)
+            shape = shape_of_all(model, some_rows, feeds, n)
             if shape is not None:
                 size, aligned, per_row, pace = self._together(n, batch_size, shape)
         weights = checks.Weights(ys, self._written, model.target, n, per_row)
@@ -141,7 +144,7 @@ class Explainer(Streaming):
 
         model.check_statistics(some, feeds)
         together = size > 1 if aligned else checks.batch_of(model.target) is None and batch_size != 1     # whether a run may hold other rows
-        if n > 1 and per_row and together and run_together(model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), aligned):
+        if n > 1 and per_row and together and run_together(model, some_rows, feeds, n, max(size, 2), aligned):
             size, aligned, per_row, pace = self._together(n, batch_size, (n,))
             if step < n:
                 step, some = n, self._piece(arrays, slice(0, n))
@@ -208,7 +211,7 @@ class Explainer(Streaming):
     def _dtypes(self) -> list[Any]:
         return [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype for x in self._model.inputs]
 
-    def _piece(self, arrays: list[np.ndarray], rows: slice | np.ndarray) -> list[np.ndarray]:
+    def _piece(self, arrays: list[np.ndarray], rows: slice) -> list[np.ndarray]:
         """Rows of xs, in memory and in the dtypes of X."""
         return [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, self._model.inputs)]
 

@@ -108,13 +108,15 @@ class Question:
                 return answers
         return self._run(full, full[:k], lambda: full, rows, weights, feeds, per_row)
 
-    def raw(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed] | None = None, rows: np.ndarray | None = None) -> list[np.ndarray]:
-        """The values of the fetches, as they are, for these rows of xs; where gradients are asked, of all units of T."""
-        extra, run = self._callable(feeds or {})
-        rows = np.arange(len(arrays[0])) if rows is None else rows
+    def raw(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The values of the fetches, as they are, where nothing else is fed."""
+        return self._callable({})[1](*arrays)
+
+    def values(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], rows: np.ndarray) -> np.ndarray:
+        """T as it is, for these rows of xs; for a question without weights."""
+        extra, run = self._callable(feeds)
         with self._model.running(len(rows)):
-            return run(*arrays, *([] if self._weights is None else [np.ones([], self._weights.dtype.as_numpy_dtype)]),
-                       *self._model.fed(extra, feeds or {}, rows))
+            return run(*arrays, *self._model.fed(extra, feeds, rows))[0]
 
     def _run(self, arrays: Sequence[np.ndarray], xs: Sequence[np.ndarray], points: Callable[[], list[np.ndarray]], rows: np.ndarray,
              weights: Weights, feeds: Mapping[str, Feed], per_row: bool) -> list[np.ndarray]:

@@ -74,13 +74,17 @@ def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) ->
     if key not in model.shapes_of_all:
         check = _Check(model, take, feeds)
         model.shapes_of_all[key] = None
+        fit = 0
         try:                                            # an array of four rows does not go with three
             for rows in [0], [0, n // 2, n - 1], [0, n // 2, n - 1, 0]:
                 check.ask(np.array(rows))
+                fit += 1
         except _Unfit:
             try:
                 model.shapes_of_all[key] = check.ask(np.arange(n)).shape
             except _Unfit as e:
+                if not fit:                             # no number does: the run will say why
+                    return None
                 raise ShapeError(f'T "{model.target.name}" can be computed for other numbers of rows than {n}: {e}. Where an array with rows of '
                                  'its own is written into it, leave it out and pass it as ys. A graph of single rows is explained one row per '
                                  'call') from e.error
@@ -149,7 +153,7 @@ class _Check:
     def ask(self, rows: np.ndarray) -> np.ndarray:
         """T of these rows together; _Unfit where the graph takes another number."""
         try:
-            return self._model.plain_value.raw(self._take(rows), self._feeds, rows)[0]
+            return self._model.plain_value.values(self._take(rows), self._feeds, rows)
         except RunError as e:
             if not isinstance(e.__cause__, tf.errors.InvalidArgumentError):
                 raise
