@@ -98,6 +98,15 @@ def digits_lost(v):
     return tf.cast(tf.tanh(1e3 * (a - b[:, ::-1])), tf.float64)
 
 
+@pytest.mark.parametrize('batch_size', [None, 2, 3])
+def test_rows_that_are_sorted_already(session, x, batch_size):
+    with DeepExplain() as de:
+        for xs in np.sort(XS, 0), np.sort(XS, 0)[:2], np.sort(XS, 0)[::-1]:
+            for name in 'sorted rows', 'sorted rows, downwards':
+                with pytest.raises(errors.TensorError, match='changes with the other rows'):
+                    de.explain('grad*input', MIXING[name](x), x, xs, batch_size=batch_size)
+
+
 APART = {
     'softmax over units': lambda v: tf.nn.softmax(v @ W),
     'normalized by what is known': lambda v: tf.nn.batch_normalization(v, np.zeros(4), np.ones(4), None, None, 1e-3),
