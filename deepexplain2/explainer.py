@@ -17,7 +17,7 @@ from .methods.base import Method
 from .model import Model, Question, built, graph_lock
 from .pieces import PIECE, Answers, Streaming
 from .progress import Progress, Reporter
-from .rows import run_together
+from .rows import run_together, shape_of_all
 from .sweep import Pace, Sweep, calls, take
 
 
@@ -147,8 +147,7 @@ class Explainer(Streaming):
         model.check_statistics(some, feeds)
         together = size > 1 if aligned else checks.batch_of(model.target) is None and batch_size != 1     # whether a run may hold other rows
         if n > 1 and per_row and together and run_together(model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), aligned):
-            self._check_together(batch_size, n)
-            size, aligned, pace = n, True, None
+            size, aligned, per_row, pace = self._together(n, batch_size, (n,))
             if step < n:
                 step, some = n, self._piece(arrays, slice(0, n))
                 baselines, k = self._references(some, shapes)
@@ -192,19 +191,23 @@ class Explainer(Streaming):
             self._method.check_std_error()
 
     def _checked(self, xs: Any, ys: Any, batch_size: int | None, feed_dict: Any, memory_limit: int | None, out: Any) -> _Checked:
-        """What the user gave for a run, checked against the graph; runs nothing."""
+        """What the user gave for a run, checked against the graph; runs nothing, but where T seems to have no batch axis."""
         method, model = self._method, self._model
         arrays = checks.samples(xs, model.inputs, self._many)
         n, shapes = len(arrays[0]), [a.shape for a in arrays]
         method.check_shapes(shapes)
         feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         model.check_fed(feeds)
-        layout = self._layout(n, batch_size, memory_limit)
-        weights = checks.Weights(ys, self._written, model.target, n, layout[2])
+        size, aligned, per_row, pace = self._layout(n, batch_size, memory_limit)
+        if n > 1 and not (per_row or aligned):
+            shape = shape_of_all(model, lambda rows: self._piece(arrays, rows), feeds, n)
+            if shape is not None:
+                size, aligned, per_row, pace = self._together(n, batch_size, shape)
+        weights = checks.Weights(ys, self._written, model.target, n, per_row)
         if not callable(self._baselines):
             checks.references(self._baselines, shapes, model.inputs, method.average, method.averages)
         read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None else [weights.array])]
-        return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes, self._many, read), layout)
+        return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes, self._many, read), (size, aligned, per_row, pace))
 
     def _rows(self) -> int:
         return self._pace.rows
@@ -330,26 +333,26 @@ class Explainer(Streaming):
                 rows, op = written.fixes_rows or (None, '')
                 raise ShapeError(f'an array of {rows or "other"} rows was written into T "{target.name}" at {op}, but xs has {n} rows. '
                                  'Leave that array out of T and pass it as ys')
-            per_row = bool(shape.rank) and shape.as_list()[0] == n
-            if n == 1 and not per_row:
+            if n == 1 and not (shape.rank and shape.as_list()[0] == 1):
                 return 1, False, False, None            # a row that broadcasts over the array: all of T is about it
-            self._check_together(batch_size, n)
-            if self._method.perturbs and not per_row:
-                raise TensorError(f'T "{target.name}" has no batch axis and contains an array of {n} rows: method "{self._method.name}" needs '
-                                  'one value per row. Leave that array out of T and pass it as ys')
-            return n, True, per_row, None
+            return self._together(n, batch_size, tuple(shape.as_list()) if shape.rank else ())
         if target.shape.rank == 0 or rows_of_t is not None:
             return 1, False, rows_of_t == 1, None       # T does not grow with X
         if batch_size is None and memory_limit is None:
             return self._pace.rows, False, True, None if self._model.jit else self._pace     # every trial would be compiled
         return batch_size or self._model.default_rows(memory_limit), False, True, None
 
-    def _check_together(self, batch_size: int | None, n: int) -> None:
-        """Raise ParameterError where n rows, which must run together, are more than batch_size."""
+    def _together(self, n: int, batch_size: int | None, shape: tuple[int | None, ...]) -> tuple[int, bool, bool, Pace | None]:
+        """The layout where n rows must run together, for which T has this shape."""
+        target = self._model.target
+        per_row = bool(shape) and shape[0] == n
         if batch_size is not None and batch_size < n:
-            raise ParameterError(f'batch_size is {batch_size}, but T "{self._model.target.name}" contains an array of {n} rows, so all rows must '
-                                 'run together. Leave that array out of T and pass it as ys')
-
+            raise ParameterError(f'batch_size is {batch_size}, but T "{target.name}" contains an array of {n} rows, so all rows must run together. '
+                                 'Leave that array out of T and pass it as ys')
+        if self._method.perturbs and not per_row:
+            raise TensorError(f'T "{target.name}" has no batch axis and contains an array of {n} rows: method "{self._method.name}" needs '
+                              'one value per row. Leave that array out of T and pass it as ys')
+        return n, True, per_row, None
 
     def _look_at_target(self, arrays: list[np.ndarray], rows: np.ndarray, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
         """Once per explainer, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""

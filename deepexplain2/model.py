@@ -354,6 +354,7 @@ class Model:
         # What a run has shown of the rows of T, by the flags that were fed: None if no row changes with the others, else the number of rows
         # that the graph takes, and no other. See rows.py.
         self.rows_apart: dict[tuple, int | None] = {}
+        self.shapes_of_all: dict[tuple, tuple[int, ...] | None] = {}
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._line: Question | None = None
         self._gradients: dict[Hashable, tuple[Question, Rulebook, list[Treatment]]] = {}    # by what the book says; with it, for ids in that

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from .checks import Feed
-from .errors import RunError, TensorError
+from .errors import RunError, ShapeError, TensorError
 from .graph.pair import LOOPS
 from .graph.path import RANDOM, V1_CONTROL_FLOW, ancestors
 from .model import Model
@@ -53,8 +53,7 @@ def run_together(model: Model, take: Take, feeds: Mapping[str, Feed], n: int, si
 
     size: rows of a run. fixed: whether the graph takes no other number.
     """
-    flags = tuple((name, f.value.tobytes()) for name, f in sorted(feeds.items())
-                  if not f.per_row and f.value.dtype.kind in 'biu' and f.value.size <= 64)
+    flags = _flags(feeds)
     known = model.rows_apart.get((flags, True), 0)
     if known in (None, n):
         return known is not None
@@ -66,6 +65,36 @@ def run_together(model: Model, take: Take, feeds: Mapping[str, Feed], n: int, si
     found = check(n, size, fixed, first, between, last)
     model.rows_apart[flags, differ] = n if found else None
     return found
+
+
+def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> tuple[int, ...] | None:
+    """The shape of T of all n rows, where a T that seems to have no batch axis can be computed for all of them only, or means something else for one:
+    an array of n rows is written into it. None where the graph takes any number of rows. ShapeError where it does not take n."""
+    key = _flags(feeds), n
+    if key not in model.shapes_of_all:
+        check = _Check(model, take, feeds)
+        model.shapes_of_all[key] = None
+        fit = 0
+        try:                                            # an array of four rows does not go with three
+            for rows in [0], [0, n // 2, n - 1], [0, n // 2, n - 1, 0]:
+                check.ask(np.array(rows))
+                fit += 1
+        except _Unfit:
+            try:
+                model.shapes_of_all[key] = check.ask(np.arange(n)).shape
+            except _Unfit as e:
+                if not fit:                             # no number does: the run will say why
+                    return None
+                raise ShapeError(f'T "{model.target.name}" can be computed for other numbers of rows than {n}: {e}. Where an array with rows of '
+                                 'its own is written into it, leave it out and pass it as ys. A graph of single rows is explained one row per '
+                                 'call') from e.error
+    return model.shapes_of_all[key]
+
+
+def _flags(feeds: Mapping[str, Feed]) -> tuple:
+    """What is fed that may decide on the way through the graph."""
+    return tuple((name, f.value.tobytes()) for name, f in sorted(feeds.items())
+                 if not f.per_row and f.value.dtype.kind in 'biu' and f.value.size <= 64)
 
 
 def _different(take: Take, feeds: Mapping[str, Feed], n: int) -> tuple[int, int, int]:
@@ -114,14 +143,21 @@ class _Check:
         return together and not fixed
 
     def run(self, rows: np.ndarray) -> Run:
+        values = self.ask(rows)
         try:
-            values = self._model.plain_value.raw(self._take(rows), self._feeds, rows)[0]
             self._model.check_batch(values.shape, len(rows))
-        except (RunError, TensorError) as e:
-            if isinstance(e, RunError) and not isinstance(e.__cause__, tf.errors.InvalidArgumentError):
-                raise
+        except TensorError as e:
             raise _Unfit(e) from None
         return Run(rows, values)
+
+    def ask(self, rows: np.ndarray) -> np.ndarray:
+        """T of these rows together; _Unfit where the graph takes another number."""
+        try:
+            return self._model.plain_value.raw(self._take(rows), self._feeds, rows)[0]
+        except RunError as e:
+            if not isinstance(e.__cause__, tf.errors.InvalidArgumentError):
+                raise
+            raise _Unfit(e) from None
 
     @property
     def _is_random(self) -> bool:

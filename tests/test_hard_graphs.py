@@ -195,7 +195,7 @@ def test_a_matrix_that_joins_rows(session, x):
     with DeepExplain() as de:
         for name in 'grad*input', 'deeplift':
             np.testing.assert_allclose(de.explain(name, T, x, xs), mixing.sum(0)[:, None] * W.sum(1) * xs, rtol=1e-9)
-            with pytest.raises(errors.ShapeError, match='an array of 5 rows was written into T .* but xs has 3 rows'):
+            with pytest.raises(errors.ShapeError, match=r'an array of 5 rows was written into T .* but xs has 3 rows'):
                 de.explain(name, T, x, xs[:3])
 
 

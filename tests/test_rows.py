@@ -87,18 +87,37 @@ def test_rows_that_mix_are_refused(session, x, name):
             de.explain('occlusion', T, x, XS, ys=np.ones((1, T.shape[1])))
 
 
+def time_first(v):
+    steps = tf.transpose(v[..., None], [1, 0, 2])
+    return tf.transpose(tf.scan(lambda h, step: tf.tanh(h + step), steps, tf.zeros_like(steps[0])), [1, 0, 2])[..., 0]
+
+
+def digits_lost(v):
+    """What is left of 1e4 in float32, enlarged."""
+    a, b = (tf.cast(1e4 + v @ w, tf.float32) for w in (W, W[:, ::-1]))
+    return tf.cast(tf.tanh(1e3 * (a - b[:, ::-1])), tf.float64)
+
+
+@pytest.mark.parametrize('batch_size', [None, 2, 3])
+def test_rows_that_are_sorted_already(session, x, batch_size):
+    with DeepExplain() as de:
+        for xs in np.sort(XS, 0), np.sort(XS, 0)[:2], np.sort(XS, 0)[::-1]:
+            for name in 'sorted rows', 'sorted rows, downwards':
+                with pytest.raises(errors.TensorError, match='changes with the other rows'):
+                    de.explain('grad*input', MIXING[name](x), x, xs, batch_size=batch_size)
+
+
 APART = {
     'softmax over units': lambda v: tf.nn.softmax(v @ W),
     'normalized by what is known': lambda v: tf.nn.batch_normalization(v, np.zeros(4), np.ones(4), None, None, 1e-3),
     'normalized over units': lambda v: (v - tf.reduce_mean(v, 1, keepdims=True)) / tf.math.reduce_std(v, 1, keepdims=True),
     'row after row': lambda v: tf.map_fn(tf.tanh, v),
     'there and back': lambda v: tf.transpose(tf.tanh(tf.transpose(v @ W))),
-    'time first inside': lambda v: tf.transpose(tf.scan(lambda h, step: tf.tanh(h + step), tf.transpose(v[..., None], [1, 0, 2]), tf.zeros_like(v[:, :1])),
-                                                [1, 0, 2])[..., 0],
+    'time first inside': time_first,
     'flat and back': lambda v: tf.reshape(tf.tanh(tf.reshape(v, [-1])), [-1, 4]),
     'the largest unit': lambda v: tf.nn.top_k(v, 2)[0],
     'a branch by the number of rows': lambda v: tf.cond(tf.shape(v)[0] > 3, lambda: tf.tanh(v), lambda: tf.sinh(v) / tf.cosh(v)),
-    'digits lost': lambda v: tf.cast(tf.tanh(1e3 * (tf.cast(1e4 + v @ W, tf.float32) - tf.cast(1e4 + v @ W[:, ::-1], tf.float32)[:, ::-1])), tf.float64),
+    'digits lost': digits_lost,
     'infinite units': lambda v: tf.concat([v, 1 / tf.zeros_like(v[:, :1])], 1)[:, :4],
     'a dropout': lambda v: tf.nn.dropout(v, .5),
     'a dropout by places': lambda v: tf.nn.experimental.stateless_dropout(v, .5, [1, 2]),
@@ -150,7 +169,7 @@ class TestWhatIsCompared:
                 seen.clear()
                 explainer.run(rows, feed_dict={flag: value})
                 runs.append(seen[:])
-            assert sorted(runs[0])[:3] == [1, 4, 4] and [len(r) for r in runs] == [len(runs[1]) + 3, len(runs[1]), len(runs[1]), len(runs[1]) + 3, len(runs[1])]
+            assert runs[0][:3] == [4, 4, 1] and [len(r) - len(runs[1]) for r in runs] == [3, 0, 0, 3, 0]
 
     def test_rows_that_differ_are_looked_for(self, session, x):
         """Two equal rows at the ends and in the middle."""
@@ -196,3 +215,163 @@ class TestWhatIsCompared:
             de.explain('intgrad', x * y, [x, y], [XS, XS])
             with pytest.raises(errors.TensorError):
                 de.explain('intgrad', x * tf.reduce_sum(y, 0), [x, y], [XS, XS])
+
+
+def test_time_major_graphs_are_told_so(session):
+    """Axis 0 is time: a loop over it, and a sum along it."""
+    x = v1.placeholder(tf.float64, (None, 1, 4))
+    n = tf.shape(x)[0]
+    array, out = tf.TensorArray(tf.float64, n).unstack(x), tf.TensorArray(tf.float64, n)
+
+    def step(i, h, o):
+        h = tf.tanh(.9 * h + array.read(i))
+        return i + 1, h, o.write(i, h)
+    loop = tf.while_loop(lambda i, h, o: i < n, step, (0, tf.zeros((1, 4), tf.float64), out))[2].stack()
+    xs = XS[:6, None]
+    with DeepExplain() as de:
+        for T in tf.reduce_sum(loop, [1, 2]), tf.scan(lambda h, v: tf.tanh(h + v), x)[:, 0], tf.cumsum(x, 0)[:, 0]:
+            for name, sizes in ('saliency', (None, 2)), ('occlusion', (None,)):
+                for size in sizes:
+                    with pytest.raises(errors.TensorError, match='If the first axis of X is time, feed the batch first'):
+                        de.explain(name, T, x, xs, batch_size=size)
+
+
+class TestWrittenRows:
+    """An array of n rows in T: every row is explained against its own."""
+    LABELS = np.array([0, 1, 2, 0, 1])
+    C = np.eye(3)[LABELS]
+    ROW = {     # of every row, whatever takes the array in
+        'function': lambda z, c, k: tf.function(lambda h: h * c)(z),
+        'function in a function': lambda z, c, k: tf.function(lambda h: tf.function(lambda g: g * c)(h) * 2.)(z),
+        'branch': lambda z, c, k: tf.cond(tf.constant(True), lambda: z * c, lambda: z),
+        'case': lambda z, c, k: tf.switch_case(tf.constant(1), [lambda: z, lambda: z * c]),
+        'loop': lambda z, c, k: tf.while_loop(lambda i, h: i < 2, lambda i, h: (i + 1, h * c), (0, z))[1],
+        'matvec': lambda z, c, k: tf.linalg.matvec(z[:, None], c),
+        'matmul': lambda z, c, k: (z[:, None] @ c[:, :, None])[:, 0],
+        'einsum': lambda z, c, k: tf.einsum('bi,bi->b', z, c),
+        'concat': lambda z, c, k: tf.concat([z, c], 1) ** 2,
+        'where': lambda z, c, k: tf.function(lambda h: tf.where(c > 0, h, 0.))(z),
+        'gather': lambda z, c, k: tf.gather(z, k[:, None], batch_dims=1),
+        'gather_nd': lambda z, c, k: tf.gather_nd(z, np.stack([np.arange(len(k)), k], 1)),
+        'one_hot': lambda z, c, k: tf.function(lambda h: tf.reduce_sum(tf.one_hot(k, 3, dtype=h.dtype) * h, 1))(z),
+        'sparse cross-entropy': lambda z, c, k: tf.nn.sparse_softmax_cross_entropy_with_logits(k, z),
+        'cross-entropy': lambda z, c, k: tf.nn.softmax_cross_entropy_with_logits(c, z),
+        'scatter': lambda z, c, k: tf.tensor_scatter_nd_add(z, np.stack([np.arange(len(k)), k], 1), tf.ones(len(k), z.dtype)) ** 2,
+        'boolean_mask': lambda z, c, k: tf.boolean_mask(z, c > 0),
+        'transposed bias': lambda z, c, k: tf.transpose(tf.nn.bias_add(tf.transpose(z), c[:, 0])) ** 2,
+        'unknown shape': lambda z, c, k: z * tf.boolean_mask(c, len(k) * [True]),
+    }
+
+    @pytest.mark.parametrize('name', ROW)
+    def test_of_every_row(self, session, name):
+        x = v1.placeholder(tf.float64, (None, 3))
+        T = self.ROW[name](tf.tanh(x), tf.constant(self.C), self.LABELS)
+        xs = XS[:5, :3]
+        gradient = session.run(tf.gradients(self.ROW[name](tf.tanh(x), tf.constant(self.C), self.LABELS), x)[0], {x: xs})
+        off = [session.run(T, {x: xs * (np.arange(3) != i)}) for i in range(3)]
+        value = session.run(T, {x: xs})
+        change = np.stack([(value - t).reshape(5, -1).sum(1) for t in off], 1)
+        with DeepExplain() as de:
+            np.testing.assert_allclose(de.explain('grad*input', T, x, xs), gradient * xs, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(de.explain('occlusion', T, x, xs), change, rtol=1e-9, atol=1e-12)
+            for method in 'grad*input', 'occlusion':
+                more = np.concatenate([xs, xs])
+                for wrong, size in [(xs, 2), (xs, 1), (xs[:3], None), (more, 5)] + [(more, None)] * (name not in ('gather_nd', 'scatter')):
+                    with pytest.raises(errors.DeepExplainError):
+                        de.explain(method, T, x, wrong, batch_size=size)
+
+    @pytest.mark.parametrize('where', ['plain', 'function', 'branch', 'loop'])
+    def test_scalars(self, session, where):
+        """A loss of all rows: together, or refused; other numbers of rows and methods that need a value per row are refused."""
+        x = v1.placeholder(tf.float64, (None, 3))
+        T = tf.reduce_sum({'plain': lambda z, c, k: tf.nn.softmax_cross_entropy_with_logits(c, z), 'function': self.ROW['function'],
+                           'branch': self.ROW['branch'], 'loop': self.ROW['loop']}[where](tf.tanh(x), tf.constant(self.C), self.LABELS))
+        xs = XS[:5, :3]
+        expected = session.run(tf.gradients(T, x)[0], {x: xs}) * xs if where == 'plain' else None
+        with DeepExplain() as de:
+            a = de.explain('grad*input', T, x, xs)
+            if where != 'plain':
+                expected = (1 - np.tanh(xs) ** 2) * self.C * xs
+            np.testing.assert_allclose(a, expected, rtol=1e-9, atol=1e-12)
+            with pytest.raises(errors.TensorError, match='has no batch axis and contains an array of 5 rows'):
+                de.explain('occlusion', T, x, xs)
+            for wrong, size in (xs[:3], None), (xs, 2):
+                with pytest.raises(errors.DeepExplainError):
+                    de.explain('grad*input', T, x, wrong, batch_size=size)
+
+    def test_one_row_over_two(self, session):
+        """A diagonal of weights: T of the one row has two, and all of it is explained."""
+        x = v1.placeholder(tf.float64, (None, 2))
+        diagonal = np.diag([3., 3.])
+        with DeepExplain() as de:
+            for T in tf.nn.relu(x * diagonal), x * diagonal, tf.reduce_sum(x * diagonal), tf.function(lambda z: z * diagonal)(x):
+                for name in 'grad*input', 'intgrad', 'occlusion', 'deeplift', 'elrp':
+                    np.testing.assert_allclose(de.explain(name, T, x, [[3., 1]]), [[9, 3]], rtol=1e-3)
+                with pytest.raises(errors.DeepExplainError):
+                    de.explain('grad*input', T, x, np.ones((3, 2)))
+
+    def test_what_has_fixed_axes_and_no_such_array(self, session, x):
+        """Positions added with time first, a mean over rows, a selection by numbers: any number of rows, as before."""
+        sequence = v1.placeholder(tf.float64, (None, None, 4))
+        T = tf.transpose(tf.transpose(sequence, [1, 0, 2]) + np.arange(3.)[:, None, None], [1, 0, 2])
+        with DeepExplain() as de:
+            assert de.explain('grad*input', tf.tanh(T), sequence, RNG.normal(size=(5, 3, 4))).shape == (5, 3, 4)
+            np.testing.assert_allclose(de.explain('grad*input', tf.reduce_mean(x * 2., 0), x, XS), 2 * XS)
+
+
+class TestStatisticsBehindConditionals:
+    SCALE = np.array([1.5, 1, .5], 'f')
+    IMAGES = RNG.normal(size=(3, 4, 4, 3)).astype('f')
+
+    def train(self, x):
+        return v1.nn.fused_batch_norm(x, self.SCALE, self.SCALE, is_training=True)[0]
+
+    def infer(self, x):
+        return v1.nn.fused_batch_norm(x, self.SCALE, self.SCALE, self.SCALE, self.SCALE, is_training=False)[0]
+
+    def build(self, kind, x, value):
+        """(tensor, feed_dict) of a normalization that is in training mode if value."""
+        flag, phase = v1.placeholder(tf.bool, ()), v1.placeholder_with_default(False, (), f'keras_learning_phase_{value}')
+
+        def either(p, x=x):
+            return tf.cond(p, lambda: self.train(x), lambda: self.infer(x))
+        return {
+            'fed': lambda: (either(flag), {flag: value}),
+            'default': lambda: (either(v1.placeholder_with_default(value, ())), {}),
+            'constant': lambda: (either(tf.constant(value)), {}),
+            'negated': lambda: (tf.cond(tf.logical_not(flag), lambda: self.infer(x), lambda: self.train(x)), {flag: value}),
+            'nested': lambda: (tf.cond(tf.constant(True), lambda: either(flag), lambda: x), {flag: value}),
+            'function': lambda: (tf.function(lambda z, p: either(p, z))(x, flag), {flag: value}),
+            'in a function': lambda: (tf.function(self.train if value else self.infer)(x), {}),
+            'case': lambda: (tf.switch_case(tf.cast(flag, tf.int32), [lambda: self.infer(x), lambda: self.train(x)]), {flag: value}),
+            'loop': lambda: (tf.while_loop(lambda i, h: i < 2, lambda i, h: (i + 1, (self.train if value else self.infer)(h)), (0, x))[1], {}),
+            'learning phase': lambda: (either(phase), {phase: True} if value else {}),
+        }[kind]()
+
+    @pytest.mark.parametrize('v2', [True, False], ids=['v2', 'v1'])
+    @pytest.mark.parametrize('kind', ['fed', 'default', 'constant', 'negated', 'nested', 'function', 'in a function', 'case', 'loop',
+                                      'learning phase'])
+    def test_by_what_is_fed(self, session, kind, v2):
+        x = v1.placeholder(tf.float32, (None, 4, 4, 3))
+        (v1.enable_control_flow_v2 if v2 else v1.disable_control_flow_v2)()
+        try:
+            built = {value: self.build(kind, x, value) for value in (False, True)}
+        finally:
+            v1.enable_control_flow_v2()
+        with DeepExplain() as de:
+            for value, (h, feed) in built.items():
+                for images in self.IMAGES, self.IMAGES[:1]:
+                    if value:
+                        with pytest.raises(errors.TensorError, match='statistics of the batch'):
+                            de.explain('occlusion', h, x, images, feed_dict=feed, window_shape=(4, 4, 3), step=(4, 4, 3))
+                    else:
+                        de.explain('occlusion', h, x, images, feed_dict=feed, window_shape=(4, 4, 3), step=(4, 4, 3))
+
+    def test_written_by_hand(self, session, x):
+        """Seen in the values, with every value of the flag."""
+        flag = v1.placeholder(tf.bool, ())
+        T = tf.cond(flag, lambda: normalized(x), lambda: x @ W)
+        with DeepExplain() as de:
+            de.explain('saliency', T, x, XS, feed_dict={flag: False})
+            with pytest.raises(errors.TensorError, match='changes with the other rows'):
+                de.explain('saliency', T, x, XS, feed_dict={flag: True})
