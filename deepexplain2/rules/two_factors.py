@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from .again import again, pull_back, summed_to, varying, whole
 from .mean_jacobian import mean_jacobian
-from .rescale import anywhere, at_poles, finite_between, from_zero, measured, never, nonzero, relu, weighed
+from .rescale import at_poles, finite_between, measured, nonzero, relu, weighed
 
 
 def elementwise(slope_a, slope_b):
@@ -81,10 +81,15 @@ def bilinear(op, m, reference):
 
 
 def _along(k, distance):
-    """The slope along input k, measured."""
+    """The slope along input k, measured; distance(z, c): see `measured`, with the other input at c."""
     def slope(op, z, z_ref, c):
-        return measured(lambda t: again(op, {k: t, 1 - k: c}).outputs[0], z, z_ref, distance)
+        return measured(lambda t: again(op, {k: t, 1 - k: c}).outputs[0], z, z_ref, lambda t: distance(t, c))
     return slope
+
+
+def _never(z, c):
+    """Jumps at multiples of the other input, or at 0."""
+    return tf.zeros_like(z)
 
 
 def _max(op, a, b, c):
@@ -94,8 +99,9 @@ def _max(op, a, b, c):
 
 
 def _min(op, a, b, c):
-    """min(z, c) = z - relu(z - c)."""
-    return 1 - _max(op, a, b, c)
+    """min(z, c) = c - relu(c - z); 1 where all are the same."""
+    c = tf.clip_by_value(c, c.dtype.min, c.dtype.max)
+    return relu(op, c - a, c - b) + tf.cast(tf.equal(a, c) & tf.equal(b, c), a.dtype)
 
 
 def _sum(op, a, b, c):
@@ -119,12 +125,12 @@ SLOPES = {
     'Mul': (_other, _other), 'MulNoNan': (_other, _other), 'Maximum': (_max, _max), 'Minimum': (_min, _min), 'SquaredDifference': (_sum, _sum),
     'RealDiv': (lambda op, a, b, c: 1 / c, _quotient), 'Div': (lambda op, a, b, c: 1 / c, _quotient),
     'Xdivy': (lambda op, a, b, c: 1 / c, lambda op, a, b, c: -tf.math.multiply_no_nan(1 / a / b, c)),
-    'DivNoNan': (lambda op, a, b, c: tf.math.divide_no_nan(tf.ones_like(c), c), _along(1, never)),      # jumps at 0
-    'Pow': (_along(0, from_zero), _along(1, anywhere)),
-    'Xlogy': (lambda op, a, b, c: tf.math.log(c), _along(1, from_zero)),
-    'Xlog1py': (lambda op, a, b, c: tf.math.log1p(c), _along(1, lambda z: tf.abs(1 + z))),
-    'Atan2': (_along(0, from_zero), _along(1, from_zero)),
-    'FloorMod': (_along(0, never), _along(1, never)),
+    'DivNoNan': (lambda op, a, b, c: tf.math.divide_no_nan(tf.ones_like(c), c), _along(1, _never)),      # jumps at 0
+    'Pow': (_along(0, lambda z, c: tf.abs(z) / (1 + tf.abs(c))), _along(1, lambda z, c: 1 / (1 + tf.abs(tf.math.log(tf.abs(c)))))),
+    'Xlogy': (lambda op, a, b, c: tf.math.log(c), _along(1, lambda z, c: tf.abs(z))),
+    'Xlog1py': (lambda op, a, b, c: tf.math.log1p(c), _along(1, lambda z, c: tf.abs(1 + z))),
+    'Atan2': (_along(0, lambda z, c: tf.where(c > 0, tf.maximum(tf.abs(z), c), tf.abs(z))), _along(1, lambda z, c: tf.maximum(tf.abs(z), tf.abs(c)))),
+    'FloorMod': (_along(0, _never), _along(1, _never)),
 }
 BILINEAR = '''
     MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum SparseMatMul Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput
