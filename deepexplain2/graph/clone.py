@@ -257,7 +257,7 @@ class Copy:
         if not self._jit:
             return []
         with self._user_graph():
-            return self._import(wanted, self._given() | taken, f'{name}_plain')
+            return self._import(wanted, {**self._given(), **taken}, f'{name}_plain')
 
     def _given(self) -> dict[str, tf.Tensor]:
         """The tensors of the user's graph that enter the path, by their names in `graph`."""

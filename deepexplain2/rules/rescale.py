@@ -63,7 +63,8 @@ def at_poles(op, reference, k, s, a, b):
 
 def _users(op):
     """The types of the ops of the path that take the output of `op`."""
-    users, stack = [], [op]
+    users: list[tf.Operation] = []
+    stack = [op]
     while stack:
         for user in stack.pop().outputs[0].consumers():
             if user.name.startswith(ACTUAL):
@@ -352,8 +353,8 @@ def never(z):
 SLOPES = {'Relu': relu, 'LeakyRelu': leaky_relu, 'Relu6': relu6, 'Elu': elu, 'Selu': selu, 'Sigmoid': sigmoid, 'Tanh': tanh,
           'Softplus': softplus, 'Softsign': softsign, 'Square': square, 'Abs': absolute, 'Reciprocal': reciprocal, 'Inv': reciprocal,
           'Sqrt': sqrt, 'Rsqrt': rsqrt, 'Exp': exp, 'Expm1': exp, 'Log': log, 'Log1p': log1p, 'Sin': sin, 'Cos': cos,
-          'Sinh': sinh, 'Cosh': cosh, 'Atan': atan, 'Asin': asin, 'Acos': acos, 'Atanh': atanh, 'Erf': erf, 'Erfc': erfc, 'BesselI0': even(anywhere), 'BesselJ0': even(anywhere),
-          'BesselI0e': even(from_i), 'BesselI1e': odd(from_i)}
+          'Sinh': sinh, 'Cosh': cosh, 'Atan': atan, 'Asin': asin, 'Acos': acos, 'Atanh': atanh, 'Erf': erf, 'Erfc': erfc,
+          'BesselI0': even(anywhere), 'BesselJ0': even(anywhere), 'BesselI0e': even(from_i), 'BesselI1e': odd(from_i)}
 MEASURED = {
     anywhere: 'BesselI1 BesselJ1',
     from_i: 'Asinh Dawsn',

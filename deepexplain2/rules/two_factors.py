@@ -34,8 +34,8 @@ def elementwise(slope_a, slope_b):
                 last, first = (tf.math.is_finite(slopes[k][j] + slopes[1 - k][1 - j]) for j in (0, 1))
                 s = tf.where(last ^ first, tf.where(last, found[0], found[1]), s)
             if len(positions) == 2 and (op.type in DIVISIONS or (op.type == 'Mul' and any(map(_divides, op.inputs)))):
-                s = in_order(s, found, *(again(op, {0: u, 1: v}).outputs[0] for u, v in ((a, b_ref), (a_ref, b))[::1 - 2 * k]),
-                             op.outputs[0], reference.outputs[0])
+                first, last = (again(op, {0: u, 1: v}).outputs[0] for u, v in ((a, b_ref), (a_ref, b))[::1 - 2 * k])
+                s = in_order(s, found, first, last, op.outputs[0], reference.outputs[0])
             if len(positions) == 1:
                 s = at_poles(op, reference, k, s, *sides[k][1:3])
             shares[k] = summed_to(tf.cast(weighed(tf.cast(m, exact), s), m.dtype), op.inputs[k])
@@ -44,8 +44,8 @@ def elementwise(slope_a, slope_b):
 
 
 def in_order(mean, slopes, first, last, y, y_ref):
-    """The mean of two slopes, with the other factor as in x and as in the reference; or one of them, where the order of change that the other one
-    belongs to leads through a value that is more than LOST times what the function is at both ends.
+    """The mean of two slopes, with the other factor as in x and as in the reference; or one of them, where the order of change that the other
+    one belongs to leads through a value that is more than LOST times what the function is at both ends.
 
     x / |x| between 0 and x: |x| changes first; x / 0, or x times the largest scale there is, would be credited to x and taken back from |x|. first,
     last: the function after the factor has changed first, and before it changes last.
@@ -66,8 +66,8 @@ def _divides(tensor: tf.Tensor) -> bool:
         return given[0] or (given[1] and _divides(op.inputs[0]))
     if op.type in ('Mul', 'AddV2', 'Sub', 'Minimum', 'Maximum'):
         return sum(given) == 1 and _divides(op.inputs[given.index(False)])
-    return op.type in ('Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'Neg', 'ClipByValue', 'StridedSlice') \
-        and _divides(op.inputs[0])
+    return op.type in ('Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'Neg', 'ClipByValue',
+                       'StridedSlice') and _divides(op.inputs[0])
 
 
 def bilinear(op, m, reference):
@@ -83,7 +83,8 @@ def bilinear(op, m, reference):
 def _along(k, distance):
     """The slope along input k, measured; distance(z, c): see `measured`, with the other input at c."""
     def slope(op, z, z_ref, c):
-        return measured(lambda t: again(op, {k: t, 1 - k: c}).outputs[0], z, z_ref, lambda t: distance(t, c))
+        a, b, other = (tf.cast(t, tf.float64) for t in (z, z_ref, c))
+        return tf.cast(measured(lambda t: again(op, {k: t, 1 - k: other}).outputs[0], a, b, lambda t: distance(t, other)), z.dtype)
     return slope
 
 
