@@ -183,3 +183,13 @@ def test_intgrad_of_linear_models(session, quadrature):
                 for batch_size in None, 37:
                     a = de.explain('intgrad', T, x, xs, None, batch_size, steps=steps, quadrature=quadrature, baseline=b)
                     np.testing.assert_allclose(a, w.astype(float) * (xs.astype(float) - b), rtol=1e-7)
+
+
+def test_intgrad_in_pieces_of_a_line(session):
+    """The points of a line in several runs, each with its share of the weight, which is not the same for all."""
+    xs, b = np.random.default_rng(0).normal(size=(2, 4, 3))
+    x = v1.placeholder(tf.float64, (None, 3))
+    with DeepExplain() as de:
+        for batch_size in 3, 7, 1000:
+            a = de.explain('intgrad', tf.reduce_sum(x ** 3, 1), x, xs, None, batch_size, steps=20, baseline=b, average=False)
+            np.testing.assert_allclose(a, xs ** 3 - b ** 3, rtol=1e-12)
