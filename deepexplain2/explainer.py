@@ -323,8 +323,8 @@ class Explainer(Streaming):
                 raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
                                   f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
             if not per_row and n % size:
-                raise ShapeError(f'xs has {n} rows, but T "{target.name}" is one value for {size} rows of X, which fixes the batch: give a multiple of '
-                                 f'{size} rows')
+                raise ShapeError(f'xs has {n} rows, but T "{target.name}" is one value for {size} rows of X, which fixes the batch: give a '
+                                 f'multiple of {size} rows')
             return size, True, per_row, None
         written = self._model.fixed_rows
         if written is not None:

@@ -22,7 +22,8 @@ def in_batches(f, xs, size=4):
 
 @pytest.mark.parametrize('target', TARGETS)
 @pytest.mark.parametrize('fixed', ['X', 'written'])
-@pytest.mark.parametrize('method, options', [('deeplift', {}), ('intgrad', {'steps': 200}), ('intgrad', {'tolerance': 1e-6}), ('elrp', {'epsilon': 1e-9})])
+@pytest.mark.parametrize('method, options', [('deeplift', {}), ('intgrad', {'steps': 200}), ('intgrad', {'tolerance': 1e-6}),
+                                             ('elrp', {'epsilon': 1e-9})])
 def test_one_gap_per_value(session, target, fixed, method, options):
     n, f = (8 if fixed == 'X' else 4), TARGETS[target]
     x = v1.placeholder(tf.float64, (4 if fixed == 'X' else None, 3))

@@ -28,7 +28,8 @@ SIZES = {'Slice': [2], 'Range': [0, 1, 2], 'Fill': [0], 'Reshape': [1], 'Tile': 
          'ExpandDims': [1], 'ReverseV2': [1], 'ScatterNd': [2], 'TopKV2': [1], 'StatelessRandomUniform': [0], 'ResizeBilinear': [1],
          'ResizeNearestNeighbor': [1]}
 # Ops whose values decide on the size of what they give.
-SIZED_BY_VALUES = {'Where', 'Unique', 'UniqueV2', 'UniqueWithCounts', 'UniqueWithCountsV2', 'ListDiff', 'DynamicPartition', 'Bincount', 'DenseBincount'}
+SIZED_BY_VALUES = {'Where', 'Unique', 'UniqueV2', 'UniqueWithCounts', 'UniqueWithCountsV2', 'ListDiff', 'DynamicPartition', 'Bincount',
+                   'DenseBincount'}
 DIVISIONS = {'RealDiv', 'Div', 'DivNoNan', 'Xdivy'}
 
 
@@ -92,15 +93,15 @@ def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]
             if is_random(op) or (op.op_def.is_stateful and op.type not in CONTAINERS | {'ReadVariableOp'}):
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T draws random numbers, checks values or keeps a state, which XLA '
                                 'does in its own way or not at all. Leave jit_compile out')
-            if op.type in SIZED_BY_VALUES and (part.varying_inputs(op) or (isinstance(part, Body) and any(map(part.moves, op.inputs)))) \
-                    or isinstance(part, Body) and _moving_size(op, part):
+            if (op.type in SIZED_BY_VALUES and (part.varying_inputs(op) or (isinstance(part, Body) and any(map(part.moves, op.inputs))))) \
+                    or (isinstance(part, Body) and _moving_size(op, part)):
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T has a size that depends on values or moves with the iterations of '
                                 'a loop, and XLA wants every size as a constant. Leave jit_compile out')
             if not op.type.startswith(INDEXED):
                 continue
             if any(op.inputs[k].dtype.is_integer for k in part.varying_inputs(op)) \
                     or (in_loops if isinstance(part, Body) else any(i.name in moving for i in op.inputs)) \
-                    or isinstance(part, Body) and not part.counted and any(i.dtype.is_integer and part.moves(i) for i in op.inputs):
+                    or (isinstance(part, Body) and not part.counted and any(i.dtype.is_integer and part.moves(i) for i in op.inputs)):
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T takes indices that are fed or that X decides on, and XLA would '
                                 'read another entry in silence where one is out of range. Leave jit_compile out')
 

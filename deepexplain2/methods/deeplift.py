@@ -42,7 +42,8 @@ class DeepLift(Method):
 
     Multipliers from the reference to the actual value of every tensor take the place of derivatives. At an elementwise function of one
     tensor: the slope of the secant (Rescale). At products, quotients, matrix products and maxima of two tensors that both depend on X:
-    the Shapley value of the two, for a product the mean of the other factor. At max pooling and maxima over an axis: the
+    the Shapley value of the two, for a product the mean of the other factor; where something is divided by a norm that is 0 at one end, one of
+    the two orders of change leads through huge values, and the other one counts alone. At max pooling and maxima over an axis: the
     cross-maximum rule. At softmax, log-softmax, the cross-entropies and sorted values: closed rules. At decisions that X takes part in:
     steps. At any other op: the mean of its Jacobian along the straight line.
     Attributions are the multipliers times (x - baseline) and sum to f(x) - f(baseline) to rounding. Cost: 1 gradient per row, and 1

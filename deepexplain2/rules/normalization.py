@@ -25,9 +25,9 @@ def normalize(op, ms, reference):
     v, v_ref = mean(u ** 2) + op.get_attr('epsilon'), mean(u_ref ** 2) + op.get_attr('epsilon')
     m = m * gamma
     q, q_ref = tf.math.rsqrt(v), tf.math.rsqrt(v_ref)
-    between, ends = (u * q_ref, u_ref * q), (u * q, u_ref * q_ref)
-    m_u = m * in_order((q + q_ref) / 2 + tf.zeros_like(u), (q, q_ref), *between, *ends)
-    m_v = tf.reduce_sum(m * in_order((u + u_ref) / 2, (u, u_ref), *between[::-1], *ends), axes, keepdims=True) * rsqrt(op, v, v_ref)
+    y, y_ref = u * q, u_ref * q_ref
+    m_u = m * in_order((q + q_ref) / 2 + tf.zeros_like(u), (q, q_ref), u * q_ref, u_ref * q, y, y_ref)
+    m_v = tf.reduce_sum(m * in_order((u + u_ref) / 2, (u, u_ref), u_ref * q, u * q_ref, y, y_ref), axes, keepdims=True) * rsqrt(op, v, v_ref)
     m_u += m_v * (u + u_ref) / count
     return whole(op, {0: m_u - mean(m_u)})
 

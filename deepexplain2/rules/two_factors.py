@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from .again import again, pull_back, summed_to, varying, whole
 from .mean_jacobian import mean_jacobian
-from .rescale import anywhere, at_poles, finite_between, from_zero, measured, never, nonzero, relu, weighed
+from .rescale import at_poles, finite_between, measured, nonzero, relu, weighed
 
 
 def elementwise(slope_a, slope_b):
@@ -34,8 +34,8 @@ def elementwise(slope_a, slope_b):
                 last, first = (tf.math.is_finite(slopes[k][j] + slopes[1 - k][1 - j]) for j in (0, 1))
                 s = tf.where(last ^ first, tf.where(last, found[0], found[1]), s)
             if len(positions) == 2 and (op.type in DIVISIONS or (op.type == 'Mul' and any(map(_divides, op.inputs)))):
-                s = in_order(s, found, *(again(op, {0: u, 1: v}).outputs[0] for u, v in ((a, b_ref), (a_ref, b))[::1 - 2 * k]),
-                             op.outputs[0], reference.outputs[0])
+                first, last = (again(op, {0: u, 1: v}).outputs[0] for u, v in ((a, b_ref), (a_ref, b))[::1 - 2 * k])
+                s = in_order(s, found, first, last, op.outputs[0], reference.outputs[0])
             if len(positions) == 1:
                 s = at_poles(op, reference, k, s, *sides[k][1:3])
             shares[k] = summed_to(tf.cast(weighed(tf.cast(m, exact), s), m.dtype), op.inputs[k])
@@ -44,8 +44,8 @@ def elementwise(slope_a, slope_b):
 
 
 def in_order(mean, slopes, first, last, y, y_ref):
-    """The mean of two slopes, with the other factor as in x and as in the reference; or one of them, where the order of change that the other one
-    belongs to leads through a value that is more than LOST times what the function is at both ends.
+    """The mean of two slopes, with the other factor as in x and as in the reference; or one of them, where the order of change that the other
+    one belongs to leads through a value that is more than LOST times what the function is at both ends.
 
     x / |x| between 0 and x: |x| changes first; x / 0, or x times the largest scale there is, would be credited to x and taken back from |x|. first,
     last: the function after the factor has changed first, and before it changes last.
@@ -66,8 +66,8 @@ def _divides(tensor: tf.Tensor) -> bool:
         return given[0] or (given[1] and _divides(op.inputs[0]))
     if op.type in ('Mul', 'AddV2', 'Sub', 'Minimum', 'Maximum'):
         return sum(given) == 1 and _divides(op.inputs[given.index(False)])
-    return op.type in ('Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'Neg', 'ClipByValue', 'StridedSlice') \
-        and _divides(op.inputs[0])
+    return op.type in ('Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'Neg', 'ClipByValue',
+                       'StridedSlice') and _divides(op.inputs[0])
 
 
 def bilinear(op, m, reference):
@@ -81,10 +81,16 @@ def bilinear(op, m, reference):
 
 
 def _along(k, distance):
-    """The slope along input k, measured."""
+    """The slope along input k, measured; distance(z, c): see `measured`, with the other input at c."""
     def slope(op, z, z_ref, c):
-        return measured(lambda t: again(op, {k: t, 1 - k: c}).outputs[0], z, z_ref, distance)
+        a, b, other = (tf.cast(t, tf.float64) for t in (z, z_ref, c))
+        return tf.cast(measured(lambda t: again(op, {k: t, 1 - k: other}).outputs[0], a, b, lambda t: distance(t, other)), z.dtype)
     return slope
+
+
+def _never(z, c):
+    """Jumps at multiples of the other input, or at 0."""
+    return tf.zeros_like(z)
 
 
 def _max(op, a, b, c):
@@ -94,8 +100,9 @@ def _max(op, a, b, c):
 
 
 def _min(op, a, b, c):
-    """min(z, c) = z - relu(z - c)."""
-    return 1 - _max(op, a, b, c)
+    """min(z, c) = c - relu(c - z); 1 where all are the same."""
+    c = tf.clip_by_value(c, c.dtype.min, c.dtype.max)
+    return relu(op, c - a, c - b) + tf.cast(tf.equal(a, c) & tf.equal(b, c), a.dtype)
 
 
 def _sum(op, a, b, c):
@@ -119,12 +126,12 @@ SLOPES = {
     'Mul': (_other, _other), 'MulNoNan': (_other, _other), 'Maximum': (_max, _max), 'Minimum': (_min, _min), 'SquaredDifference': (_sum, _sum),
     'RealDiv': (lambda op, a, b, c: 1 / c, _quotient), 'Div': (lambda op, a, b, c: 1 / c, _quotient),
     'Xdivy': (lambda op, a, b, c: 1 / c, lambda op, a, b, c: -tf.math.multiply_no_nan(1 / a / b, c)),
-    'DivNoNan': (lambda op, a, b, c: tf.math.divide_no_nan(tf.ones_like(c), c), _along(1, never)),      # jumps at 0
-    'Pow': (_along(0, from_zero), _along(1, anywhere)),
-    'Xlogy': (lambda op, a, b, c: tf.math.log(c), _along(1, from_zero)),
-    'Xlog1py': (lambda op, a, b, c: tf.math.log1p(c), _along(1, lambda z: tf.abs(1 + z))),
-    'Atan2': (_along(0, from_zero), _along(1, from_zero)),
-    'FloorMod': (_along(0, never), _along(1, never)),
+    'DivNoNan': (lambda op, a, b, c: tf.math.divide_no_nan(tf.ones_like(c), c), _along(1, _never)),      # jumps at 0
+    'Pow': (_along(0, lambda z, c: tf.abs(z) / (1 + tf.abs(c))), _along(1, lambda z, c: 1 / (1 + tf.abs(tf.math.log(tf.abs(c)))))),
+    'Xlogy': (lambda op, a, b, c: tf.math.log(c), _along(1, lambda z, c: tf.abs(z))),
+    'Xlog1py': (lambda op, a, b, c: tf.math.log1p(c), _along(1, lambda z, c: tf.abs(1 + z))),
+    'Atan2': (_along(0, lambda z, c: tf.where(c > 0, tf.maximum(tf.abs(z), c), tf.abs(z))), _along(1, lambda z, c: tf.maximum(tf.abs(z), tf.abs(c)))),
+    'FloorMod': (_along(0, _never), _along(1, _never)),
 }
 BILINEAR = '''
     MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum SparseMatMul Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput
