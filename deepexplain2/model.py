@@ -145,7 +145,7 @@ class Question:
                     raise TensorError(f'the gradient of T "{model.target.name}" by X "{x.name}" has shape {g.shape} where {a.shape} was fed: '
                                       'the graph takes another number of rows, or mixes rows')
                 check_finite(g, f'the gradient of T "{model.target.name}" by X "{x.name}"')
-            return answers[:-1]
+            return [*answers[:len(fed)], *(a if per_row else a.reshape(1, -1).sum(1) for a in answers[len(fed):-1])]     # T itself, where asked
         t = answers[0].astype(np.float64)
         t = t if w is None else t * w
         check_finite(t, f'T "{model.target.name}"')
@@ -320,8 +320,9 @@ class Model:
             raise ContextError('the graph is finalized, and this method adds ops to it once. Call get_explainer before '
                                'graph.finalize(); explainer.run adds none')
 
-    def relevance(self, book: Rulebook, name: str, on_unsupported: str = 'ignore') -> Question:
-        """The gradient of T by X where ops follow the rules of a book. on_unsupported: what to do about nonlinear ops that have none."""
+    def relevance(self, book: Rulebook, name: str, on_unsupported: str = 'ignore', with_value: bool = False) -> Question:
+        """The gradient of T by X where ops follow the rules of a book. on_unsupported: what to do about nonlinear ops that have none. with_value:
+        whether the answers end with T, weighted, one number per row."""
         if id(book) in self._gradients:
             question, _, treatments = self._gradients[id(book)]
             self._report(treatments, name, on_unsupported)
@@ -343,8 +344,8 @@ class Model:
             copy.path.check_differentiable()
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
-            c = copy.install(name)
-            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits(), self.jit)
+            c = copy.install(name, with_value)
+            question = Question(self, self.inputs + c.baselines, [*c.relevances, *([] if c.value is None else [c.value]), c.target_shape], c.weights, copy.one_row_fits(), self.jit)
             if c.held:
                 question.hold(c.baselines, c.held)
         self._gradients[id(book)] = question, book, treatments

@@ -16,8 +16,8 @@ from functools import cached_property
 
 import tensorflow as tf
 
-from ..checks import batch_of
-from ..errors import PathError
+from ..checks import batch_of, warn
+from ..errors import PathError, PathWarning
 from . import compiled
 from .bodies import Body, inside
 from .decisions import CHOICE, MARK, kind_of, open_decisions
@@ -59,6 +59,7 @@ class Clone:
     relevances: list[tf.Tensor]         # one per X
     target_shape: tf.Tensor             # of T as computed
     held: list[tf.Tensor]               # all that the rules take from the reference, where it is the same whenever the baselines are; else empty
+    value: tf.Tensor | None = None      # T as computed, weighted, summed over all axes but the first, where it was asked for
 
 
 @dataclass(frozen=True)
@@ -208,22 +209,34 @@ class Copy:
         with self.graph.as_default(), compiled.differentiating() if self._jit else nullcontext():
             yield
 
-    def install(self, name: str) -> Clone:
-        """Differentiate, and import forward and backward pass into the user's graph in one step."""
+    def install(self, name: str, with_value: bool = False) -> Clone:
+        """Differentiate, and import forward and backward pass into the user's graph in one step. with_value: whether T is given too."""
         with self.differentiating():
             target = self.path.target
             weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
             token = _rulebook.set(self._apply)
             try:
-                rs = _differentiate(self.path, weights)
+                rs = self._relevances(weights)
             finally:
                 _rulebook.reset(token)
             outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
             outputs.append(tf.shape(target, tf.int64, name='target_shape'))
+            value = [tf.reduce_sum(target * weights, _axes_of_units(target), name='value')] if with_value else []
         held = self._taken_from_reference(outputs) if self._book.reference and not self._jit and self._is_frozen() else []
-        found = self.place([*self._bs.values(), weights, *outputs, *held], name)
-        k, end = len(self._bs), len(found) - len(held)
-        return Clone(found[:k], found[k], found[k + 1:end - 1], found[end - 1], found[end:])
+        found = self.place([*self._bs.values(), weights, *outputs, *held, *value], name)
+        k, end = len(self._bs), len(self._bs) + 1 + len(outputs)
+        return Clone(found[:k], found[k], found[k + 1:end - 1], found[end - 1], found[end:end + len(held)], found[-1] if value else None)
+
+    def _relevances(self, weights: tf.Tensor) -> list[tf.Tensor]:
+        """The gradients of T by X under the rules; 0, with a warning, for an X that a rule gives nothing."""
+        found = weighted_gradients(self.path.target, self.path.inputs, weights)
+        if not self._book.gives_nothing:
+            return all_found(self.path, found)
+        nothing = [self.path.name(x) for x, g in zip(self.path.inputs, found) if g is None]
+        if nothing:
+            warn(f'X {", ".join(nothing)} reaches T only as a gate or a weight of what else there is, which takes nothing: its attributions are 0. '
+                 "Take products='uniform' (for attention softmax='gradient', for normalizations normalization='uniform'), or another method", PathWarning)
+        return [tf.zeros_like(x) if g is None else tf.convert_to_tensor(g) for x, g in zip(self.path.inputs, found)]
 
     def _is_frozen(self) -> bool:
         """Whether nothing that enters the path can change from run to run, and nothing on it."""
@@ -285,7 +298,13 @@ class Copy:
         rule = self._book.rule(kind_of(op)) or self._book.fallback
         assert rule
         r = rs[0] if len(rs) == 1 else rs
-        return rule(op, r, self._partner(op)) if self._book.reference else rule(op, r)
+        return rule(op, r, self._partner(op) if self._book.reference else self._varying)
+
+    def _varying(self, op: tf.Operation) -> frozenset[int]:
+        """Positions of the inputs of any op of the copy that depend on X."""
+        if op.graph is self.graph:
+            return frozenset(self.path.varying_inputs(op))
+        return self._inside.get((op.graph.name, op.name), (True, frozenset()))[1]
 
     def _partner(self, op: tf.Operation) -> Partner:
         partner = op.graph.get_operation_by_name(REFERENCE + op.name.removeprefix(ACTUAL))
@@ -297,6 +316,13 @@ class Copy:
             return self.graph.get_tensor_by_name(name)
         except KeyError:
             return None                     # an output of a function call, which was opened
+
+
+def _axes_of_units(target: tf.Tensor) -> list[int] | tf.Tensor:
+    """All axes but the first."""
+    if target.shape.rank is not None:
+        return list(range(1, target.shape.rank))
+    return tf.range(tf.minimum(tf.rank(target), 1), tf.rank(target))
 
 
 def _loses(op: tf.Operation, part: Path | Body, decisions: bool) -> bool:

@@ -12,7 +12,7 @@ from .decisions import kind, kind_of
 from .linear import DIFFERENTIATED_INSIDE, is_linear
 from .path import SHAPE_ONLY, Path, can_carry, gradient_of, has_override, is_differentiable
 
-Rule = Callable[..., tf.Tensor]         # (op, r) or (op, m, partner) -> relevance or multiplier of the inputs of op
+Rule = Callable[..., tf.Tensor]         # (op, r, varying) or (op, m, partner) -> relevance or multiplier of the inputs of op
 
 LINEAR = 'linear'
 RULE = 'rule'
@@ -32,12 +32,13 @@ WITHOUT_A_GRADIENT = {'Zeta': (0,), 'Polygamma': (0,), 'Betainc': (0, 1)}
 class Rulebook:
     """rules: op type -> rule, by family. reference: whether a rule compares with the reference. fallback: the rule for a nonlinear op
     without one; None for its plain gradient. passing: nonlinear types left to the plain gradient on purpose. refused: types, with the
-    way out."""
+    way out. gives_nothing: whether a rule may give None, nothing, to an input that depends on X."""
     families: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
     reference: bool = False
     fallback: Rule | None = None
     passing: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+    gives_nothing: bool = False
 
     def rule(self, op_type: str) -> Rule | None:
         return next((rules[op_type] for rules in self.families.values() if op_type in rules and op_type not in self.passing), None)
