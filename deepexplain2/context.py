@@ -242,7 +242,8 @@ class DeepExplain:
             if squashed is not None:
                 checks.warn(f'T "{target.name}" is the output of {target.op.type}: the shares of all classes mix, and a saturated probability '
                             f'has no gradient. Target "{squashed.name}" instead: de.logits(T)', TargetWarning)
-            compiled.explainers[key] = Explainer(method_object, compiled.models[jit, question], many)
+            model = compiled.models[jit, question]
+            compiled.explainers[key] = Explainer(method_object, model.keeping_masks if method_object.masks == 'keep' else model, many)
             return compiled.explainers[key], written
 
     def _check_entered(self) -> None:

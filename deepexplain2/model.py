@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from .errors import (
 )
 from .graph import clone, integral
 from .graph.clone import Treatment
+from .graph.masks import have_rows, masks
 from .graph.pair import CONTAINERS
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
 from .graph.rulebook import PLAIN as PLAIN_GRADIENT
@@ -51,7 +53,8 @@ class Question:
     """Something to ask the graph: arrays for `feeds` in, one array per answer out.
 
     With `weights` the answers are gradients, and weights for the units of T are fed; without, the answer is T itself, and comes back
-    as one number per row, summed over its units in float64. one_row: whether baselines of one row may stand for all rows. compiled: whether
+    as one number per row, summed over its units in float64. one_row: whether baselines of one row may stand for all rows. kept: masks that
+    are fed as they are at x, after X, which is another point (see `Model.asked`). compiled: whether
     XLA compiles it for every number of rows.
     """
 
@@ -59,11 +62,16 @@ class Question:
     SHARED = 0          # how many of the arrays, the last ones, stand for all rows
 
     def __init__(self, model: Model, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor], weights: tf.Tensor | None,
-                 one_row: bool = False, compiled: bool = False):
-        self._model, self._feeds, self._fetches, self._weights = model, list(feeds), list(fetches), weights
+                 one_row: bool = False, compiled: bool = False, kept: Sequence[tf.Tensor] = ()):
+        self._model, self._feeds, self._fetches, self._weights = model, [*feeds, *kept], list(fetches), weights
+        self._kept = list(kept)
         self._one_row, self._compiled, self._untried = one_row, compiled, compiled
         self._callables: dict[tuple[str, ...], tuple[list[tf.Tensor], Callable]] = {}
         self._reference: Reference | None = None
+
+    @property
+    def keeps_masks(self) -> bool:
+        return bool(self._kept)
 
     def hold(self, baselines: Sequence[tf.Tensor], tensors: Sequence[tf.Tensor]) -> None:
         """Keep what the rules take from one baseline for the next run with it."""
@@ -90,6 +98,8 @@ class Question:
     def _ask(self, arrays: Sequence[np.ndarray], rows: np.ndarray, weights: Weights, feeds: Mapping[str, Feed], per_row: bool,
              open_batch: bool) -> list[np.ndarray]:
         n, k = len(rows), len(self._model.inputs)
+        if self._kept:
+            return self._run(arrays, arrays[:k], lambda: list(arrays[:k]), rows, weights, feeds, per_row)
         full = [a if len(a) == n else np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays]
         if self._one_row and open_batch and not feeds and all(len(b) == 1 for b in arrays[k:]):
             try:
@@ -106,9 +116,10 @@ class Question:
                 return answers
         return self._run(full, full[:k], lambda: full, rows, weights, feeds, per_row)
 
-    def raw(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The values of the fetches, as they are, where nothing else is fed."""
-        return self._callable({})[1](*arrays)
+    def raw(self, arrays: Sequence[np.ndarray], rows: np.ndarray | None = None, feeds: Mapping[str, Feed] | None = None) -> list[np.ndarray]:
+        """The values of the fetches, as they are."""
+        extra, run = self._callable(feeds or {})
+        return run(*arrays, *_fed(extra, rows, feeds or {}))
 
     def _run(self, arrays: Sequence[np.ndarray], xs: Sequence[np.ndarray], points: Callable[[], list[np.ndarray]], rows: np.ndarray,
              weights: Weights, feeds: Mapping[str, Feed], per_row: bool) -> list[np.ndarray]:
@@ -117,8 +128,7 @@ class Question:
         extra, run = self._callable(feeds)
         w = weights.rows(rows)
         tail = [] if self._weights is None else [np.ones([], weights.dtype) if w is None else w]
-        tail += [feeds[t.name].value[rows] if feeds[t.name].per_row else feeds[t.name].value for t in extra if t.name in feeds]
-        tail += [np.zeros([], t.dtype.as_numpy_dtype) for t in extra if t.name not in feeds]
+        tail += _fed(extra, rows, feeds)
         try:
             return self._reduced(run(*arrays, *tail), w, xs, len(rows), per_row)
         except ValueRangeError as e:
@@ -170,6 +180,12 @@ class Question:
         return self._callables[key]
 
 
+def _fed(extra: Sequence[tf.Tensor], rows: np.ndarray | None, feeds: Mapping[str, Feed]) -> list[np.ndarray]:
+    """What the tensors beside a question's own are fed with for these rows; learning phases with 0."""
+    return [np.zeros([], t.dtype.as_numpy_dtype) if t.name not in feeds else feeds[t.name].value[rows] if feeds[t.name].per_row
+            else feeds[t.name].value for t in extra]
+
+
 class Reference:
     """The values that a baseline of one row gives on the path of the reference; asked for when it comes for the second time in a row.
 
@@ -201,7 +217,7 @@ class LineQuestion(Question):
     def _ask(self, arrays, rows, weights, feeds, per_row, open_batch):
         k = len(self._model.inputs)
         xs, bs, (alphas, shares) = arrays[:k], arrays[k:-2], arrays[-2:]
-        if not open_batch:
+        if not open_batch or self._model.path.held:
             bs = [np.broadcast_to(b, x.shape) for b, x in zip(bs, xs)]
 
         def points():
@@ -240,22 +256,39 @@ def check_finite(answer: np.ndarray, what: str) -> None:
 class Model:
     """A target T, inputs X, and the session that holds the weights.
 
-    value: T. gradient: of T by X. relevance: the gradient under rules; with a reference, fed after X. The last two are computed in a
-    copy of the graph between X and T, made the first time. jit: whether XLA compiles that copy; T is then asked in one too.
+    held: masks on the way that stay as they are at x. value: T. gradient: of T by X. relevance: the gradient under rules; with a reference,
+    fed after X. The last two are computed in a copy of the graph between X and T, made the first time. jit: whether XLA compiles that copy; T
+    is then asked in one too.
     """
 
     def __init__(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor], layers: Mapping[str, tf.Tensor] | None = None,
-                 jit: bool = False):
+                 jit: bool = False, held: Sequence[tf.Tensor] = ()):
         self.session, self.target, self.inputs, self.jit = session, target, list(inputs), jit
-        self.path = Path(target, inputs)
+        self.path = Path(target, inputs, held=held)
         self.path.check_rows_independent()
         self._layers = layers or {}
         self.plain_value = Question(self, self.inputs, [target], None)      # T of the user's graph
+        self.elsewhere = Question(self, self.inputs, [target], None, kept=held) if held else self.plain_value      # T at other points than x
+        self._masks = Question(self, self.inputs, held, None)
         self._value: Question | None = None
         self.rows_apart = False                         # whether a run has shown that T does not mix rows
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._line: Question | None = None
         self._gradients: dict[int, tuple[Question, Rulebook, list[Treatment]]] = {}    # with the book, so that its id stays its own
+
+    @cached_property
+    def keeping_masks(self) -> Model:
+        """This model with the masks that it makes of X by comparison as they are at x."""
+        held = masks(self.path)
+        return Model(self.session, self.target, self.inputs, self._layers, self.jit, held) if held else self
+
+    def asked(self, question: Question, points: Sequence[np.ndarray], xs: Sequence[np.ndarray], rows: np.ndarray,
+              *arguments: Any) -> list[np.ndarray]:
+        """The answers of a question at points of these rows of xs, with the masks that it takes."""
+        if question.keeps_masks:
+            at = [np.asarray(x[rows], t.dtype.as_numpy_dtype) for x, t in zip(xs, self.inputs)]
+            points = [*points, *self._masks.raw(at, rows, arguments[1])]
+        return question.ask(points, rows, *arguments)
 
     def default_rows(self, memory_limit: int | None = None) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024, and all of them within the limit (bytes;
@@ -285,10 +318,10 @@ class Model:
     def value(self) -> Question:
         """T; adds no op where XLA does not compile it."""
         if self._value is None:
-            self._value = self.plain_value
+            self._value = self.elsewhere
             if self.jit:
                 self._check_open()
-                self._value = Question(self, self.inputs, [self._copy(PLAIN).install_value()], None, compiled=True)
+                self._value = Question(self, self.inputs, [self._copy(PLAIN).install_value()], None, compiled=True, kept=self.path.held)
         return self._value
 
     def _copy(self, book: Rulebook) -> clone.Copy:
@@ -301,7 +334,7 @@ class Model:
     def along_lines(self, name: str) -> Question:
         """Sums of the gradient along lines, a LineQuestion; the plain gradient where the graph does not allow it."""
         if self._line is None:
-            if self._must_stay() or not integral.fits(self.path):
+            if self._must_stay() or not integral.fits(self.path) or not have_rows(self.path.held, self.inputs):
                 return self.gradient()
             self._check_open()
             try:
@@ -310,6 +343,7 @@ class Model:
                 return self.gradient()
             copy.path.check_differentiable()
             self._report(copy.lost, name, 'ignore')
+            self._warn_of_masks(copy, name)
             c = integral.integral(copy, name)
             self._line = LineQuestion(self, [*self.inputs, *c.baselines, c.alphas, c.shares], [*c.sums, c.target_shape], c.weights, compiled=self.jit)
         return self._line
@@ -339,13 +373,15 @@ class Model:
         if copy is None:
             self._check_in_place(refusal)
             c = clone.in_place(self.path, name)
-            question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
+            question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights, kept=self.path.held)
         else:
             copy.path.check_differentiable()
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
             c = copy.install(name, with_value)
-            question = Question(self, self.inputs + c.baselines, [*c.relevances, *([] if c.value is None else [c.value]), c.target_shape], c.weights, copy.one_row_fits(), self.jit)
+            answers = [*c.relevances, *([] if c.value is None else [c.value]), c.target_shape]
+            question = Question(self, self.inputs + c.baselines, answers, c.weights, copy.one_row_fits(), self.jit,
+                                kept=() if book.reference else self.path.held)
             if c.held:
                 question.hold(c.baselines, c.held)
         self._gradients[id(book)] = question, book, treatments
@@ -410,6 +446,14 @@ class Model:
             if any(s.op is x.op and s is not x for s in [*self.path.sources, *self.inputs]):
                 raise PathError(f'X "{x.name}" is one of several outputs of its op that T depends on. Put tf.identity behind it when '
                                 'building the model, and explain that')
+
+    def _warn_of_masks(self, copy: clone.Copy, name: str) -> None:
+        """Warn of masks that follow from x to the baseline: T jumps on the way."""
+        left = masks(copy.path)
+        if left:
+            warn(f'{name}: a mask that is made of X at {_listed([copy.path.name(t) for t in left])} changes between the baseline and x, and T jumps '
+                 "there: attributions may not add up to f(x) - f(baseline). masks='keep' explains the model with the mask of x; it cannot reach "
+                 'into a tf.function in the graph of a session: open the model by from_function or from_keras then', PathWarning)
 
     def _report(self, treatments: list[Treatment], name: str, on_unsupported: str) -> None:
         """Raise RuleError for ops that a method refuses; warn of those without a rule, and of those that lose what depends on X."""

@@ -295,7 +295,7 @@ def test_mean_jacobian(session, op):
 
 @pytest.mark.parametrize('op', sorted(set(epsilon.FUNCTIONS)))
 def test_epsilon_of_every_function(session, op):
-    """r (f(z) - f(0))/(z + eps sign z) times z where f(0) is finite, with all digits; else, and under offset='pass', r f(z)/(z + eps sign z) times z."""
+    """r (f(z) - f(0))/(z + eps sign z) times z where f(0) is finite, with all digits; else, and under offset='pass', with f(z) itself."""
     z, eps = points(op)[0][None], .01
     function = unary(op) if op not in DOMAIN else lambda v: getattr(tf.raw_ops, op)(x=v)
     x = v1.placeholder(tf.float64, z.shape)

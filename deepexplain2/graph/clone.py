@@ -24,7 +24,7 @@ from .decisions import CHOICE, MARK, kind_of, open_decisions
 from .flat import drop_custom_gradients, flatten, own_functions
 from .linear import JOINTLY_LINEAR, is_linear
 from .pair import ACTUAL, CONTAINERS, REFERENCE, double, single
-from .path import NEVER_A_GRADIENT, OURS, RANDOM, RULED, Path, ancestors, can_carry, can_change, is_random, own_gradient, stand_in
+from .path import NEVER_A_GRADIENT, OURS, RANDOM, ROWS, RULED, Path, ancestors, can_carry, can_change, is_random, own_gradient, stand_in
 from .rulebook import BROKEN, Rulebook
 from .stops import harmless, open_stops
 
@@ -33,7 +33,6 @@ from .stops import harmless, open_stops
 _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rulebook')
 
 
-ROWS = 7919, 7907       # primes: an axis that has as many as are asked for is the batch
 _BASELINE = 'baseline of '
 
 
@@ -108,7 +107,10 @@ class Copy:
                 node.attr['_gradient_op_type'].s = RULED.encode()
         self.graph = tf.Graph()
         with self.graph.as_default():
-            self._outside = {t.name: stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
+            kept = {t.name for t in path.held}
+            self._outside = {t.name: tf.compat.v1.placeholder(t.dtype, t.shape, f'source_{k}') if t.name in kept else stand_in(t, f'source_{k}')
+                             for k, t in enumerate(self._sources)}
+            self.held = [self._outside[name] for name in kept if name in self._outside]
             self._xs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k, x in enumerate(path.inputs)}
             self._bs = {x.name: tf.compat.v1.placeholder(x.dtype, x.shape, f'baseline_{k}')
                         for k, x in enumerate(path.inputs)} if reference else {}
@@ -179,7 +181,7 @@ class Copy:
 
     def one_row_fits(self) -> bool:
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
-        if not self._book.reference or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops):
+        if not self._book.reference or self.held or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops):
             return False
         if not all(x.shape.rank and batch_of(x) is None for x in self._original.inputs):
             return False
@@ -191,7 +193,7 @@ class Copy:
     def shapes(self, tensors: Sequence[tf.Tensor], rows: int) -> list[tf.TensorShape]:
         """The shapes of tensors of `graph`, as TensorFlow infers them for so many rows of X; unknown where the graph takes another number."""
         with tf.Graph().as_default():
-            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in self.path.inputs}
+            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in [*self.path.inputs, *self.held]}
             try:
                 return [t.shape for t in self.again(tensors, given, 'rows')]
             except ValueError:
@@ -235,13 +237,14 @@ class Copy:
         nothing = [self.path.name(x) for x, g in zip(self.path.inputs, found) if g is None]
         if nothing:
             warn(f'X {", ".join(nothing)} reaches T only as a gate or a weight of what else there is, which takes nothing: its attributions are 0. '
-                 "Take products='uniform' (for attention softmax='gradient', for normalizations normalization='uniform'), or another method", PathWarning)
+                 "Take products='uniform' (for attention softmax='gradient', for normalizations normalization='uniform'), or another method",
+                 PathWarning)
         return [tf.zeros_like(x) if g is None else tf.convert_to_tensor(g) for x, g in zip(self.path.inputs, found)]
 
     def _is_frozen(self) -> bool:
         """Whether nothing that enters the path can change from run to run, and nothing on it."""
         given = ancestors(self._sources, {x.name for x in self._original.inputs}, control=True)
-        return not any(can_change(op) or is_random(op) for op in [*given, *self.path.ops])
+        return not self.held and not any(can_change(op) or is_random(op) for op in [*given, *self.path.ops])
 
     def _taken_from_reference(self, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The tensors on the path of the reference that anything outside of it needs."""

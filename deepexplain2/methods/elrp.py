@@ -49,7 +49,8 @@ class EpsilonLRP(Method):
         absorb = choice(offset, 'offset', ['absorb', 'pass']) == 'absorb'
         self.on_unsupported = choice(on_unsupported, 'on_unsupported', ['warn', 'raise', 'ignore'])
         self.book = Rulebook({
-            'epsilon': dict.fromkeys(rules.FUNCTIONS, rules.epsilon(eps, absorb)) | {'Pow': rules.power(eps, absorb), 'SquaredDifference': rules.squared_difference},
+            'epsilon': dict.fromkeys(rules.FUNCTIONS, rules.epsilon(eps, absorb))
+            | {'Pow': rules.power(eps, absorb), 'SquaredDifference': rules.squared_difference},
             'product': dict.fromkeys(rules.PRODUCTS, rules.product(shares))
             | dict.fromkeys(rules.QUOTIENTS, rules.quotient(shares)),
             'normalization': dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'],

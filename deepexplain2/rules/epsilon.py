@@ -31,8 +31,8 @@ EXCESS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     'Spence': lambda z, y: y - np.pi ** 2 / 6,
     **dict.fromkeys(['BesselI0', 'BesselI0e', 'BesselJ0'], lambda z, y: y - 1),
 }
-_SINGULAR = {'Reciprocal', 'Inv', 'Rsqrt', 'Sqrt', 'Log', 'Digamma', 'Lgamma', 'Ndtri', 'Expint', 'Erfinv', 'Atanh', 'BesselK0', 'BesselK0e', 'BesselK1',
-             'BesselK1e', 'BesselY0', 'BesselY1'}                   # infinite somewhere: where nothing flows back, nothing is passed
+_SINGULAR = {'Reciprocal', 'Inv', 'Rsqrt', 'Sqrt', 'Log', 'Digamma', 'Lgamma', 'Ndtri', 'Expint', 'Erfinv', 'Atanh', 'BesselK0', 'BesselK0e',
+             'BesselK1', 'BesselK1e', 'BesselY0', 'BesselY1'}       # infinite somewhere: where nothing flows back, nothing is passed
 
 Varying = Callable[[tf.Operation], Collection[int]]                 # the positions of the inputs of an op that depend on X
 
