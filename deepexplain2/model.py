@@ -34,8 +34,8 @@ from .graph.clone import Treatment
 from .graph.masks import have_rows, masks
 from .graph.pair import CONTAINERS
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders
+from .graph.rulebook import CONDITION, REFUSED, Rulebook
 from .graph.rulebook import PLAIN as PLAIN_GRADIENT
-from .graph.rulebook import REFUSED, Rulebook
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
 
@@ -463,8 +463,10 @@ class Model:
             raise RuleError(f'{name} refuses op {refused[0]} between X and T')
         plain = [str(t) for t in treatments if t.how == PLAIN_GRADIENT]
         if plain and on_unsupported != 'ignore':
+            masked = any(t.more == CONDITION for t in treatments)
             message = (f'{name} has no rule for {len(plain)} nonlinear op(s) between X and T and uses their plain gradient: {_listed(plain)}. '
-                       'Attributions may not be complete. Choose T before them if you can, or use intgrad')
+                       'Attributions may not be complete. Choose T before them if you can, or use intgrad'
+                       + (". For a mask that is made of X: masks='keep', or feed it, or take an X behind it" if masked else ''))
             if on_unsupported == 'raise':
                 raise RuleError(message)
             warn(message, NonlinearOpWarning)

@@ -23,6 +23,7 @@ EVALUATED = 'evaluated'
 PASSED = 'gradient on purpose'
 BROKEN = 'not differentiable'
 REFUSED = 'refused'
+CONDITION = 'a condition that is not a comparison'
 
 # Positions of numbers that TensorFlow differentiates an op by as if they were constants.
 WITHOUT_A_GRADIENT = {'Zeta': (0,), 'Polygamma': (0,), 'Betainc': (0, 1)}
@@ -75,7 +76,7 @@ class Rulebook:
             return PLAIN, ''
         if not all(can_carry(op.inputs[k]) for k in taken):
             if op.type in ('Select', 'SelectV2'):
-                return PLAIN, 'a condition that is not a comparison (a mask made of X? masks=\'keep\', or feed it, or take an X behind it)'
+                return PLAIN, CONDITION
             return REFUSED, 'X decides on its indices: choose a T before it or an X behind it, or use intgrad'
         if any(k in WITHOUT_A_GRADIENT.get(op.type, ()) for k in taken):
             return REFUSED, 'TensorFlow has no gradient by one of its inputs that depend on X: choose a T before it or an X behind it'

@@ -40,6 +40,7 @@ class EpsilonLRP(Method):
     """
 
     explains = 'value'
+    masks = 'keep'                              # at x they are those of x: what they choose is linear
 
     def __init__(self, epsilon: float = 1e-4, products: str = 'signal', softmax: str = 'constant', normalization: str = 'constant',
                  on_unsupported: str = 'warn', offset: str = 'absorb'):
