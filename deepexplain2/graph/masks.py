@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from ..errors import PathError
-from .linear import CONTRACTIONS
+from .linear import CONTRACTIONS, LINEAR_IN
 from .pair import CONTAINERS
 from .path import FUNCTION_CALLS, ROWS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, ancestors, detached, reached
 
@@ -23,6 +23,7 @@ _PLAIN = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'StridedS
           'Pad', 'PadV2'}
 _PASSES_OR_NOT = {'Mul', 'MulNoNan', 'RealDiv', 'Div', 'DivNoNan', 'Xdivy', 'Select', 'SelectV2', 'GatherV2', 'GatherNd', 'ReverseSequence', 'Gather',
                   'StridedSlice', 'Slice'} | CONTRACTIONS | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW
+_INFINITE_AT_0 = {'Log', 'Reciprocal', 'Inv', 'Rsqrt', 'Sqrt', 'Pow', 'Xlogy', 'Xdivy'}
 _SUMS = {'Add', 'AddV2', 'Sub', 'AddN'}
 _SCORES = {'Identity', 'Reshape', 'Transpose', 'ExpandDims', 'Squeeze', 'Cast', 'Mul', 'RealDiv', 'Maximum', 'Minimum'} | _SUMS
 _SOFTMAXES = {'Softmax', 'LogSoftmax', 'Exp', 'Max'}
@@ -41,7 +42,8 @@ def masks(path: Path) -> list[tf.Tensor]:
     for op in path.ops:
         for i in op.inputs:
             users.setdefault(i.name, []).append(op)
-    held = [op.outputs[0] for op in found if _lets_pass(op.outputs[0], path.target, varying, users)]
+    held = [op.outputs[0] for op in found if not _divides(op.inputs[path.varying_inputs(op)[0]], users)
+            and _lets_pass(op.outputs[0], path.target, varying, users)]
     try:
         Path(path.target, path.inputs, held=held)
     except PathError:
@@ -65,6 +67,8 @@ def _lets_pass(mask: tf.Tensor, target: tf.Tensor, varying: set[str], users: dic
             if op.type in SHAPE_ONLY:
                 continue
             if any(i.name in varying for i in op.inputs):
+                if op.type in ('Select', 'SelectV2') and _divides(op.outputs[0], users):
+                    return False
                 if op.type not in _PASSES_OR_NOT and not (op.type in _SUMS and _are_scores(op, users)):
                     return False
             elif op.type in CONTRACTIONS:
@@ -73,6 +77,11 @@ def _lets_pass(mask: tf.Tensor, target: tf.Tensor, varying: set[str], users: dic
                 stack += [o for o in op.outputs if o.name not in seen]
                 seen.update(o.name for o in op.outputs)
     return True
+
+
+def _divides(t: tf.Tensor, users: dict[str, list[tf.Operation]]) -> bool:
+    """Whether a tensor is divided by, or is where a function is infinite at 0: what compares it with 0 is a guard."""
+    return any(op.type in _INFINITE_AT_0 or (op.type in LINEAR_IN and op.inputs[1].name == t.name) for op in users.get(t.name, ()))
 
 
 def _are_scores(op: tf.Operation, users: dict[str, list[tf.Operation]]) -> bool:
