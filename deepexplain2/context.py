@@ -289,6 +289,7 @@ class DeepExplain(checks.Live):
             if (jit, question) not in compiled.models:
                 compiled.models[jit, question] = Model(self.session, target, inputs, self._layers, jit)
             model = compiled.models[jit, question]
+            model = model.keeping_masks if method_object.masks == 'keep' else model
             explainer = Explainer(method_object, model, many, _warn_of_probabilities(model, method_object.name, weighted))
             if is_kept:
                 compiled.explainers[key] = explainer

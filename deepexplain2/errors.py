@@ -87,6 +87,10 @@ class ToleranceWarning(UserWarning):
     """A method stopped at its limit of steps or samples before it was as exact as asked."""
 
 
+class MagnitudeWarning(UserWarning):
+    """Attributions of a row are so much larger than the output of the model that they only cancel one another."""
+
+
 def shown(value: object) -> str:
     """A value for a message: short, on one line."""
     try:

@@ -162,10 +162,10 @@ class Explainer(Streaming):
         room = None if aligned else size        # of one run
 
         def ask(points, rows):
-            return question.ask(points, rows, weights, feeds, per_row, room)
+            return model.asked(question, points, arrays, rows, weights, feeds, per_row, room)
 
         def value(points, rows):
-            return model.plain_value.ask(points, rows, weights, feeds, per_row, room)
+            return model.asked(model.elsewhere, points, arrays, rows, weights, feeds, per_row, room)
 
         reporter = self._reporter(progress, n, k, shapes, return_delta)
         sweep = Sweep(ask, n, size, aligned, value, reporter, question.along, pace, aligned and not per_row)

@@ -32,10 +32,11 @@ from .errors import (
 )
 from .graph import clone, integral
 from .graph.clone import Treatment
+from .graph.masks import have_rows, masks
 from .graph.pair import CONTAINERS
 from .graph.path import FUNCTION_CALLS, V1_CONTROL_FLOW, Path, is_custom_gradient, learning_phases, placeholders, random_ops
+from .graph.rulebook import CONDITION, REFUSED, UNUSED, Rulebook
 from .graph.rulebook import PLAIN as PLAIN_GRADIENT
-from .graph.rulebook import REFUSED, UNUSED, Rulebook
 from .graph.statistics import batch_statistics
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
@@ -55,21 +56,27 @@ class Question:
 
     With `weights` the answers are gradients, and weights for the units of T are fed; without, the answer is T itself, and comes back
     as one number per row, summed over its units in float64. one_row: whether baselines of one row may stand for all rows. plain: the
-    same fetches by TensorFlow's own kernels, where XLA compiles the question, for every number of rows anew.
+    same fetches by TensorFlow's own kernels, where XLA compiles the question, for every number of rows anew. kept: masks that are fed as they
+    are at x, after X, which is another point (see `Model.asked`).
     """
 
     along = False       # whether it takes lines with many points each
     SHARED = 0          # how many of the arrays, the last ones, stand for all rows
 
     def __init__(self, model: Model, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor], weights: tf.Tensor | None,
-                 one_row: bool = False, plain: Sequence[tf.Tensor] = ()):
-        self._model, self._feeds, self._fetches, self._weights = model, list(feeds), list(fetches), weights
+                 one_row: bool = False, plain: Sequence[tf.Tensor] = (), kept: Sequence[tf.Tensor] = ()):
+        self._model, self._feeds, self._fetches, self._weights = model, [*feeds, *kept], list(fetches), weights
+        self._kept = list(kept)
         self._one_row, self._compiled = one_row, bool(plain)
         # T itself too: the kernels check what XLA leaves out, such as a constant index that is out of range
-        self._twin = Question(model, feeds, [*plain, *([] if weights is None else [model.target])], weights) if plain else None
+        self._twin = Question(model, feeds, [*plain, *([] if weights is None else [model.target])], weights, kept=kept) if plain else None
         self._compared: set[tuple] = set()              # shapes that were compiled and compared
         self._callables: dict[tuple[str, ...], tuple[list[tf.Tensor], Callable]] = {}
         self._reference: Reference | None = None
+
+    @property
+    def keeps_masks(self) -> bool:
+        return bool(self._kept)
 
     def hold(self, baselines: Sequence[tf.Tensor], tensors: Sequence[tf.Tensor]) -> None:
         """Keep what the rules take from one baseline for the next run with it."""
@@ -92,6 +99,8 @@ class Question:
     def _ask(self, arrays: Sequence[np.ndarray], rows: np.ndarray, weights: Weights, feeds: Mapping[str, Feed], per_row: bool,
              open_batch: bool) -> list[np.ndarray]:
         n, k = len(rows), len(self._model.inputs)
+        if self._kept:
+            return self._run(arrays, arrays[:k], lambda: list(arrays[:k]), rows, weights, feeds, per_row)
         full = [a if len(a) == n else np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays]
         if self._one_row and open_batch and not feeds and all(len(b) == 1 for b in arrays[k:]):
             reference = self._reference
@@ -195,7 +204,7 @@ class Question:
                     raise TensorError(f'the gradient of T "{model.target.name}" by X "{x.name}" has shape {g.shape} where {a.shape} was fed: '
                                       'the graph takes another number of rows, or mixes rows')
                 check_finite(g, f'the gradient of T "{model.target.name}" by X "{x.name}"')
-            return answers[:-1]
+            return [*answers[:len(fed)], *(a if per_row else a.reshape(1, -1).sum(1) for a in answers[len(fed):-1])]     # T itself, where asked
         t = answers[0].astype(np.float64)
         t = t if w is None else t * w
         check_finite(t, f'T "{model.target.name}"')
@@ -255,7 +264,7 @@ class LineQuestion(Question):
     def _ask(self, arrays, rows, weights, feeds, per_row, open_batch):
         k = len(self._model.inputs)
         xs, bs, (alphas, shares) = arrays[:k], arrays[k:-2], arrays[-2:]
-        if not open_batch:
+        if not open_batch or self._model.path.held:
             bs = [np.broadcast_to(b, x.shape) for b, x in zip(bs, xs)]
 
         def points():
@@ -339,17 +348,20 @@ def check_finite(answer: np.ndarray, what: str) -> None:
 class Model:
     """A target T, inputs X, and the session that holds the weights.
 
-    value: T. gradient: of T by X. relevance: the gradient under rules; with a reference, fed after X. The last two are computed in a
-    copy of the graph between X and T, made the first time. jit: whether XLA compiles that copy; T is then asked in one too.
+    held: masks on the way that stay as they are at x. value: T. gradient: of T by X. relevance: the gradient under rules; with a reference,
+    fed after X. The last two are computed in a copy of the graph between X and T, made the first time. jit: whether XLA compiles that copy; T
+    is then asked in one too.
     """
 
     def __init__(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor], layers: Mapping[str, tf.Tensor] | None = None,
-                 jit: bool = False):
+                 jit: bool = False, held: Sequence[tf.Tensor] = ()):
         self.session, self.target, self.inputs, self.jit = session, target, list(inputs), jit
-        self.path = Path(target, inputs)
+        self.path = Path(target, inputs, held=held)
         self._statistics = batch_statistics(self.path)      # TensorError where they are used whatever is fed
         self._layers = layers or {}
         self.plain_value = Question(self, self.inputs, [target], None)      # T of the user's graph
+        self.elsewhere = Question(self, self.inputs, [target], None, kept=held) if held else self.plain_value      # T at other points than x
+        self._masks = Question(self, self.inputs, held, None)
         self._value: Question | None = None
         # What a run has shown of the rows of T, by the flags that were fed: None if no row changes with the others, else the number of rows
         # that the graph takes, and no other. See rows.py.
@@ -393,6 +405,20 @@ class Model:
             if all(taken(value) for (_, taken), value in zip(found.choices, values)):
                 raise found.error
 
+    @cached_property
+    def keeping_masks(self) -> Model:
+        """This model with the masks that it makes of X by comparison as they are at x."""
+        held = masks(self.path)
+        return Model(self.session, self.target, self.inputs, self._layers, self.jit, held) if held else self
+
+    def asked(self, question: Question, points: Sequence[np.ndarray], xs: Sequence[np.ndarray], rows: np.ndarray,
+              *arguments: Any) -> list[np.ndarray]:
+        """The answers of a question at points of these rows of xs, with the masks that it takes."""
+        if question.keeps_masks:
+            at = [np.asarray(x[rows], t.dtype.as_numpy_dtype) for x, t in zip(xs, self.inputs)]
+            points = [*points, *self._masks.raw(at, arguments[1], rows)]
+        return question.ask(points, rows, *arguments)
+
     def default_rows(self, memory_limit: int | None = None) -> int:
         """Rows for one run when nobody says: what keeps the widest tensor near ROW_BUDGET, 4 to 1024, and all of them within the limit (bytes;
         None: half of the memory that is free)."""
@@ -426,10 +452,10 @@ class Model:
     def value(self) -> Question:
         """T; adds no op where XLA does not compile it."""
         if self._value is None:
-            self._value = self.plain_value
+            self._value = self.elsewhere
             if self.jit:
                 self._check_open()
-                self._value = Question(self, self.inputs, [self._copy(PLAIN).install_value()], None, plain=[self.target])
+                self._value = Question(self, self.inputs, [self._copy(PLAIN).install_value()], None, plain=[self.target], kept=self.path.held)
         return self._value
 
     def _copy(self, book: Rulebook) -> clone.Copy:
@@ -453,7 +479,7 @@ class Model:
     def along_lines(self, name: str) -> Question:
         """Sums of the gradient along lines, a LineQuestion; the plain gradient where the graph does not allow it."""
         if self._line is None:
-            if self._must_stay() or not integral.fits(self.path):
+            if self._must_stay() or not integral.fits(self.path) or not have_rows(self.path.held, self.inputs):
                 self._line = self.gradient()
                 return self._line
             self._check_open()
@@ -464,6 +490,7 @@ class Model:
                 return self._line
             copy.check_differentiable()
             self._report(copy.lost, name, 'ignore')
+            self._warn_of_masks(copy, name)
             c = integral.integral(copy, name)
             self._line = LineQuestion(self, [*self.inputs, *c.baselines, c.alphas, c.shares], [*c.sums, c.target_shape], c.weights, plain=c.plain)
         return self._line
@@ -474,8 +501,9 @@ class Model:
             raise ContextError('the graph is finalized, and this method adds ops to it once. Call get_explainer before '
                                'graph.finalize(); explainer.run adds none')
 
-    def relevance(self, book: Rulebook, name: str, on_unsupported: str = 'ignore') -> Question:
-        """The gradient of T by X where ops follow the rules of a book. on_unsupported: what to do about nonlinear ops that have none."""
+    def relevance(self, book: Rulebook, name: str, on_unsupported: str = 'ignore', with_value: bool = False) -> Question:
+        """The gradient of T by X where ops follow the rules of a book. on_unsupported: what to do about nonlinear ops that have none. with_value:
+        whether the answers end with T, weighted, one number per row."""
         if book.key in self._gradients:
             question, _, treatments = self._gradients[book.key]
             self._report(treatments, name, on_unsupported)
@@ -494,13 +522,15 @@ class Model:
             treatments = clone.lost_in_place(self.path)
             self._report(treatments, name, on_unsupported)
             c = clone.in_place(self.path, name)
-            question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights)
+            question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights, kept=self.path.held)
         else:
             copy.check_differentiable()
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
-            c = copy.install(name)
-            question = Question(self, self.inputs + c.baselines, [*c.relevances, c.target_shape], c.weights, copy.one_row_fits, c.plain)
+            c = copy.install(name, with_value)
+            answers = [*c.relevances, *([] if c.value is None else [c.value]), c.target_shape]
+            question = Question(self, self.inputs + c.baselines, answers, c.weights, copy.one_row_fits, c.plain,
+                                kept=() if book.reference else self.path.held)
             if c.held:
                 question.hold(c.baselines, c.held)
         self._gradients[book.key] = question, book, treatments
@@ -566,6 +596,15 @@ class Model:
                 raise PathError(f'X "{x.name}" is one of several outputs of its op that T depends on. Put tf.identity behind it when '
                                 'building the model, and explain that')
 
+    def _warn_of_masks(self, copy: clone.Copy, name: str) -> None:
+        """Warn of masks that follow from x to the baseline: T jumps on the way."""
+        left = masks(copy.path)
+        if left:
+            self.warn_once(name, f'{name}: a mask that is made of X at {_listed([copy.path.name(t) for t in left])} changes between the baseline and '
+                           "x, and T jumps there: attributions may not add up to f(x) - f(baseline). masks='keep' explains the model with the mask "
+                           'of x; it cannot reach into a tf.function in the graph of a session: open the model by from_function or from_keras then',
+                           PathWarning)
+
     def _report(self, treatments: list[Treatment], name: str, on_unsupported: str) -> None:
         """Raise RuleError for ops that a method refuses; warn of those without a rule, and of those that lose what depends on X."""
         treatments = self._with_layers([t for t in treatments if t.how in (REFUSED, PLAIN_GRADIENT, UNUSED) or t.loses])
@@ -574,15 +613,18 @@ class Model:
             raise RuleError(f'{name} refuses op {refused[0]} between X and T')
         plain = [str(t) for t in treatments if t.how == PLAIN_GRADIENT]
         if plain and on_unsupported != 'ignore':
+            masked = any(t.more == CONDITION for t in treatments)
             message = (f'{name} has no rule for {len(plain)} nonlinear op(s) between X and T and uses their plain gradient: {_listed(plain)}. '
-                       'Attributions may not be complete. Choose T before them if you can, or use intgrad')
+                       'Attributions may not be complete. Choose T before them if you can, or use intgrad'
+                       + (". For a mask that is made of X: masks='keep', or feed it, or take an X behind it" if masked else ''))
             if on_unsupported == 'raise':
                 raise RuleError(message)
             self.warn_once(name, message, NonlinearOpWarning)
         unused = [str(t) for t in treatments if t.how == UNUSED]
         if unused:
             self.warn_once(name, f'{name} does not use the gradient of tf.custom_gradient at {_listed(unused)}, but that of the ops inside: a copy '
-                           'of the graph cannot hold it. Give from_function or from_keras the Python function or model that it is made in', PathWarning)
+                           'of the graph cannot hold it. Give from_function or from_keras the Python function or model that it is made in',
+                           PathWarning)
         lost = [str(t) for t in treatments if t.loses]
         if lost:
             self.warn_once(name, f'part of what T depends on reaches X only through {_listed(lost)}, which pass no gradient: it is missing from the '

@@ -94,8 +94,9 @@ class Net:
         return self.backward(x, ys, lambda name, k, r, values: r * ACTIVATIONS[name][2](values[k]))
 
     def elrp(self, x, ys, epsilon=1e-4):
-        return x * self.backward(x, ys, lambda name, k, r, values:
-                                 r * values[k + 1] / (values[k] + epsilon * np.where(values[k] >= 0, 1, -1)))
+        """What a function is at 0 absorbs relevance, as biases do."""
+        return x * self.backward(x, ys, lambda name, k, r, values: r * (values[k + 1] - ACTIVATIONS[name][1](np.zeros(1)))
+                                 / (values[k] + epsilon * np.where(values[k] >= 0, 1, -1)))
 
     def deeplift(self, x, ys, baseline, cross=True):
         reference = self.forward(np.broadcast_to(baseline, np.shape(x)))

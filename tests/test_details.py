@@ -27,8 +27,9 @@ def test_sign_of_zero_is_plus_in_the_epsilon_rule(session, name):
     function, f, _ = ACTIVATIONS[name]
     x = v1.placeholder(tf.float64, (None, 2))
     with DeepExplain() as de:
-        a = de.explain('elrp', function(tf.reduce_sum(x, 1)), x, [[1., -1.]], epsilon=.5)
+        a, b = (de.explain('elrp', function(tf.reduce_sum(x, 1)), x, [[1., -1.]], epsilon=.5, offset=offset) for offset in ('pass', 'absorb'))
     close(a, f(np.zeros(1)) / .5 * [[1, -1]])
+    close(b, [[0, 0]])
 
 
 @pytest.mark.parametrize('name', ACTIVATIONS)

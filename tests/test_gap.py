@@ -46,24 +46,24 @@ def test_elrp_conserves_where_nothing_absorbs():
         gated = tf.sigmoid(X @ B) * h + tf.nn.relu(X @ C) / (1.5 + tf.abs(tf.sin(X @ A)))
         normed = h * tf.math.rsqrt(tf.reduce_sum(tf.square(h), 1, keepdims=True))
         attended = tf.nn.softmax(X @ A) * (X @ C) + (X @ A) ** 3 + tf.maximum(X @ A, X @ B) + tf.where(X > 0, X @ A, h * h)
-        for options in {}, {'products': 'signal'}, {'normalization': 'uniform'}, {'products': 'signal', 'normalization': 'uniform'}:
+        for options in {}, {'products': 'uniform'}, {'normalization': 'uniform'}, {'products': 'uniform', 'normalization': 'uniform'}:
             for T in gated, attended, normed:
-                a, delta = de.explain('elrp', T, X, XS, epsilon=1e-12, return_delta=True, **options)
-                if T is gated and 'products' not in options:
+                a, delta = de.explain('elrp', T, X, XS, epsilon=1e-12, offset='pass', return_delta=True, **options)
+                if T is gated and 'products' in options:
                     assert np.abs(delta).max() > .01        # the constant 1.5 takes its part of the denominator
                 else:
                     np.testing.assert_allclose(delta, 0, atol=1e-7)
 
 
 @pytest.mark.parametrize('options, expected', [
-    ({}, lambda s, v, gs, gv: (gs / 2, gv / 2)), ({'products': 'signal'}, lambda s, v, gs, gv: (0, gv))])
+    ({'products': 'uniform', 'offset': 'pass'}, lambda s, v, gs, gv: (gs / 2, gv / 2)), ({}, lambda s, v, gs, gv: (0, gv))])
 def test_elrp_of_products(options, expected):
-    """y = sigmoid(a) v: half of the relevance to each factor, or all to v; sigmoid by the epsilon rule."""
+    """y = sigmoid(a) v: all of the relevance to v, or half to each factor; sigmoid by the epsilon rule."""
     eps = 1e-4
     with opened(NET) as (de, X, _, _):
         a, v = X[:, :2], X[:, 2:4]
         s = 1 / (1 + np.exp(-XS[:, :2]))
-        half = 0 if options else .5
+        half = .5 if options else 0
         got = de.explain('elrp', tf.sigmoid(a) * v, X, XS, **options)
         z = XS[:, :2]
         np.testing.assert_allclose(got[:, 2:4], (1 - half) * s * XS[:, 2:4], rtol=1e-9)

@@ -14,14 +14,16 @@ Z = np.array([-40., -7., -2., -.1, -1e-3, 0., 1e-3, .1, 3., 5.9, 6.1, 40.])
 
 @pytest.mark.parametrize('name', ACTIVATIONS)
 @pytest.mark.parametrize('eps', [1e-4, .5])
-def test_epsilon(session, name, eps):
+@pytest.mark.parametrize('offset', ['absorb', 'pass'])
+def test_epsilon(session, name, eps, offset):
     function, f, _ = ACTIVATIONS[name]
     x = v1.placeholder(tf.float64, (None, Z.size))
     r = np.linspace(-2, 3, Z.size)
     with DeepExplain() as de:
-        got = de.explain('elrp', function(2 * x), x, Z[None] / 2, ys=r[None], epsilon=eps)[0]
-    expected = r * f(Z) / (Z + eps * np.where(Z >= 0, 1, -1)) * Z           # d(2x)/dx * x = z
-    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-300)
+        got = de.explain('elrp', function(2 * x), x, Z[None] / 2, ys=r[None], epsilon=eps, offset=offset)[0]
+    at_zero = f(np.zeros(1)) if offset == 'absorb' else 0
+    expected = r * (f(Z) - at_zero) / (Z + eps * np.where(Z >= 0, 1, -1)) * Z           # d(2x)/dx * x = z
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-300 if offset == 'pass' else 1e-15)       # f(z) - f(0) is rounded
 
 
 def secant(name, a, b):
@@ -293,13 +295,18 @@ def test_mean_jacobian(session, op):
 
 @pytest.mark.parametrize('op', sorted(set(epsilon.FUNCTIONS)))
 def test_epsilon_of_every_function(session, op):
-    """r f(z)/(z + eps sign z) times z."""
+    """r (f(z) - f(0))/(z + eps sign z) times z where f(0) is finite, with all digits; else, and under offset='pass', with f(z) itself."""
     z, eps = points(op)[0][None], .01
     function = unary(op) if op not in DOMAIN else lambda v: getattr(tf.raw_ops, op)(x=v)
     x = v1.placeholder(tf.float64, z.shape)
     with DeepExplain() as de:
-        got = de.explain('elrp', function(x) + 0., x, z, epsilon=eps)
-    np.testing.assert_allclose(got, evaluate(function, z) / (z + eps * np.where(z >= 0, 1, -1)) * z, rtol=1e-12)
+        got, passed = (de.explain('elrp', function(x) + 0., x, z, epsilon=eps, offset=offset) for offset in ('absorb', 'pass'))
+    expected, at_zero = evaluate(function, z) / (z + eps * np.where(z >= 0, 1, -1)) * z, float(evaluate(function, np.zeros(1))[0])
+    np.testing.assert_allclose(passed, expected, rtol=1e-12)
+    assert (op in epsilon.EXCESS) == (np.isfinite(at_zero) and at_zero != 0)
+    if op in epsilon.EXCESS:
+        expected -= at_zero / (z + eps * np.where(z >= 0, 1, -1)) * z
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_epsilon_of_powers_and_squared_differences(session):
@@ -308,7 +315,9 @@ def test_epsilon_of_powers_and_squared_differences(session):
     s = 1e-4 * np.where(xs >= 0, 1, -1)
     with DeepExplain() as de:
         np.testing.assert_allclose(de.explain('elrp', tf.pow(x, 3.), x, xs), xs ** 3 / (xs + s) * xs, rtol=1e-9)
-        np.testing.assert_allclose(de.explain('elrp', tf.pow(tf.constant(2., tf.float64), x), x, xs), 2 ** xs / (xs + s) * xs, rtol=1e-9)
+        for offset, at_zero in ('pass', 0), ('absorb', 1):
+            got = de.explain('elrp', tf.pow(tf.constant(2., tf.float64), x), x, xs, offset=offset)
+            np.testing.assert_allclose(got, (2 ** xs - at_zero) / (xs + s) * xs, rtol=1e-9)
         np.testing.assert_allclose(de.explain('elrp', tf.math.squared_difference(x, 2 * x[:, ::-1]), x, xs).sum(1),
                                    ((xs - 2 * xs[:, ::-1]) ** 2).sum(1), rtol=1e-9)
         both = de.explain('elrp', tf.pow(x * x + 1., x), x, xs)
@@ -437,11 +446,11 @@ def test_epsilon_of_two_factors_is_complete(session):
     xs = np.random.default_rng(0).normal(size=(4, 3))
     s = 1 / (1 + np.exp(-xs[:, 1]))
     with DeepExplain() as de:
-        np.testing.assert_allclose(de.explain('elrp', tf.pow(tf.exp(x), x), x, xs, epsilon=1e-12), np.exp(xs) ** xs, rtol=1e-9)
+        np.testing.assert_allclose(de.explain('elrp', tf.pow(tf.exp(x), x), x, xs, epsilon=1e-12, offset='pass'), np.exp(xs) ** xs, rtol=1e-9)
         y = np.exp(xs[:, 0]) / s
-        got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12)
+        got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12, products='uniform', offset='pass')
         np.testing.assert_allclose(got, np.stack([y / 2, y / 2, 0 * y], 1), rtol=1e-9)
-        got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12, products='signal')
+        got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12, offset='pass')
         np.testing.assert_allclose(got, np.stack([y, 0 * y, 0 * y], 1), rtol=1e-9)
 
 
@@ -461,16 +470,16 @@ def test_gates_are_known_behind_shapes_and_scales(session):
         'scaled': lambda s: s / 3 + 1, 'variable': lambda s: s * scale}
     with DeepExplain() as de:
         for name, way in ways.items():
-            got = de.explain('elrp', way(tf.sigmoid(x[:, :2])) * tf.sin(x[:, 2:]), x, xs, products='signal')
+            got = de.explain('elrp', way(tf.sigmoid(x[:, :2])) * tf.sin(x[:, 2:]), x, xs)
             np.testing.assert_array_equal(got[:, :2], 0, err_msg=name)
             assert np.abs(got[:, 2:]).min() > 0
         for name, gate, signal in [('sigmoid', tf.sigmoid, tf.tanh), ('hard sigmoid', lambda z: tf.nn.relu6(z + 3) / 6, tf.identity),
                                    ('hard sigmoid', lambda z: tf.minimum(tf.maximum(z + 3, 0), 6) / 6, tf.identity),
                                    ('gelu', lambda z: 1 + tf.math.erf(z), tf.identity)]:
-            got = de.explain('elrp', signal(x[:, 2:]) * gate(x[:, :2]), x, xs, products='signal')
+            got = de.explain('elrp', signal(x[:, 2:]) * gate(x[:, :2]), x, xs)
             np.testing.assert_array_equal(got[:, :2], 0, err_msg=name)
-        both = de.explain('elrp', tf.sigmoid(x[:, :2]) * tf.nn.softmax(x[:, 2:]), x, xs, products='signal', softmax='gradient')
-        assert np.abs(both).min() > 0                       # two gates: half each
+        both = de.explain('elrp', tf.sigmoid(x[:, :2]) * tf.nn.softmax(x[:, 2:]), x, xs, softmax='gradient')
+        assert np.abs(both).min() > 0                       # half each
 
 
 def test_conditions_of_any_shape(session):

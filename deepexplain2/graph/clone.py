@@ -17,8 +17,8 @@ from functools import cached_property
 
 import tensorflow as tf
 
-from ..checks import batch_of, sizes
-from ..errors import PathError
+from ..checks import batch_of, sizes, warn
+from ..errors import PathError, PathWarning
 from . import compiled, custom_gradients
 from .bodies import Body, inside, is_counted
 from .completed import COMPLETED
@@ -30,6 +30,7 @@ from .path import (
     FUNCTION_CALLS,
     OURS,
     RANDOM,
+    ROWS,
     RULED,
     SHAPE_ONLY,
     Path,
@@ -51,7 +52,6 @@ from .stops import harmless, open_stops
 _rulebook: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rulebook')
 
 
-ROWS = 7919, 7907       # primes: an axis that has as many as are asked for is the batch
 _BASELINE = 'baseline of '
 WEIGHING = {'Mul', 'MulNoNan', 'MatMul', 'BatchMatMul', 'BatchMatMulV2', 'BatchMatMulV3', 'Einsum'}
 SCALING = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'StridedSlice', 'Neg', 'Sub', 'AddV2', 'Mul'}
@@ -83,6 +83,7 @@ class Clone:
     held: list[tf.Tensor]               # all that the rules take from the reference, where it is the same whenever the baselines are, to be
                                         # fetched or fed; else empty
     plain: list[tf.Tensor]              # relevances and target_shape by TensorFlow's own kernels, where XLA compiles these; else empty
+    value: tf.Tensor | None = None      # T as computed, weighted, summed over all axes but the first, where it was asked for
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,10 @@ class Copy:
         custom_gradients.drop(nodes, kept=book.is_plain)
         self.graph = tf.Graph()
         with self.graph.as_default():
-            self._outside = {outside(t): stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
+            kept = {outside(t) for t in path.held}
+            self._outside = {outside(t): tf.compat.v1.placeholder(t.dtype, t.shape, f'source_{k}') if outside(t) in kept
+                             else stand_in(t, f'source_{k}') for k, t in enumerate(self._sources)}
+        self.held = [self._outside[outside(t)] for t in path.held if outside(t) in self._outside]
         self._constants = {name: s.op.node_def for name, s in self._outside.items() if s.op.type == 'Const'}
         self._constants |= {s.name: s.op.node_def for s in self._outside.values() if s.op.type == 'Const'}
         if reference:
@@ -235,7 +239,7 @@ class Copy:
     @cached_property
     def one_row_fits(self) -> bool:
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place of the open batch axis."""
-        if not self._book.reference or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops):
+        if not self._book.reference or self.held or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops):
             return False
         if not all(x.shape.rank and batch_of(x) is None for x in self._original.inputs):
             return False
@@ -254,7 +258,7 @@ class Copy:
     def _inferred(self, tensors: Sequence[tf.Tensor], rows: int) -> list[tf.TensorShape]:
         """The same, but ValueError where the graph takes another number."""
         with tf.Graph().as_default():
-            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in self.path.inputs}
+            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in [*self.path.inputs, *self.held]}
             return [t.shape for t in self.again(tensors, given, 'rows')]
 
     def target_of(self, rows: int) -> tf.TensorShape | None:
@@ -294,29 +298,41 @@ class Copy:
         with self.graph.as_default(), compiled.differentiating() if self._jit else nullcontext():
             yield
 
-    def install(self, name: str) -> Clone:
-        """Differentiate, and import forward and backward pass into the user's graph in one step."""
+    def install(self, name: str, with_value: bool = False) -> Clone:
+        """Differentiate, and import forward and backward pass into the user's graph in one step. with_value: whether T is given too."""
         with self.differentiating():
             target = self.path.target
             weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
             token = _rulebook.set(self._apply)
             try:
-                rs = _differentiate(self.path, weights)
+                rs = self._relevances(weights)
             finally:
                 _rulebook.reset(token)
-            outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)]
-            outputs.append(tf.shape(target, tf.int64, name='target_shape'))
+            value = [tf.reduce_sum(target * weights, _axes_of_units(target), name='value')] if with_value else []
+            outputs = [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)] + value + [tf.shape(target, tf.int64, name='target_shape')]
         held = self._taken_from_reference(outputs) if self.one_row_fits and not self._jit and self._is_frozen() else []
         taken = [*self._bs.values(), weights]
         found = self.place([*taken, *outputs, *held], name)
-        k, end = len(self._bs), len(found) - len(held)
         plain = self.place_plain(outputs, dict(zip([t.name for t in taken], found)), name)
-        return Clone(found[:k], found[k], found[k + 1:end - 1], found[end - 1], found[end:], plain)
+        answers, held = found[len(taken):len(taken) + len(outputs)], found[len(taken) + len(outputs):]
+        return Clone(found[:len(self._bs)], found[len(self._bs)], answers[:len(rs)], answers[-1], held, plain, answers[len(rs)] if value else None)
+
+    def _relevances(self, weights: tf.Tensor) -> list[tf.Tensor]:
+        """The gradients of T by X under the rules; 0, with a warning, for an X that a rule gives nothing."""
+        found = weighted_gradients(self.path.target, self.path.inputs, weights)
+        if not self._book.gives_nothing:
+            return all_found(self.path, found)
+        nothing = [self.path.name(x) for x, g in zip(self.path.inputs, found) if g is None]
+        if nothing:
+            warn(f'X {", ".join(nothing)} reaches T only as a gate or a weight of what else there is, which takes nothing: its attributions are 0. '
+                 "Take products='uniform' (for attention softmax='gradient', for normalizations normalization='uniform'), or another method",
+                 PathWarning)
+        return [tf.zeros_like(x) if g is None else tf.convert_to_tensor(g) for x, g in zip(self.path.inputs, found)]
 
     def _is_frozen(self) -> bool:
         """Whether nothing that enters the path can change from run to run, and nothing on it."""
         given = ancestors(self._sources, {x.name for x in self._original.inputs}, control=True)
-        return not any(can_change(op) or is_random(op) for op in [*given, *self.path.ops])
+        return not self.held and not any(can_change(op) or is_random(op) for op in [*given, *self.path.ops])
 
     def _taken_from_reference(self, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The tensors on the path of the reference that anything outside of it needs; it takes them through placeholders with these defaults.
@@ -402,7 +418,13 @@ class Copy:
         rule = self._book.rule(kind_of(op)) or self._book.fallback
         assert rule
         r = rs[0] if len(rs) == 1 else rs
-        return rule(op, r, self._partner(op)) if self._book.reference else rule(op, r)
+        return rule(op, r, self._partner(op) if self._book.reference else self._varying)
+
+    def _varying(self, op: tf.Operation) -> frozenset[int]:
+        """Positions of the inputs of any op of the copy that depend on X."""
+        if op.graph is self.graph:
+            return frozenset(self.path.varying_inputs(op))
+        return self._inside.get((op.graph.name, op.name), (True, frozenset()))[1]
 
     def _partner(self, op: tf.Operation) -> Partner:
         partner = op.graph.get_operation_by_name(REFERENCE + op.name.removeprefix(ACTUAL))
@@ -414,6 +436,13 @@ class Copy:
             return self.graph.get_tensor_by_name(name)
         except KeyError:
             return None                     # an output of a function call, which was opened
+
+
+def _axes_of_units(target: tf.Tensor) -> list[int] | tf.Tensor:
+    """All axes but the first."""
+    if target.shape.rank is not None:
+        return list(range(1, target.shape.rank))
+    return tf.range(tf.minimum(tf.rank(target), 1), tf.rank(target))
 
 
 def _loses(op: tf.Operation, part: Path | Body, book: Rulebook) -> bool:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from ..checks import batch_of
-from .clone import ROWS, Copy, all_found, weighted_gradients
+from .clone import Copy, all_found, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
 from .pair import CONTAINERS
-from .path import SHAPE_ONLY, Path, ancestors, is_random, row_size
+from .path import ROWS, SHAPE_ONLY, Path, ancestors, is_random, row_size
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def integral(copy: Copy, name: str) -> Integral:
         ends = [copy.again(cut, dict(zip([x.name for x in xs], values)), where) for values, where in ((xs, 'end'), (bs, 'start'))]
         points = {x.name: _points(x, b, x, alphas, p) for x, b in zip(xs, bs)}
         points |= {t.name: _points(end, start, t, alphas, p) for t, end, start in zip(cut, *ends) if t.name not in points}
-        target, = copy.again([copy.path.target], points, 'points')
+        kept = {t.name: tf.repeat(t, p, 0) for t in copy.held}          # a mask of x, at all of its points
+        target, = copy.again([copy.path.target], points | kept, 'points')
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
         gradients = weighted_gradients(target, [points[t.name] for t in cut], weights)
         summed = [(end, _sum(g, shares, p, end)) for end, g in zip(ends[0], gradients) if g is not None]

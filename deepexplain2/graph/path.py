@@ -41,6 +41,7 @@ RULED = f'DeepExplain2Rule-{uuid.uuid4().hex}'      # the mark of an op that ask
 RESULTS, KEPT_INPUTS = '_deepexplain2_results', '_deepexplain2_inputs'     # of an IdentityN with a kept gradient: how many (custom_gradients)
 SMALL = 64           # entries of a constant that may be a size, an axis or a shape; larger ones are weights
 PLACEHOLDERS = {'Placeholder', 'PlaceholderV2'}
+ROWS = 7919, 7907       # primes: an axis that has as many as are asked for is the batch
 OURS = 'deepexplain2/'               # how the names of ops begin that the library adds to a graph
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
@@ -56,16 +57,18 @@ class Path:
     ops: the ops that depend on X and that T depends on, inputs before users.
     sources: the tensors that enter the path without depending on X (weights, constants, other inputs), without X.
 
+    held: tensors between X and T that stay as they are at x, whatever X is: T depends on X otherwise. They are sources.
     label: from names in this graph to the names that the user knows.
 
     Raises PathError when T does not depend on the values of one of X.
     """
 
-    def __init__(self, target: tf.Tensor, inputs: Sequence[tf.Tensor], label: Callable[[str], str] = str):
-        self.target, self.inputs, self._label = target, list(inputs), label
+    def __init__(self, target: tf.Tensor, inputs: Sequence[tf.Tensor], label: Callable[[str], str] = str, held: Sequence[tf.Tensor] = ()):
+        self.target, self.inputs, self._label, self.held = target, list(inputs), label, list(held)
         cut = {x.name for x in inputs}
-        before = ancestors([target], cut)
-        dependent = reached(before, cut, set())
+        ends = cut | {t.name for t in held}
+        before = ancestors([target], ends)
+        dependent = reached(before, ends, set())
         self._varying = reached(before, cut, SHAPE_ONLY)
         # An output of X's own op that is not X stays outside, unless the op hangs on another X.
         self.ops = [op for op in before if any(i.name in dependent for i in op.inputs)]

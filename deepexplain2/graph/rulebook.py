@@ -16,7 +16,7 @@ from .decisions import kind, kind_of
 from .linear import DIFFERENTIATED_INSIDE, is_linear
 from .path import SHAPE_ONLY, WITHOUT_A_GRADIENT, Path, can_carry, gradient_of, has_override, is_differentiable
 
-Rule = Callable[..., tf.Tensor]         # (op, r) or (op, m, partner) -> relevance or multiplier of the inputs of op
+Rule = Callable[..., tf.Tensor]         # (op, r, varying) or (op, m, partner) -> relevance or multiplier of the inputs of op
 
 LINEAR = 'linear'
 RULE = 'rule'
@@ -28,24 +28,27 @@ PASSED = 'gradient on purpose'
 BROKEN = 'not differentiable'
 REFUSED = 'refused'
 UNUSED = 'its own gradient is not used'
+CONDITION = 'a condition that is not a comparison'
+
 
 @dataclass(frozen=True)
 class Rulebook:
     """rules: op type -> rule, by family. reference: whether a rule compares with the reference. fallback: the rule for a nonlinear op
     without one; None for its plain gradient. passing: nonlinear types left to the plain gradient on purpose. refused: types, with the
-    way out."""
+    way out. gives_nothing: whether a rule may give None, nothing, to an input that depends on X."""
     families: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
     reference: bool = False
     fallback: Rule | None = None
     passing: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+    gives_nothing: bool = False
 
     @cached_property
     def key(self) -> Hashable:
         """Equal for books that say the same: their rules are the same functions, or closures of the same code over equal values."""
         rules = {id(r): _identity(r) for family in self.families.values() for r in family.values()}
         return (tuple((name, tuple((op_type, rules[id(r)]) for op_type, r in family.items())) for name, family in self.families.items()),
-                self.reference, _identity(self.fallback), self.passing, tuple(self.refused.items()))
+                self.reference, _identity(self.fallback), self.passing, tuple(self.refused.items()), self.gives_nothing)
 
     @property
     def is_plain(self) -> bool:
@@ -87,7 +90,7 @@ class Rulebook:
             return PLAIN, ''
         if not all(can_carry(op.inputs[k]) for k in taken):
             if op.type in ('Select', 'SelectV2'):
-                return PLAIN, 'a condition that is not a comparison'
+                return PLAIN, CONDITION
             return REFUSED, 'X decides on its indices: choose a T before it or an X behind it, or use intgrad'
         if any(k in WITHOUT_A_GRADIENT.get(op.type, ()) for k in taken):
             return REFUSED, 'TensorFlow has no gradient by one of its inputs that depend on X: choose a T before it or an X behind it'

@@ -29,6 +29,7 @@ class Method:
     samples = False                             # whether it draws samples, and has standard errors
     perturbs = False                            # whether the question is the value of T: one tensor X, one value per row
     baseline: Any = 0
+    masks = 'follow'                            # whether masks that the model makes of X stay as they are at x: 'keep'
 
     def question(self, model: Model) -> Question:
         """What to ask; compiles what it needs."""

@@ -57,6 +57,8 @@ class DeepLift(Method):
         has as many rows as xs.
     max_pooling: 'cross', or 'gradient' for the plain gradient of maxima over windows and axes, as in DeepExplain: complete only where x
         and the baseline have the same winner.
+    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x all the way, and at
+        the baseline; attributions sum to f(x) - f(baseline) with this mask. 'follow': every input has a mask of its own.
     on_unsupported: what to do about ops without a rule that are left to their plain gradient (those with a gradient of the user's own,
         say): 'warn', 'raise' or 'ignore'.
     """
@@ -64,8 +66,10 @@ class DeepLift(Method):
     explains = 'difference'
     averages = True
 
-    def __init__(self, baseline=0, average: bool | None = None, max_pooling: str = 'cross', on_unsupported: str = 'warn'):
+    def __init__(self, baseline=0, average: bool | None = None, max_pooling: str = 'cross', on_unsupported: str = 'warn',
+                 masks: str = 'keep'):
         self.baseline = baseline
+        self.masks = choice(masks, 'masks', ['keep', 'follow'])
         self.average = None if average is None else flag(average, 'average')
         self.on_unsupported = choice(on_unsupported, 'on_unsupported', ['warn', 'raise', 'ignore'])
         plain = choice(max_pooling, 'max_pooling', ['cross', 'gradient']) == 'gradient'

@@ -34,14 +34,17 @@ class IntegratedGradients(Method):
     max_steps: where doubling ends; rows that have not arrived are named in a warning.
     hoist: whether what the network begins with and is linear (a dense layer or a convolution, normalization, padding) is computed once for
         each sample and not once for each step, the path interpolated behind it: exact, and never slower by much. False to compare.
+    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x all the way, and at
+        the baseline; attributions sum to f(x) - f(baseline) with this mask. 'follow': every input has a mask of its own.
     """
 
     explains = 'difference'
     averages = True
 
     def __init__(self, steps: int | None = None, baseline=0, quadrature: str = 'gausslegendre', average: bool | None = None,
-                 tolerance: float | None = None, max_steps: int = 1024, hoist: bool = True):
+                 tolerance: float | None = None, max_steps: int = 1024, hoist: bool = True, masks: str = 'keep'):
         self.baseline = baseline
+        self.masks = choice(masks, 'masks', ['keep', 'follow'])
         self.average = None if average is None else flag(average, 'average')
         self._hoist = flag(hoist, 'hoist')
         self._quadrature = choice(quadrature, 'quadrature', sorted(QUADRATURES))

@@ -9,7 +9,7 @@ from ..errors import ParameterError, ToleranceWarning
 from ..points.permutations import Players, permutation
 from ..registry import register
 from ..sweep import blocks, differ, take
-from .base import Method, flag, integer, positive, sequence
+from .base import Method, choice, flag, integer, positive, sequence
 
 TABLE = 1 << 20         # coalitions of all rows that are remembered
 ROUND = 1 << 19         # changes of the output that are held, where a pair of permutations has fewer
@@ -36,6 +36,8 @@ class ShapleySampling(Method):
     tolerance: go on drawing until the standard error of every feature is at most `tolerance` times the largest attribution of its row,
         or max_samples are drawn, which is told in a warning.
     max_samples: see tolerance.
+    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x all the way, and at
+        the baseline; attributions sum to f(x) - f(baseline) with this mask. 'follow': every input has a mask of its own.
 
     Interrupted (Ctrl-C) after at least one permutation for all rows it returns the mean of those, with a warning.
     """
@@ -45,8 +47,9 @@ class ShapleySampling(Method):
     samples = True
 
     def __init__(self, samples: int = 5, sampling_dims=None, baseline=0, seed: int = 0, antithetic: bool = True,
-                 tolerance: float | None = None, max_samples: int = 10000):
+                 tolerance: float | None = None, max_samples: int = 10000, masks: str = 'keep'):
         self.baseline = baseline
+        self.masks = choice(masks, 'masks', ['keep', 'follow'])
         self._samples, self._seed = integer(samples, 'samples', 1), integer(seed, 'seed', 0)
         self._together = 2 if flag(antithetic, 'antithetic') else 1
         self._tolerance = None if tolerance is None else positive(tolerance, 'tolerance')
