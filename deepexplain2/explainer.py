@@ -356,7 +356,7 @@ class Explainer(Streaming):
         return n, True, per_row, None
 
     def _look_at_target(self, arrays: list[np.ndarray], rows: np.ndarray, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
-        """Once per explainer, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
+        """Once, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
         model = self._model
 
         def units():
@@ -375,13 +375,14 @@ class Explainer(Streaming):
                 checks.warn(f'T "{model.target.name}" is random: {names} draw numbers that it depends on, so attributions change with the draws, '
                             'and with the place of a row in a run. Build the model for inference (training=False), or average over several runs',
                             RandomWarning)
-        if self._is_probability or 'values' in self._seen or model.target.shape.rank in (0, 1 if per_row else 0):
+        if self._is_probability or model.target.shape.rank in (0, 1 if per_row else 0):
             return
-        self._seen.add('values')
-        values = units()
-        if values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row else 0):
-            checks.warn(f'T "{model.target.name}" looks like probabilities: its values are between 0 and 1 and sum to 1. The shares of all classes '
-                        'mix, and a saturated probability has no gradient. Target the logits instead', TargetWarning)
+        if model.sums_to_one is None:
+            values, model.few = units() if model.few is None else model.few, None
+            model.sums_to_one = values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row else 0)
+        if model.sums_to_one:
+            model.warn_once(self._method.name, f'T "{model.target.name}" looks like probabilities: its values are between 0 and 1 and sum to 1. The '
+                            'shares of all classes mix, and a saturated probability has no gradient. Target the logits instead', TargetWarning)
 
 
 def _sums_to_one(values: np.ndarray, first: int) -> bool:
