@@ -301,9 +301,10 @@ class Explainer(Streaming):
             return
         gap = np.abs(at_x - at_start)
         if (gap > 1e-5 * np.maximum(np.abs(at_x), np.abs(at_start))).any():
+            smaller = ', a smaller epsilon' if self._method.name == 'elrp' else ''
             checks.warn(f'all attributions of "{self._method.name}" are exactly 0, but T "{self._model.target.name}" at x and at the baseline '
                         f'differ by up to {gap.max():.3g}: the map says nothing about X. Units may be saturated, or their gradient is lost on '
-                        'the way (see audit). Choose another T, X or baseline, or another method', PathWarning)
+                        f'the way (see audit). Choose another T, X or baseline{smaller}, or another method', PathWarning)
 
     def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool, Pace | None]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better ones)."""
