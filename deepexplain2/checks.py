@@ -68,16 +68,19 @@ def tensor(value: Any, graph: tf.Graph, what: str) -> tf.Tensor:
     """`value` as a tensor of `graph`; TensorError names `what` it was meant for."""
     if not isinstance(value, tf.Tensor):
         hint = next((h for kind, h in INSTEAD_OF_A_TENSOR.items() if isinstance(value, kind)), '')
+        if type(value).__module__.partition('.')[0] in ('keras', 'tf_keras') and callable(value):
+            hint = '. What a layer gives has its name: de.tensor(layer.name); what the model gives is in de.outputs'
         raise TensorError(f'{what} must be a tensor of the session\'s graph, not {type(value).__name__}{hint}')
     if not tf.is_symbolic_tensor(value):
-        raise TensorError(f'{what} is an eager tensor: build the model in a tf.Graph and give a tensor of it')
+        raise TensorError(f'{what} is an eager tensor, a value. Give a tensor of the graph: one of de.inputs or de.outputs, or its name; '
+                          'values are for xs')
     if value.graph is not graph:
         raise TensorError(f'{what} "{value.name}" belongs to another graph than the session')
     return value
 
 
 def target(value: Any, graph: tf.Graph) -> tf.Tensor:
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         raise TensorError('T is a list. Give one tensor; to weigh several of its units use ys')
     t = tensor(value, graph, 'T')
     if not t.dtype.is_floating:
