@@ -111,7 +111,8 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
     """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays one, of its own dtype."""
     if many and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
         raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
-                         + (f', not {len(xs)}' if isinstance(xs, (list, tuple)) else f', not {type(xs).__name__}'))
+                         + (f', not {len(xs)}' if isinstance(xs, (list, tuple)) else f', not {type(xs).__name__}')
+                         + '. The order is that of X: ' + ', '.join(f'"{x.name}"' for x in tensors))
     arrays = [_sample(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if many else [xs], tensors)]
     for a, x in zip(arrays, tensors):
         if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):
