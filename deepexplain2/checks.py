@@ -68,16 +68,19 @@ def tensor(value: Any, graph: tf.Graph, what: str) -> tf.Tensor:
     """`value` as a tensor of `graph`; TensorError names `what` it was meant for."""
     if not isinstance(value, tf.Tensor):
         hint = next((h for kind, h in INSTEAD_OF_A_TENSOR.items() if isinstance(value, kind)), '')
+        if type(value).__module__.partition('.')[0] in ('keras', 'tf_keras') and callable(value):
+            hint = '. What a layer gives has its name: de.tensor(layer.name); what the model gives is in de.outputs'
         raise TensorError(f'{what} must be a tensor of the session\'s graph, not {type(value).__name__}{hint}')
     if not tf.is_symbolic_tensor(value):
-        raise TensorError(f'{what} is an eager tensor: build the model in a tf.Graph and give a tensor of it')
+        raise TensorError(f'{what} is an eager tensor, a value. Give a tensor of the graph: one of de.inputs or de.outputs, or its name; '
+                          'values are for xs')
     if value.graph is not graph:
         raise TensorError(f'{what} "{value.name}" belongs to another graph than the session')
     return value
 
 
 def target(value: Any, graph: tf.Graph) -> tf.Tensor:
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         raise TensorError('T is a list. Give one tensor; to weigh several of its units use ys')
     t = tensor(value, graph, 'T')
     if not t.dtype.is_floating:
@@ -108,7 +111,8 @@ def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarra
     """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays one, of its own dtype."""
     if many and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
         raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
-                         + (f', not {len(xs)}' if isinstance(xs, (list, tuple)) else f', not {type(xs).__name__}'))
+                         + (f', not {len(xs)}' if isinstance(xs, (list, tuple)) else f', not {type(xs).__name__}')
+                         + '. The order is that of X: ' + ', '.join(f'"{x.name}"' for x in tensors))
     arrays = [_sample(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if many else [xs], tensors)]
     for a, x in zip(arrays, tensors):
         if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):

@@ -204,9 +204,10 @@ class DeepExplain(checks.Live):
 
         method: a name out of deepexplain2.methods(). parameters: those of the method.
         T: any floating tensor, its name, or a Keras symbolic tensor (see `tensor`). `T * ys` with an array ys is taken as T with weights ys.
-        X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods). For token ids (integers) the
-            attributions are those at the output of their embedding lookups, and two more parameters are understood: baseline may
-            be 'zero', a token id or an array; sum_embedding=True sums over the embedding. See TokenExplainer.run.
+        X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods). For token ids (integers, or
+            floats that are only cast to integers, as those of a keras.Input without a dtype) the attributions are those at the output of their
+            embedding lookups, and two more parameters are understood: baseline may be 'zero', a token id or an array; sum_embedding=True
+            sums over the embedding. See TokenExplainer.run.
         jit_compile: whether XLA compiles what the method asks the graph. Recurrent and attention networks get faster, convolutional ones
             slower on a CPU, those with depthwise convolutions many times (docs/benchmarks.md). Compiling takes seconds, for every new
             number of rows in a run: runs are filled up to one of a few numbers. Results are the same to rounding. The first run asks for T
@@ -245,16 +246,16 @@ class DeepExplain(checks.Live):
         gradient, not differentiable, or refused; see Audit. Adds nothing to the graph. Errors are those of get_explainer, but for ops
         that the method refuses, which are in the table."""
         ids, target = self._resolve(X), self._resolve(T)
-        if isinstance(ids, tf.Tensor) and ids.dtype.is_integer:
+        if isinstance(ids, tf.Tensor):
             X = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X')) or ids
             parameters = {k: v for k, v in parameters.items() if k not in ('sum_embedding', 'baseline')}
         return self._compiled(method, target, X, parameters)[0].audit()
 
     def _tokens(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> TokenExplainer | None:
-        """The explainer for an integer X with embedding lookups behind it; None for any other X."""
+        """The explainer for token ids, an X with embedding lookups behind it; None for any other X."""
         self._check_entered()
         ids, target = self._resolve(X), self._resolve(T)
-        if not isinstance(ids, tf.Tensor) or not ids.dtype.is_integer:
+        if not isinstance(ids, tf.Tensor):
             return None
         with graph_lock(self.graph):
             found = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X'))
@@ -270,7 +271,7 @@ class DeepExplain(checks.Live):
         """The explainer of T without the weights written into it, and these weights."""
         self._check_entered()
         checks.check_open(self.session)
-        T, X = self._resolve(T), [self._resolve(x) for x in X] if isinstance(X, (list, tuple)) else self._resolve(X)
+        T, X = self._resolve(T), [self._resolve(x) for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
         inputs, many = checks.inputs(X, self.graph)
         with graph_lock(self.graph):
             weighted = checks.target(T, self.graph)
@@ -303,8 +304,8 @@ class DeepExplain(checks.Live):
 
     def _check_entered(self) -> None:
         if not self._entered:
-            raise ContextError('get_explainer, explain and audit can be called only inside "with DeepExplain(session) as de:". '
-                               'Explainers made there work outside')
+            raise ContextError('get_explainer, explain and audit can be called only inside "with DeepExplain(session) as de:" or '
+                               '"with DeepExplain.from_keras(model) as de:" and the like. Explainers of a session of your own work outside')
 
     def _resolve(self, value: Any) -> Any:
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""

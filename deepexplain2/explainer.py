@@ -105,7 +105,8 @@ class Explainer(Streaming):
         """Attributions of T to X for the samples xs.
 
         xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows. A memmap is read piece by piece. Or a
-            tf.data.Dataset of batches xs, or (xs, ys): each batch is a run, and the answers are joined.
+            tf.data.Dataset of batches xs, or (xs, ys): each batch is a run, and the answers are joined. For a list X a batch is
+            ((a, b), ys), as (a, b) is taken for (xs, ys).
         ys: what of T to explain: weights shaped like T (rows may broadcast), or integer class indices of shape (n,). Without it all
             units of T are summed.
         batch_size: at most that many rows in one session.run; chosen from the size of a row, and by timing, where not given. The answer does
@@ -302,9 +303,10 @@ class Explainer(Streaming):
             return
         gap = np.abs(at_x - at_start)
         if (gap > 1e-5 * np.maximum(np.abs(at_x), np.abs(at_start))).any():
+            smaller = ', a smaller epsilon' if self._method.name == 'elrp' else ''
             checks.warn(f'all attributions of "{self._method.name}" are exactly 0, but T "{self._model.target.name}" at x and at the baseline '
                         f'differ by up to {gap.max():.3g}: the map says nothing about X. Units may be saturated, or their gradient is lost on '
-                        'the way (see audit). Choose another T, X or baseline, or another method', PathWarning)
+                        f'the way (see audit). Choose another T, X or baseline{smaller}, or another method', PathWarning)
 
     def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool, Pace | None]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better ones)."""
@@ -372,8 +374,9 @@ class Explainer(Streaming):
             if first is None or not np.array_equal(first, units(), equal_nan=True):
                 self._seen.add('random')
                 names = ', '.join(f'"{name}" ({op})' for name, op in drawn[:5]) + (f' and {len(drawn) - 5} more' if len(drawn) > 5 else '')
-                checks.warn(f'T "{model.target.name}" is random: {names} draw numbers that it depends on, so attributions change with the draws, '
-                            'and with the place of a row in a run. Build the model for inference (training=False), or average over several runs',
+                checks.warn(f'T "{model.target.name}" is random: {names} {"draw" if len(drawn) > 1 else "draws"} numbers that it depends on, '
+                            'so attributions change with the draws, and with the place of a row in a run. '
+                            'Build the model for inference (training=False), or average over several runs',
                             RandomWarning)
         if self._is_probability or model.target.shape.rank in (0, 1 if per_row else 0):
             return

@@ -19,7 +19,7 @@ ROWS = 256      # of ids that are looked up in one run, unless batch_size says
 
 
 class TokenExplainer(Streaming):
-    """An Explainer for integer X: `run` takes token ids and attributes at the output of the embedding lookups behind them.
+    """An Explainer for token ids as X, integers or floats: `run` attributes at the output of the embedding lookups behind them.
 
     make: from parameters to the Explainer of the lookups. baseline: 'zero' (the zero vector), a token id (e.g. that of the padding), or
     an array in the space of the embedding. sum_embedding: whether attributions are summed over the axis of the embedding.
@@ -99,12 +99,14 @@ class TokenExplainer(Streaming):
             self._parameters['baseline'] = given
 
     def _check_known(self, ids: np.ndarray, what: str) -> None:
-        """Raise ValueRangeError for ids that a lookup does not know, where the size of its vocabulary is known."""
+        """Raise ValueRangeError for ids that are no whole numbers, or that a lookup does not know, where the size of its vocabulary is known."""
+        if ids.dtype.kind == 'f' and (broken := ids.reshape(-1)[ids.reshape(-1) != np.rint(ids.reshape(-1))]).size:
+            raise ValueRangeError(f'{what} holds {broken[0]}, and is looked up in an embedding: ids are whole numbers')
         if self._sizes:
             size = min(self._sizes)
             wrong = ids.reshape(-1)[(ids.reshape(-1) < 0) | (ids.reshape(-1) >= size)]
             if wrong.size:
-                raise ValueRangeError(f'{what} holds id {wrong[0]}, but the embedding behind "{self._ids.name}" knows {size}: 0 to {size - 1}')
+                raise ValueRangeError(f'{what} holds id {int(wrong[0])}, but the embedding behind "{self._ids.name}" knows {size}: 0 to {size - 1}')
 
     def _answers(self, ids: np.ndarray, ys: Any, batch_size: int | None, feeds: Mapping[tf.Tensor, Any], memory_limit: int | None,
                  out: Any) -> Answers:

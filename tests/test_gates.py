@@ -156,10 +156,11 @@ def test_attributions_that_dwarf_the_output(session, batch):
         explainer = de.get_explainer('elrp', T, x)
         for _ in range(2):
             with pytest.warns(errors.MagnitudeWarning, match=r'elrp: the attributions of 1 of 3 rows sum .* 1000 \|f\(x\)\|, of row 1 to 2e\+03'):
-                explainer.run([[1., 0], [1, 1], [2, 1]], ys=[0, 0, 0], batch_size=batch)
+                explainer.run([[.001, 0], [1, 1], [.002, .001]], ys=[0, 0, 0], batch_size=batch)
         with warnings.catch_warnings():
             warnings.simplefilter('error')
-            explainer.run([[1., 0], [1, 1], [2, 1]], ys=[1, 1, 1])
+            explainer.run([[.001, 0], [1, 1], [.002, .001]], ys=[1, 1, 1])
+            explainer.run([[1., 0], [1, 1], [2, 1]], ys=[0, 0, 0])      # the second f(x) is near 0 by chance
             explainer.run([[1., 0], [2, 1]], ys=[[1., 0], [1, 0]])
         np.testing.assert_allclose(explainer.run([[1., 1]], ys=[1]), [[499, -498]])
 
@@ -198,3 +199,12 @@ def test_sizes_of_recurrent_networks(kind):
     with DeepExplain.from_keras(model) as de:
         a, b = (np.abs(de.explain(method, de.outputs[0], de.inputs[0], xs)).reshape(3, -1).sum(1) for method in ('elrp', 'deeplift'))
     assert (a < 5 * b).all(), (a, b)
+
+
+def test_zeros_of_elrp_name_epsilon(session):
+    """Outputs as small as those of a deep untrained network: epsilon mutes every layer until nothing is left."""
+    h = x = v1.placeholder(tf.float32, (None, 2))
+    for _ in range(9):
+        h = tf.nn.relu(1e-3 * h)
+    with DeepExplain() as de, pytest.warns(errors.PathWarning, match='exactly 0, .*, a smaller epsilon, or another method'):
+        de.explain('elrp', h, x, [[1., 2]], epsilon=1.)

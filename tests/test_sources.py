@@ -681,3 +681,16 @@ def test_gradients_that_were_built_before():
             tf.gradients(de.outputs[0][:, 1], de.inputs[0])
         for method in 'saliency', 'elrp', 'deeplift', 'intgrad':
             np.testing.assert_allclose(*(d.explain(method, d.outputs[0], d.inputs[0], xs) for d in (de, fresh)), rtol=1e-5, atol=1e-7)
+
+
+def test_all_inputs_as_X():
+    """`X=de.inputs` is the list of them, for explain, get_explainer and audit, and for batches of a dataset."""
+    specs, xs = [tf.TensorSpec((None, 3)), tf.TensorSpec((None, 2))], (np.ones((4, 3), 'f4'), np.ones((4, 2), 'f4'))
+    with DeepExplain.from_function(lambda a, b: tf.tanh(a[:, :2] * b), specs) as de:
+        T, expected = de.outputs[0], de.explain('deeplift', de.outputs[0], list(de.inputs), list(xs), ys=[0, 1, 0, 1])
+        explainer = de.get_explainer('deeplift', T, de.inputs)
+        batches = tf.data.Dataset.from_tensor_slices((xs, [0, 1, 0, 1])).batch(2)
+        for got in de.explain('deeplift', T, de.inputs, xs, ys=[0, 1, 0, 1]), explainer.run(xs, [0, 1, 0, 1]), explainer.run(batches):
+            for a, b in zip(got, expected):
+                np.testing.assert_allclose(a, b, rtol=1e-6)
+        assert de.audit('deeplift', T, de.inputs).fits

@@ -98,3 +98,25 @@ def test_other_uses_of_the_ids_are_named(ids):
             de.explain('intgrad', head(embedded), ids, IDS[:, :3])
         with pytest.raises(errors.ParameterError, match='has no parameter'):
             de.explain('saliency', head(embedded), ids, IDS, baseline=0)
+
+
+@pytest.mark.parametrize('name', methods())
+def test_ids_in_floats(session, name):
+    """A Keras input without a dtype takes ids as floats, which the Embedding casts, and makes its mask of them."""
+    ids = v1.placeholder(tf.float32, (None, 4), 'ids')
+    embedded = tf.nn.embedding_lookup(TABLE, tf.cast(ids, tf.int32))
+    T = head(embedded * tf.cast(tf.not_equal(ids, 0), tf.float64)[..., None])
+    with DeepExplain() as de:
+        expected = de.explain(name, T, embedded, TABLE[IDS], feed_dict={ids: IDS})
+        np.testing.assert_allclose(de.explain(name, T, ids, IDS, sum_embedding=True), expected.sum(-1), rtol=1e-9, atol=1e-12)
+        assert de.audit(name, T, ids).fits == de.audit(name, T, embedded).fits
+        for wrong, what in (IDS + .5, 'ids are whole numbers'), (IDS + 9, 'knows 9: 0 to 8'):
+            with pytest.raises(errors.ValueRangeError, match=what):
+                de.explain(name, T, ids, wrong)
+
+
+def test_floats_that_count_as_numbers_too_are_no_ids(session):
+    X = v1.placeholder(tf.float64, (None, 4), 'x')
+    T = head(tf.nn.embedding_lookup(TABLE, tf.cast(X, tf.int32))) + X[:, :2]
+    with DeepExplain() as de, pytest.warns(errors.PathWarning, match='pass no gradient'):
+        assert de.explain('grad*input', T, X, IDS).shape == IDS.shape

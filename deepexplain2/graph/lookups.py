@@ -43,9 +43,12 @@ def _wraps(condition: tf.Tensor, wrapped: tf.Tensor, index: tf.Tensor) -> bool:
 def lookups(target: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:
     """The outputs of the embedding lookups through which T depends on `ids`; empty if there is none.
 
-    Comparisons of ids (masks) are held fixed. Raises PathError where T depends on ids in yet another way, which no attribution at the
-    lookups would show.
+    `ids` are integers, or floats that are cast to integers first, as those of a Keras input without a dtype. Comparisons of ids (masks)
+    are held fixed. Raises PathError where T depends on integers in yet another way, which no attribution at the lookups would show; floats
+    that count as numbers too are no ids.
     """
+    if not ids.dtype.is_integer and not any(c.type == 'Cast' and c.outputs[0].dtype.is_integer for c in ids.consumers()):
+        return []
     ops = ancestors([target], {ids.name})
     integers = reached(ops, {ids.name}, GATHERS | SHAPE_ONLY)
     found = [op.outputs[0] for op in ops
@@ -57,6 +60,8 @@ def lookups(target: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:
         if op.type in GATHERS or op.type in SHAPE_ONLY or not any(i.name in direct for i in op.inputs):
             continue
         if any(o.dtype.is_floating for o in op.outputs):
+            if not ids.dtype.is_integer:
+                return []
             raise PathError(f'T "{target.name}" depends on X "{ids.name}" not only through embedding lookups, but also through '
                             f'"{op.name}" ({op.type}), which turns the integers into numbers. Explain a tensor behind it, or use a perturbation '
                             'method at the lookups: X=[tensor names]')

@@ -78,7 +78,9 @@ class Path:
         used = {i.name for op in self.ops for i in op.inputs} | {target.name}
         for x in inputs:
             if x.name not in used or target.name not in self._varying:
-                raise PathError(f'T {self.name(target)} does not depend on X {self.name(x)}. Choose an X on the way to T')
+                swapped = target.op in ancestors([x], set())
+                raise PathError(f'T {self.name(target)} does not depend on X {self.name(x)}' + (
+                    ', but X on T. The order is: method, T, X, xs' if swapped else '. Choose an X on the way to T'))
 
     def name(self, thing: tf.Tensor | tf.Operation) -> str:
         """What a message calls a tensor, or an op with its type."""

@@ -22,7 +22,8 @@ class Occlusion(Method):
     window_shape: size of the window along each feature axis, or an int for all axes, cut to the length of short ones (3 on
         (28, 28, 1) is a patch of 3 x 3).
     step: shift between windows, an int or one per feature axis.
-    baseline: what replaces: a scalar, an array of the shape of one row, or one with a row for each row of xs.
+    baseline: what replaces: a scalar, an array of the shape of one row, or one with a row for each row of xs; or a function of xs that
+        returns one of these.
     """
 
     perturbs = True
