@@ -62,6 +62,7 @@ class Explainer(Streaming):
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
                                  'at a time, the others given in feed_dict, or use a gradient method')
         self._baselines = checks.baselines(method.baseline, model.inputs, many)
+        method.check_tensors([model.target, *model.inputs])
         self._averaged: list[bool] = []                 # whether the rows of the baseline were a set of references, once that is settled
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
@@ -157,7 +158,7 @@ class Explainer(Streaming):
         question = self.compile()
         if question.along and any(f.per_row and name in model.path.given for name, f in feeds.items()):
             with graph_lock(model.target.graph):
-                question = model.gradient()
+                question = model.gradient(self._method.name)
 
         room = None if aligned else size        # of one run
 
