@@ -462,3 +462,9 @@ def test_maps_of_zeros_are_named():
 def test_a_baseline_without_a_value_is_no_error_for_maps_of_zeros():
     a, _, messages, _ = outcome(lambda x: tf.nn.relu(tf.math.log(tf.abs(x)) - 1e6), 'saliency')
     assert not a.any() and not messages
+
+
+@pytest.mark.parametrize('method', GRADIENTS)
+def test_numbers_that_are_read_as_integers_and_back(method):
+    _, _, messages, fits = outcome(lambda x: x * tf.bitcast(tf.bitcast(x, tf.int64), x.dtype), method)
+    assert len(messages) == 1 and 'pass no gradient' in messages[0] and not fits
