@@ -231,3 +231,11 @@ def test_pairs_in_float16(session):
             a = de.explain('deeplift', f(x[:, 0], x[:, 1]), x, xs, baseline=b, average=False).astype(float)
             expected = exact(*xs.T.astype(float)) - exact(*b.T.astype(float))
             np.testing.assert_allclose(a.sum(1), expected, atol=3e-4)
+
+
+def test_rows_without_features_are_refused(session):
+    x = tf.compat.v1.placeholder(tf.float64, (None, 0))
+    with DeepExplain() as de:
+        for method in 'occlusion', 'shapley_sampling', 'grad*input':
+            with pytest.raises(errors.ShapeError):
+                de.explain(method, tf.reduce_sum(x, 1), x, np.zeros((3, 0)))

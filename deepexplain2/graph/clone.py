@@ -455,7 +455,7 @@ def _loses(op: tf.Operation, part: Path | Body, book: Rulebook) -> bool:
         return loses(op, taken) and not _has_rule(op, book)
     if op.type in ('Select', 'SelectV2') or op.outputs[0].dtype == tf.variant:
         return False
-    if op.type == 'Cast' and op.inputs[0].dtype.is_integer:
+    if op.type in ('Cast', 'Bitcast') and op.inputs[0].dtype.is_integer:
         return True
     return book.reference or (_jumps(op, taken, part) and not _only_weighs(op, part))
 

@@ -1,7 +1,8 @@
-"""Gradients of ops that TensorFlow differentiates by some of their inputs only, and that are linear in the others too."""
+"""Gradients of linear ops that TensorFlow differentiates by some of their inputs only, or as if no index came twice."""
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -31,9 +32,62 @@ def steps(op, own, g):
     return [tf.reduce_sum(g), None, tf.reduce_sum(g * tf.cast(tf.range(tf.size(g)), g.dtype))]
 
 
+def stitched(op, own, g):
+    """Of what is written to one place more than once, only the last is there."""
+    count = len(op.inputs) // 2
+    shares = own(op, g)
+    return [*shares[:count], *_written(list(op.inputs[:count]), shares[count:])]
+
+
+def list_scattered(position: int):
+    """The same of a list; position: of what is written, before the indices."""
+    def gradient(op, own, g):
+        shares = list(own(op, g))
+        shares[position:position + 1] = _written([op.inputs[position + 1]], [shares[position]])
+        return shares
+    return gradient
+
+
+def scattered(op, own, g):
+    """The same where an index is a vector."""
+    indices = op.inputs[1]
+    known = tf.get_static_value(indices)
+    shares = own(op, g)
+    if known is not None and len({*map(tuple, known.reshape(-1, known.shape[-1]))}) == known[..., 0].size:
+        return shares
+    depth, places = tf.shape(indices)[-1], tf.shape(indices)[:-1]
+    numbers = tf.reshape(tf.range(tf.reduce_prod(places)), places)
+    last = tf.tensor_scatter_nd_update(tf.zeros(tf.shape(g)[:depth], numbers.dtype), indices, numbers)
+    return [shares[0], None, _where(tf.equal(tf.gather_nd(last, indices), numbers), shares[2])]
+
+
+def _written(indices, shares):
+    """The shares of what stays of all that is written to these places, one after the other."""
+    known = [tf.get_static_value(i) for i in indices]
+    if all(k is not None for k in known):
+        places = np.concatenate([np.reshape(k, -1) for k in known])
+        if len(np.unique(places)) == len(places):
+            return shares
+    numbers, start = [], 0
+    for i in indices:
+        numbers.append(tf.reshape(start + tf.range(tf.size(i)), tf.shape(i)))
+        start += tf.size(i)
+    last = tf.dynamic_stitch(indices, numbers)
+    return [s if s is None else _where(tf.equal(tf.gather(last, i), k), s) for s, i, k in zip(shares, indices, numbers)]
+
+
+def _where(stays, share):
+    """The share of an input, 0 where what came from it does not stay."""
+    shape = tf.concat([tf.shape(stays), tf.ones([tf.rank(share) - tf.rank(stays)], tf.int32)], 0)
+    return tf.where(tf.reshape(stays, shape), share, tf.zeros_like(share))
+
+
 # op type -> (its gradient, the positions of the inputs that TensorFlow leaves out)
 COMPLETED = {
     'PadV2': (rest_to(2), (2,)), 'MatrixDiagV2': (rest_to(4), (4,)), 'MatrixDiagV3': (rest_to(4), (4,)),
     'MatrixDiagPartV2': (rest_to(2), (2,)), 'MatrixDiagPartV3': (rest_to(2), (2,)),
+    'DynamicStitch': (stitched, ()), 'ParallelDynamicStitch': (stitched, ()), 'TensorScatterUpdate': (scattered, ()),
+    'TensorListScatter': (list_scattered(0), ()), 'TensorListScatterV2': (list_scattered(0), ()),
+    'TensorListScatterIntoExistingList': (list_scattered(1), ()),
     'OneHot': (one_hot, (2, 3)), 'LinSpace': (lin_space, (0, 1)), 'Range': (steps, (0, 2)),
 }

@@ -1,7 +1,8 @@
-"""The path as a list of nodes, function calls replaced by the ops inside."""
+"""The path as a list of nodes, function calls replaced by the ops inside, also in the bodies of loops and conditionals."""
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 from .functional import Functional, functional, has_loops
+from .pair import CONTAINERS, functions_of
 from .path import FUNCTION_CALLS, Path
 
 
@@ -69,6 +71,7 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
 
     for op in taken.ops:
         add(op.node_def, [name(i) for i in op.inputs], '')
+    _open_calls(graph_def)
     own_functions(graph_def)
     return graph_def, renamed.get(name(taken.target), name(taken.target)), taken.sources
 
@@ -111,6 +114,72 @@ def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
     for function in called.values():
         function.signature.name += suffix
     graph_def.library.CopyFrom(type(graph_def.library)(function=called.values()))
+
+
+def _open_calls(graph_def: tf.compat.v1.GraphDef) -> None:
+    """Replace the calls in the bodies of loops and conditionals, at any depth, by the ops inside: no rule reaches into a call, and TensorFlow's
+    gradient of it is that of the user's function, which is wrong where a loop in it is called in a loop."""
+    functions = {f.signature.name: f for f in graph_def.library.function}
+    opened: set[str] = set()
+
+    def visit(nodes):
+        for node in nodes:
+            for name in functions_of(node) if node.op in CONTAINERS else [node.attr['f'].func.name] if node.op in FUNCTION_CALLS else ():
+                if name in functions and name not in opened:
+                    opened.add(name)
+                    visit(functions[name].node_def)
+                    _open_calls_in(functions[name], functions)
+
+    visit(graph_def.node)
+
+
+def _open_calls_in(function, functions: Mapping) -> None:
+    """The same in one function, where those that it calls are open. What waits for a call does not wait for what is inside."""
+    taken = {node.name for node in function.node_def}
+    renamed: dict[str, str] = {}                # results of calls -> the tensors inside
+    nodes, calls = [], set()
+    for node in function.node_def:
+        called = functions.get(node.attr['f'].func.name) if node.op in FUNCTION_CALLS else None
+        if called is None:
+            nodes.append(copy.deepcopy(node))
+            continue
+        calls.add(node.name)
+        scope = node.name
+        while any(name.startswith(f'{scope}/') for name in taken):
+            scope += '/inside'
+        arguments = dict(zip((a.name for a in called.signature.input_arg), (i for i in node.input if not i.startswith('^'))))
+
+        def inside(tensor, arguments=arguments, scope=scope):
+            if tensor.startswith('^'):
+                return f'^{scope}/{tensor[1:]}' if tensor[1:] not in arguments else ''
+            return arguments.get(tensor.split(':')[0], f'{scope}/{tensor}')
+
+        for inner in called.node_def:
+            new = copy.deepcopy(inner)
+            new.name = f'{scope}/{inner.name}'
+            new.attr.pop('_class', None)
+            new.input[:] = [name for i in inner.input if (name := inside(i))]
+            taken.add(new.name)
+            nodes.append(new)
+        renamed |= {f'{node.name}:output:{k}': inside(called.ret[o.name]) for k, o in enumerate(called.signature.output_arg)}
+    if not calls:
+        return
+
+    def source(tensor):
+        while tensor in renamed:                # a call may hand on what another one gave
+            tensor = renamed[tensor]
+        return tensor
+
+    for node in nodes:
+        node.input[:] = [source(i) for i in node.input if i[1:] not in calls or not i.startswith('^')]
+    del function.node_def[:]
+    function.node_def.extend(nodes)
+    for name, tensor in list(function.ret.items()):
+        function.ret[name] = source(tensor)
+    for name, node in list(function.control_ret.items()):
+        if node in calls:
+            del function.control_ret[name]
+    function.signature.control_output[:] = [name for name in function.signature.control_output if name in function.control_ret]
 
 
 def _name_calls(function, functions: Mapping) -> None:

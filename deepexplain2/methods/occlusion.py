@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..checks import warn
-from ..errors import CoverageWarning
+from ..errors import CoverageWarning, ShapeError
 from ..points.windows import windows
 from ..registry import register
 from ..sweep import blocks, differ, take
@@ -36,6 +36,8 @@ class Occlusion(Method):
         return model.value()
 
     def check_shapes(self, shapes):
+        if 0 in shapes[0][1:]:
+            raise ShapeError(f'a row of X has shape {shapes[0][1:]}: there is nothing to occlude')
         windows(shapes[0][1:], self._window, self._step)
 
     def points(self, shapes):
