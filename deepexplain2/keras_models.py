@@ -99,7 +99,10 @@ def traced(model: Any, signature: Any) -> Traced:
     except Exception as e:
         shapes = ', '.join(f'"{name}" {inputs.specs[k].shape}' for k, name in sorted({k: name for name, k in reversed(inputs.names)}.items()))
         said = ' '.join(re.sub('\x1b\\[[0-9;]*m', '', str(e)).split())
-        raise SourceError(f'from_keras could not call "{model.name}" with training=False for {shapes}. Keras says: {said[:500]}') from e
+        is_open = any(spec.shape.rank and None in spec.shape.as_list()[1:] for spec in inputs.specs)
+        hint = ('. In a graph Keras cannot compute some layers on open axes: try input_signature=[tf.TensorSpec(shape, dtype)] with fixed sizes'
+                if is_open else '')
+        raise SourceError(f'from_keras could not call "{model.name}" with training=False for {shapes}{hint}. Keras says: {said[:500]}') from e
     return Traced(concrete, seen['named'], original, inputs.specs, inputs.names, seen['output_names'], seen['layers'], seen['symbolic'])
 
 
