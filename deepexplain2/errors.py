@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class DeepExplainError(RuntimeError):
     """Base of all errors of deepexplain2; a RuntimeError, as DeepExplain raised."""
@@ -98,3 +100,14 @@ def shown(value: object) -> str:
     except Exception:
         said = object.__repr__(value)
     return said if len(said) <= 80 else f'{said[:60]}... ({type(value).__name__})'
+
+
+def said(error: Exception) -> str:
+    """What an error says, without the places in TensorFlow's and Keras's code, and the nodes, that it names."""
+    text = re.sub('\x1b\\[[0-9;]*m', '', str(error).partition('Arguments received by')[0])         # Keras adds both
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and lines[0] == 'in user code:':           # of AutoGraph: files and lines, the error itself at the end
+        lines = lines[-1:]
+    else:
+        lines = [f'{type(error).__name__}: {" ".join(lines)}']
+    return re.sub(r'\{\{node ([^}]*)\}\}( = \w+\[[^\]]*\]\([^)]*\))?', r'\1', lines[0])[:500]

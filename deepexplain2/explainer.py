@@ -62,6 +62,7 @@ class Explainer(Streaming):
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
                                  'at a time, the others given in feed_dict, or use a gradient method')
         self._baselines = checks.baselines(method.baseline, model.inputs, many)
+        method.check_tensors([model.target, *model.inputs])
         self._averaged: list[bool] = []                 # whether the rows of the baseline were a set of references, once that is settled
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
@@ -157,7 +158,7 @@ class Explainer(Streaming):
         question = self.compile()
         if question.along and any(f.per_row and name in model.path.given for name, f in feeds.items()):
             with graph_lock(model.target.graph):
-                question = model.gradient()
+                question = model.gradient(self._method.name)
 
         room = None if aligned else size        # of one run
 
@@ -355,7 +356,7 @@ class Explainer(Streaming):
         return n, True, per_row, None
 
     def _look_at_target(self, arrays: list[np.ndarray], rows: np.ndarray, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
-        """Once per explainer, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
+        """Once, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
         model = self._model
 
         def units():
@@ -374,13 +375,14 @@ class Explainer(Streaming):
                 checks.warn(f'T "{model.target.name}" is random: {names} draw numbers that it depends on, so attributions change with the draws, '
                             'and with the place of a row in a run. Build the model for inference (training=False), or average over several runs',
                             RandomWarning)
-        if self._is_probability or 'values' in self._seen or model.target.shape.rank in (0, 1 if per_row else 0):
+        if self._is_probability or model.target.shape.rank in (0, 1 if per_row else 0):
             return
-        self._seen.add('values')
-        values = units()
-        if values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row else 0):
-            checks.warn(f'T "{model.target.name}" looks like probabilities: its values are between 0 and 1 and sum to 1. The shares of all classes '
-                        'mix, and a saturated probability has no gradient. Target the logits instead', TargetWarning)
+        if model.sums_to_one is None:
+            values, model.few = units() if model.few is None else model.few, None
+            model.sums_to_one = values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row else 0)
+        if model.sums_to_one:
+            model.warn_once(self._method.name, f'T "{model.target.name}" looks like probabilities: its values are between 0 and 1 and sum to 1. The '
+                            'shares of all classes mix, and a saturated probability has no gradient. Target the logits instead', TargetWarning)
 
 
 def _sums_to_one(values: np.ndarray, first: int) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx
 
-from .errors import SourceError
+from .errors import SourceError, said, shown
 from .names import LayerOutput
 
 TABLES = ('StringLookup', 'IntegerLookup', 'TextVectorization', 'Hashing', 'HashedCrossing')      # layers with a table or a hash inside
@@ -98,11 +98,11 @@ def traced(model: Any, signature: Any) -> Traced:
         raise
     except Exception as e:
         shapes = ', '.join(f'"{name}" {inputs.specs[k].shape}' for k, name in sorted({k: name for name, k in reversed(inputs.names)}.items()))
-        said = ' '.join(re.sub('\x1b\\[[0-9;]*m', '', str(e)).split())
         is_open = any(spec.shape.rank and None in spec.shape.as_list()[1:] for spec in inputs.specs)
-        hint = ('. In a graph Keras cannot compute some layers on open axes: try input_signature=[tf.TensorSpec(shape, dtype)] with fixed sizes'
+        hint = (' Some layers of Keras cannot be traced on open axes: try input_signature=[tf.TensorSpec(shape, dtype)] with fixed sizes.'
                 if is_open else '')
-        raise SourceError(f'from_keras could not call "{model.name}" with training=False for {shapes}{hint}. Keras says: {said[:500]}') from e
+        raise SourceError(f'from_keras could not trace "{model.name}" with training=False for {shapes}. It must be callable with one tensor per '
+                          f'input, and take no decision in Python on their values.{hint} Keras says: {said(e)}') from e
     return Traced(concrete, seen['named'], original, inputs.specs, inputs.names, seen['output_names'], seen['layers'], seen['symbolic'])
 
 
@@ -110,11 +110,12 @@ def _tensors(structure: Any, model: Any) -> list[tuple[str, tf.Tensor]]:
     """(path, tensor) of what a model returns."""
     result = [(path, t) for path, t in leaves(structure, sort_all=is_legacy(model)) if t is not None]
     for path, t in result:
-        if not isinstance(t, tf.Tensor):
+        if isinstance(t, tf.__internal__.CompositeTensor):
             raise SourceError(f'output {path!r} of "{model.name}" is a {type(t).__name__}. Give from_keras the part of the model that returns '
                               'dense tensors')
+    result = [(path, tf.convert_to_tensor(t)) for path, t in result]            # a number, say
     if not result:
-        raise SourceError(f'"{model.name}" returns no tensor')
+        raise SourceError(f'from_keras: "{model.name}" returns {shown(structure)}: it must return tensors')
     return result
 
 

@@ -366,6 +366,8 @@ class Model:
         # What a run has shown of the rows of T, by the flags that were fed: None if no row changes with the others, else the number of rows
         # that the graph takes, and no other. See rows.py.
         self.rows_apart: dict[tuple, int | None] = {}
+        self.few: np.ndarray | None = None              # T of a few rows, of the run in which that was seen
+        self.sums_to_one: bool | None = None            # whether T of a few rows were probabilities; None: not seen yet
         self.shapes_of_all: dict[tuple, tuple[int, ...] | None] = {}
         self._fed: set[frozenset[str]] = set()          # names in feed_dict that were found to suffice
         self._line: Question | None = None
@@ -461,9 +463,9 @@ class Model:
     def _copy(self, book: Rulebook) -> clone.Copy:
         return clone.Copy(self.path, book, self.jit)
 
-    def gradient(self) -> Question:
-        """The gradient of T by X."""
-        return self.relevance(PLAIN, 'gradient')
+    def gradient(self, method: str) -> Question:
+        """The gradient of T with respect to X, for a method, which the warnings name."""
+        return self.relevance(PLAIN, method)
 
     @cached_property
     def fixed_rows(self) -> clone.Copy | None:
@@ -480,13 +482,13 @@ class Model:
         """Sums of the gradient along lines, a LineQuestion; the plain gradient where the graph does not allow it."""
         if self._line is None:
             if self._must_stay() or not integral.fits(self.path) or not have_rows(self.path.held, self.inputs):
-                self._line = self.gradient()
+                self._line = self.gradient(name)
                 return self._line
             self._check_open()
             try:
                 copy = self._copy(PLAIN)
             except RuleError:                           # control flow of TF1 that cannot be put into functions
-                self._line = self.gradient()
+                self._line = self.gradient(name)
                 return self._line
             copy.check_differentiable()
             self._report(copy.lost, name, 'ignore')
@@ -521,13 +523,13 @@ class Model:
             self._check_in_place(refusal)
             treatments = clone.lost_in_place(self.path)
             self._report(treatments, name, on_unsupported)
-            c = clone.in_place(self.path, name)
+            c = clone.in_place(self.path, 'gradient')
             question = Question(self, self.inputs, [*c.relevances, c.target_shape], c.weights, kept=self.path.held)
         else:
             copy.check_differentiable()
             treatments = copy.lost if book is PLAIN else copy.treatments
             self._report(treatments, name, on_unsupported)
-            c = copy.install(name, with_value)
+            c = copy.install('gradient' if book is PLAIN else name, with_value)
             answers = [*c.relevances, *([] if c.value is None else [c.value]), c.target_shape]
             question = Question(self, self.inputs + c.baselines, answers, c.weights, copy.one_row_fits, c.plain,
                                 kept=() if book.reference else self.path.held)

@@ -18,7 +18,7 @@ from tensorflow.python.framework.convert_to_constants import _FunctionConverterD
 from tensorflow.python.util import nest
 
 from . import checks
-from .errors import SourceError, shown
+from .errors import SourceError, said, shown
 from .graph import custom_gradients
 from .graph.path import OURS, SHAPE_ONLY, explainable, own_placeholders, reached
 from .keras_models import STRINGS, TABLES, Symbol, traced
@@ -143,18 +143,7 @@ def _try(action: Callable[[], Any], what: str) -> Any:
     except SourceError:
         raise
     except Exception as e:
-        raise SourceError(f'{what}. {_said(e)}') from e
-
-
-def _said(error: Exception) -> str:
-    """What an error says, without the places in TensorFlow's and Keras's code, and the nodes, that it names."""
-    text = re.sub('\x1b\\[[0-9;]*m', '', str(error).partition('Arguments received by')[0])         # Keras adds both
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if lines and lines[0] == 'in user code:':           # of AutoGraph: files and lines, the error itself at the end
-        lines = lines[-1:]
-    else:
-        lines = [f'{type(error).__name__}: {" ".join(lines)}']
-    return re.sub(r'\{\{node ([^}]*)\}\}( = \w+\[[^\]]*\]\([^)]*\))?', r'\1', lines[0])[:500]
+        raise SourceError(f'{what}. {said(e)}') from e
 
 
 def from_function(fn: Any, input_signature: Sequence[Any] | None) -> Source:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from networks import v1
 from tensorflow.python.framework import op_def_registry, ops
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, errors
 from deepexplain2.graph import linear
 from deepexplain2.graph.path import NEVER_A_GRADIENT
 from deepexplain2.methods.deeplift import COMPLETE, REFUSED
@@ -133,6 +133,7 @@ def test_op(op):
     batch = 1 if op in ONE_ROW else None
     with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de, warnings.catch_warnings():
         warnings.simplefilter('error')
+        warnings.simplefilter('ignore', errors.TargetWarning)
         X = v1.placeholder(dtype, (batch, 6))
         T = function(X) + 1.
         rows = {r.type: r.how for r in de.audit('deeplift', T, X)}

@@ -211,7 +211,11 @@ def test_edges(session, dtype):
         for method, options in ('elrp', {}), ('deeplift', {'baseline': np.tile(xs[::-1], (k, 1))}), ('deeplift', {'baseline': xs[3]}):
             compiled, plain = both(de, method, T, pairs, np.tile(xs, (k, 1)), np.repeat(np.arange(k), len(xs)), **options)
             rounding = 40 * np.finfo(dtype).eps         # functions of values near 1, as erf(60)
-            np.testing.assert_allclose(compiled, plain, rtol=rounding, atol=rounding, err_msg=method)
+            gelu = np.repeat(np.arange(k), len(xs)) // 2 == 8           # 1e30 times 1 + erf(-1e30), in which XLA's erf is half an ulp off -1
+            largest = np.maximum(1, np.maximum(np.abs(np.tile(xs, (k, 1))), np.abs(options.get('baseline', 0))))[gelu]
+            for some, scale in (~gelu, 1), (gelu, largest):
+                excess = np.abs(compiled[some] - plain[some]) - rounding * (np.abs(plain[some]) + scale)
+                assert excess.max() <= 0, f'{method}: {excess.max()}'
 
 
 def test_functions_run_eagerly(session):
@@ -356,9 +360,9 @@ class TestRefused:
                 de.explain('saliency', tf.math.special.bessel_j0(x), x, np.ones((2, 3), 'f'), jit_compile=True)
             assert 'dummy' not in str(caught.value)
             endless = tf.while_loop(lambda h: tf.reduce_sum(h) < 9, lambda h: (2 * h,), (tf.abs(x),))[0]
-            with pytest.raises(errors.RunError, match=r'maximum_iteration.* XLA cannot compile this'):
-                de.explain('saliency', endless, x, np.ones((2, 3), 'f'), jit_compile=True)
-            de.explain('saliency', endless, x, np.ones((2, 3), 'f'))
+            with pytest.raises(errors.RunError, match=r'maximum_iteration.* XLA cannot compile this'):       # a row alone: they share the condition
+                de.explain('saliency', endless, x, np.ones((1, 3), 'f'), jit_compile=True)
+            de.explain('saliency', endless, x, np.ones((1, 3), 'f'))
 
     def test_other_values(self, session):
         x = v1.placeholder(tf.float32, (None, 3), 'x')

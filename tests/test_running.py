@@ -167,6 +167,7 @@ def test_large_memmaps_stay_on_disk(tmp_path, monkeypatch):
         piece = explainer._piece
         monkeypatch.setattr(explainer, '_piece', lambda arrays, rows: pieces.append(rows) or piece(arrays, rows))
         np.testing.assert_allclose(explainer.run(x, batch_size=2), explainer.run(np.array(x)), rtol=1e-9)
+        pieces = [p for p in pieces if isinstance(p, slice)]            # beside rows that are compared alone and among others
         assert [(p.start, p.stop) for p in pieces[:3]] == [(0, 32), (32, 64), (64, 70)]
         x[60, 1] = np.nan
         with pytest.raises(errors.ValueRangeError, match=r'xs for X "x:0", from row 60 on, holds 1 values that are NaN'):
@@ -288,7 +289,11 @@ def test_a_reference_is_computed_once(monkeypatch):
         baselines = iter(order)
         explainer = de.get_explainer('deeplift', T, X, baseline=lambda xs: x[next(baselines)])
         asked, raw = [], model.Question.raw
-        monkeypatch.setattr(model.Question, 'raw', lambda question, arrays: asked.append(len(arrays)) or raw(question, arrays))
+        def counted(question, *arguments):
+            if question._fetches[0].name.startswith('deepexplain2/'):               # not T of the user's graph
+                asked.append(question)
+            return raw(question, *arguments)
+        monkeypatch.setattr(model.Question, 'raw', counted)
         for k, times in zip(order, [0, 1, 1, 1, 2, 2, 2, 3]):
             np.testing.assert_allclose(explainer.run(x, ys), expected[k], rtol=1e-12, atol=1e-14)
             assert len(asked) == times

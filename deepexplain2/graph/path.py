@@ -409,7 +409,10 @@ def called_functions(node: tf.compat.v1.NodeDef) -> list[str]:
 def function_library(graph: tf.Graph) -> dict[str, Any]:
     """The functions of a graph by name, without its nodes."""
     graph_def = tf.compat.v1.GraphDef()
-    graph._copy_functions_to_graph_def(graph_def, 0)
+    try:
+        graph._copy_functions_to_graph_def(graph_def, 0)
+    except tf.errors.OpError:           # functions of TF1, whose names the process has already
+        graph_def = graph.as_graph_def()
     return {f.signature.name: f for f in graph_def.library.function}
 
 

@@ -69,6 +69,9 @@ class Method:
         """Raise ParameterError where there are no standard errors."""
         raise ParameterError(f'return_std_error: "{self.name}" draws no samples. It is for shapley_sampling')
 
+    def check_tensors(self, tensors: Sequence[Any]) -> None:
+        """Raise ParameterError where a parameter does not fit T and the tensors of X."""
+
     def check_shapes(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Raise ParameterError where a parameter does not fit the shapes of xs."""
 

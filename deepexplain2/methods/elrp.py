@@ -58,14 +58,16 @@ class EpsilonLRP(Method):
                                            rules.normalization(normalization == 'constant')),
         }, passing=WINNERS | GRADIENTS, gives_nothing=True)
 
-    def question(self, model):
-        for t in model.target, *model.inputs:
+    def check_tensors(self, tensors):
+        for t in tensors:
             exact = np.float64 if t.dtype.size > 4 else np.float32          # of the rules: those of float16 compute in float32
             with np.errstate(over='ignore', under='ignore'):
                 held = exact(self._epsilon)
             if t.dtype.is_floating and not 0 < held < np.inf:
                 raise ParameterError(f'epsilon is {self._epsilon}, which {exact.__name__}, in which "{t.name}" is explained, cannot hold: it '
                                      f'would be {held}')
+
+    def question(self, model):
         return model.relevance(self.book, 'elrp', self.on_unsupported, with_value=True)
 
     def attribute(self, sweep, xs, baselines):

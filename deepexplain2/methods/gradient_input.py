@@ -12,7 +12,7 @@ class GradientInput(Method):
     """
 
     def question(self, model):
-        return model.gradient()
+        return model.gradient(self.name)
 
     def attribute(self, sweep, xs, baselines):
         return [g * x for g, x in zip(sweep.once(at_input(xs)), xs)]

@@ -57,7 +57,7 @@ class IntegratedGradients(Method):
             raise ParameterError(f'max_steps is {max_steps}, less than the {steps} steps that are taken first')
 
     def question(self, model):
-        return model.along_lines('intgrad') if self._hoist else model.gradient()
+        return model.along_lines('intgrad') if self._hoist else model.gradient(self.name)
 
     @property
     def variant(self):

@@ -14,7 +14,7 @@ class Saliency(Method):
     """
 
     def question(self, model):
-        return model.gradient()
+        return model.gradient(self.name)
 
     def attribute(self, sweep, xs, baselines):
         return [np.abs(g) for g in sweep.once(at_input(xs))]
