@@ -98,8 +98,11 @@ def traced(model: Any, signature: Any) -> Traced:
         raise
     except Exception as e:
         shapes = ', '.join(f'"{name}" {inputs.specs[k].shape}' for k, name in sorted({k: name for name, k in reversed(inputs.names)}.items()))
+        is_open = any(spec.shape.rank and None in spec.shape.as_list()[1:] for spec in inputs.specs)
+        hint = (' Some layers of Keras cannot be traced on open axes: try input_signature=[tf.TensorSpec(shape, dtype)] with fixed sizes.'
+                if is_open else '')
         raise SourceError(f'from_keras could not trace "{model.name}" with training=False for {shapes}. It must be callable with one tensor per '
-                          f'input, and take no decision in Python on their values. Keras says: {said(e)}') from e
+                          f'input, and take no decision in Python on their values.{hint} Keras says: {said(e)}') from e
     return Traced(concrete, seen['named'], original, inputs.specs, inputs.names, seen['output_names'], seen['layers'], seen['symbolic'])
 
 

@@ -24,6 +24,7 @@ from .sources import Source
 # Of the open axes after the batch. Lengths differ from the numbers of rows and from one another, so that an axis that is taken for another
 # one is seen. Pooling needs long axes; networks that halve and double theirs, multiples of 32.
 LENGTHS = (5, 4, 6, 7), (4, 7, 5, 6), (32, 64, 32, 32), (96, 32, 64, 64), (64, 64, 64, 64), (32, 32, 32, 32), (224, 224, 224, 224)
+LONG = (1024,), (16384,)                # of a single open axis, where no two of the others do: networks on sequences cut thousands of places off
 # (rows, values) to try at each length, the gentler ones where the model refuses: it may check its values, or want so many rows
 KINDS = (3, 'any'), (3, 'positive'), (4, 'any'), (1, 'any'), (3, 'zero'), (3, 'one'), (8, 'positive'), (1, 'zero')
 KINDS_OF_OPEN = (3, 'any'), (3, 'positive'), (1, 'any')
@@ -55,18 +56,25 @@ def check(source: Source, way: str) -> None:
     if source.original is None or not source.outputs:
         return
     drawn = random_ops(source.outputs, source.inputs)
-    eps = _coarsest(source)
+    eps, tables = _coarsest(source), _vocabularies(source)
     agreed: list[Probe] = []
     failure: Exception | None = None
-    is_open = any(None in sizes(x)[1:] for x in source.inputs)
+    most_open = max((sizes(x)[1:].count(None) for x in source.inputs), default=0)
+    is_open = most_open > 0
     kinds = list(KINDS_OF_OPEN if is_open else KINDS)
     windowed = is_open and any(op.type.startswith(WINDOWS) for op in source.graph.get_operations())
-    for lengths in LENGTHS[:1] if not is_open else LENGTHS[2:] if windowed else LENGTHS:
+    tried = LENGTHS[:1] if not is_open else LENGTHS[2:] if windowed else LENGTHS
+    for lengths in (*tried, *LONG) if windowed and most_open == 1 else tried:
+        refused: set[int] = set()                       # numbers of rows
         for rows, values in list(kinds):
             try:
-                probe = Probe(_arrays(source, rows - bool(agreed) if rows > 1 else rows, lengths, values), lengths)
-                if windowed and not _fits(source, probe):
+                probe = Probe(_arrays(source, rows - bool(agreed) if rows > 1 else rows, lengths, values, tables), lengths)
+                if rows in refused:
                     continue
+                if windowed:
+                    refused.add(rows)
+                    _fits(source, probe)
+                    refused.discard(rows)
                 want, = _ask(source, probe.arrays)
             except Exception as e:                      # the model's own refusal of these values or sizes
                 failure = failure or e
@@ -84,8 +92,9 @@ def check(source: Source, way: str) -> None:
              SourceWarning)
 
 
-def _fits(source: Source, probe: Probe) -> bool:
-    """Whether TensorFlow's shape inference takes these sizes: eager convolutions of axes that are too short give what lies in memory."""
+def _fits(source: Source, probe: Probe) -> None:
+    """Raise ValueError where TensorFlow's shape inference refuses these sizes: eager convolutions of axes that are too short give what lies in
+    memory."""
     graph_def = tf.compat.v1.GraphDef(library=FunctionDefLibrary(function=function_library(source.graph).values()))
     sized = {x.op.name: a.shape for x, a in zip(source.inputs, probe.arrays)}
     for op in ancestors(source.outputs, set()):
@@ -96,12 +105,8 @@ def _fits(source: Source, probe: Probe) -> bool:
             node.attr['shape'].shape.CopyFrom(tf.TensorShape(sized.get(op.name, output.shape)).as_proto())
         else:
             graph_def.node.extend(detached([op]).node)
-    try:
-        with tf.Graph().as_default():
-            tf.graph_util.import_graph_def(graph_def, name='')
-    except ValueError:
-        return False
-    return True
+    with tf.Graph().as_default():
+        tf.graph_util.import_graph_def(graph_def, name='')
 
 
 def _one_line(error: Exception | None) -> str:
@@ -250,10 +255,9 @@ def _coarsest(source: Source) -> float:
     return max([float(ml_dtypes.finfo(d.as_numpy_dtype).eps) for d in dtypes if d.is_floating], default=0.)
 
 
-def _arrays(source: Source, rows: int, lengths: Sequence[int], values: str) -> list[np.ndarray]:
-    """An array for each input: values within the tables that they index, fixed sizes as they are."""
+def _arrays(source: Source, rows: int, lengths: Sequence[int], values: str, tables: dict[int, int]) -> list[np.ndarray]:
+    """An array for each input: values within the tables that they index, fixed sizes as they are. tables: input -> its rows."""
     rng = np.random.default_rng(0)
-    tables = _vocabularies(source)
     result = []
     for k, x in enumerate(source.inputs):
         axes = iter([rows, *lengths])
