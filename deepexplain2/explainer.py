@@ -147,8 +147,8 @@ class Explainer(Streaming):
         baselines, k = self._references(some, shapes)
 
         model.check_statistics(some, feeds)
-        together = size > 1 if aligned else checks.batch_of(model.target) is None and batch_size != 1     # whether a run may hold other rows
-        if n > 1 and per_row and together and run_together(model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), aligned):
+        together = size > 1 if aligned else checks.batch_of(model.target) is None           # whether a run may hold other rows
+        if n > 1 and per_row and together and self._run_together(arrays, feeds, n, size, aligned):
             size, aligned, per_row, pace = self._together(n, batch_size, (n,))
             if step < n:
                 step, some = n, self._piece(arrays, slice(0, n))
@@ -210,6 +210,17 @@ class Explainer(Streaming):
             checks.references(self._baselines, shapes, model.inputs, method.average, method.averages)
         read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None else [weights.array])]
         return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes, self._many, read), (size, aligned, per_row, pace))
+
+    def _run_together(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int, size: int, aligned: bool) -> bool:
+        """Whether all n rows must run together; see rows.py. Rows that mix are an error, or a warning where each of them runs alone."""
+        try:
+            return run_together(self._model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), aligned)
+        except (TensorError, RunError) as e:
+            if size > 1:
+                raise
+            if isinstance(e, TensorError):              # else the graph takes one row at a time
+                self._model.warn_once(self._method.name, f'{e}. With batch_size=1 every row is explained as if there were no others', PathWarning)
+            return False
 
     def _rows(self) -> int:
         return self._pace.rows

@@ -1,5 +1,7 @@
 """Rows: a T that changes with the other rows is refused, whatever mixes them and in whatever order; arrays of n rows that are written into T."""
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -189,7 +191,11 @@ class TestWhatIsCompared:
                 list(explainer.stream([XS[:1], XS[:3]]))
             with pytest.raises(errors.TensorError):
                 explainer.run(XS, out=np.zeros_like(XS))
-            assert explainer.run(XS, batch_size=1) == pytest.approx(XS)             # every row alone
+            with pytest.warns(errors.PathWarning, match='changes with the other rows .*With batch_size=1 every row is explained as if'):
+                assert explainer.run(XS, batch_size=1) == pytest.approx(XS)         # every row alone
+            with warnings.catch_warnings():
+                warnings.simplefilter('error')
+                explainer.run(XS, batch_size=1)                                     # said once
 
     def test_rows_that_are_fed_beside_x(self, session, x):
         other = v1.placeholder(tf.float64, (None, 4))

@@ -25,7 +25,7 @@ class EpsilonLRP(Method):
     depend on X to its factors in shares that sum to 1. A softmax passes its gradient times its input (Achtibat et al. 2024, equation 13).
     Equal to grad*input for ReLU networks as epsilon goes to 0. Biases, offsets f(0) and epsilon absorb relevance; but for them, and for a
     softmax that relevance passes through, attributions sum to f(x). A MagnitudeWarning says where those of a row sum in magnitude to more
-    than 1000 times f, and than 1000 times the median of |f| in the run. Cost: 1 gradient per row.
+    than 1000 times f. Cost: 1 gradient per row.
 
     epsilon: the stabilizer, > 0; larger values mute weakly activated units.
     products: 'signal' (default): of two factors a gate (what comes from a sigmoid, tanh, erf or exp, or divides) takes nothing and the other one
@@ -78,15 +78,12 @@ class EpsilonLRP(Method):
 
 
 def _check_size(attributions: list[np.ndarray], values: np.ndarray) -> None:
-    """Warn where the attributions of a row sum in magnitude to more than LARGE |f(x)|. values: f(x) of each row.
-
-    A row whose f(x) is near 0 by chance, as some rows of any model with signs are, counts by the median of |f(x)| in the run.
-    """
+    """Warn where the attributions of a row sum in magnitude to more than LARGE |f(x)|. values: f(x) of each row."""
     f = np.abs(values)
     sizes = sum(np.abs(a, dtype=np.float64).reshape(len(a), -1).sum(1) for a in attributions)
     if len(f) < len(sizes):             # T holds no single rows, and the graph fixes the batch
         return
-    ratio = sizes / np.maximum(np.maximum(f, np.median(f)), np.finfo(float).tiny)
+    ratio = sizes / np.maximum(f, np.finfo(float).tiny)
     if ratio.max() > LARGE:
         warn(f'elrp: the attributions of {np.count_nonzero(ratio > LARGE)} of {len(f)} rows sum in magnitude to more than {LARGE} |f(x)|, of row '
              f"{ratio.argmax()} to {ratio.max():.1g} |f(x)|: they cancel one another, and say little where f(x) is not near 0 by chance. Take a "

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 AT_ONCE = 20                # cases of one process
-SECONDS = 150               # a case that takes longer hangs
+SECONDS = 600               # a case that takes longer hangs
 ROOT = Path(__file__).resolve().parents[2]
 
 

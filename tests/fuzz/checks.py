@@ -267,6 +267,8 @@ def closed(case: Case, fail: Callable, counts: dict[str, int]) -> None:
             ('deeplift', {'baseline': case.baseline}, lambda x: lambda k, z: (f(z) - f(values(case.baseline)[k])) / (z - values(case.baseline)[k]))]:
         start = 0 if method == 'elrp' else case.baseline
         expected = np.stack([pulled(x, slopes_of(x), w) * (x - start) for x, w in zip(case.xs, setting['weights'])])
+        if not np.isfinite(expected).all():                     # a unit that is the same at x and at the baseline
+            continue
         for more in VARIANTS(len(case.xs)).values():
             call = _call(method, options | more)
             answer = _ask(case, fail, counts, method, call, **options, **more)
