@@ -171,7 +171,7 @@ def against(method: str, oracle: Callable, parameters: dict | None = None, sized
                 fail(f'{method}: shape', f'{found.shape} where {expected.shape} is right', call)
                 return
             off = _off(found, expected[order])
-            if not off.max() <= tolerance:
+            if not off.max() <= tolerance * (10 if variant == 'jit_compile' else 1):       # XLA resizes float64 with weights in float32
                 row = int(np.argmax(off))
                 fail(f'{method}: wrong', f'{variant}: off by {off.max():.2g} of the row (tolerance {tolerance:.1g}), row {row}: '
                      f'{found[row].ravel()[:12]}, right is {expected[order][row].ravel()[:12]}', call)
