@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,7 +77,7 @@ class Explainer(Streaming):
                     self._compiled.append(self._method.question(self._model))
         return self._compiled[0]
 
-    @property
+    @cached_property
     def _pace(self) -> Pace:
         question, paces = (self._method.name, self._method.variant), self._model.paces
         found = paces.get(question)
@@ -154,8 +155,7 @@ class Explainer(Streaming):
                 step, some = n, self._piece(arrays, slice(0, n))
                 baselines, k = self._references(some, shapes)
         pieces = [slice(start, min(start + step, n)) for start in range(0, n, step)]
-        rows = np.minimum(np.arange(size), len(some[0]) - 1) if aligned else np.arange(len(some[0]))[:3 if per_row else 1]
-        self._look_at_target([a[rows] for a in some], rows, feeds, per_row)
+        self._look_at_target(some, size, aligned, feeds, per_row)
         question = self.compile()
         if question.along and any(f.per_row and name in model.path.given for name, f in feeds.items()):
             with graph_lock(model.target.graph):
@@ -368,17 +368,19 @@ class Explainer(Streaming):
                               'one value per row. Leave that array out of T and pass it as ys')
         return n, True, per_row, None
 
-    def _look_at_target(self, arrays: list[np.ndarray], rows: np.ndarray, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
+    def _look_at_target(self, arrays: list[np.ndarray], size: int, aligned: bool, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
         """Once, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
         model = self._model
 
         def units():
+            n = len(arrays[0])
+            rows = np.minimum(np.arange(size), n - 1) if aligned else np.arange(n)[:3 if per_row else 1]
             with suppress(RunError):                    # which the run itself will say
-                return model.plain_value.raw(arrays, feeds, rows)[0]
+                return model.plain_value.raw([a[rows] for a in arrays], feeds, rows)[0]
             return None
         drawn = model.random_ops
-        state = *feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1)       # rates and switches
-        if 'random' not in self._seen and drawn and state not in self._seen:
+        state = (*feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1)) if drawn else ()       # rates and switches
+        if drawn and 'random' not in self._seen and state not in self._seen:
             self._seen.add(state)
             # seeds that are constants give the same numbers in every run
             first = None if any(op.startswith('Stateless') for _, op in drawn) else units()

@@ -132,31 +132,37 @@ class Question:
              weights: Weights, feeds: Mapping[str, Feed], per_row: bool) -> list[np.ndarray]:
         """xs: what gradients are shaped like. points: x, and the baselines if any, at which the graph was evaluated."""
         check_open(self._model.session)
-        what = f'T "{self._model.target.name}" or its gradient for {len(rows)} rows'
-        with reported(what):
-            extra, run = self._callable(feeds)
         w = weights.rows(rows)
-        tail = self._tail(extra, w, weights, rows, feeds)
-        with reported(what):
+        with reported(f'T "{self._model.target.name}" or its gradient for {len(rows)} rows'):
+            extra, run = self._callable(feeds)
+            tail = self._tail(extra, w, weights, rows, feeds)
             answers = run(*arrays, *tail)
         try:
-            shapes = tuple(np.shape(a) for a in [*arrays, *tail])
-            if self._twin is not None and shapes not in self._compared:
-                with reported(what):
-                    extra, run = self._twin._callable(feeds)
-                tail = self._twin._tail(extra, w, weights, rows, feeds)
-
-                def plain(given):
-                    with reported(what):
-                        return run(*given, *tail)[:len(answers)]
-                expected = plain(arrays)
-                self._reduced(expected, w, xs, len(rows), per_row)
-                self._check_equal(answers, expected, plain, arrays)
-                self._compared.add(shapes)
+            if self._twin is not None:
+                self._twin._compare(answers, arrays, w, xs, rows, weights, feeds, per_row)
             return self._reduced(answers, w, xs, len(rows), per_row)
         except ValueRangeError as e:
             at, k = points(), len(self._model.inputs)
             raise ValueRangeError(f'{e}. {self._model.origin([at[:k], at[k:]], dict(zip(extra, tail[len(tail) - len(extra):])))}') from None
+
+    def _compare(self, answers: list[np.ndarray], arrays: Sequence[np.ndarray], w: np.ndarray | None, xs: Sequence[np.ndarray], rows: np.ndarray,
+                 weights: Weights, feeds: Mapping[str, Feed], per_row: bool) -> None:
+        """Compare the answers of XLA with these of TensorFlow's own kernels, the first time with arrays of these shapes."""
+        what = f'T "{self._model.target.name}" or its gradient for {len(rows)} rows'
+        with reported(what):
+            extra, run = self._callable(feeds)
+        tail = self._tail(extra, w, weights, rows, feeds)
+        shapes = tuple(np.shape(a) for a in [*arrays, *tail])
+        if shapes in self._compared:
+            return
+
+        def plain(given):
+            with reported(what):
+                return run(*given, *tail)[:len(answers)]
+        expected = plain(arrays)
+        self._reduced(expected, w, xs, len(rows), per_row)
+        self._check_equal(answers, expected, plain, arrays)
+        self._compared.add(shapes)
 
     def _tail(self, extra: Sequence[tf.Tensor], w: np.ndarray | None, weights: Weights, rows: np.ndarray, feeds: Mapping[str, Feed]) -> list:
         """What is fed after the question's own arrays: the weights of T, then what feed_dict gives, then what has a default."""
