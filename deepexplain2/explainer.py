@@ -18,7 +18,7 @@ from .methods.base import Method
 from .model import Model, Question, built, graph_lock
 from .pieces import PIECE, Answers, Streaming
 from .progress import Progress, Reporter
-from .rows import run_together, shape_of_all
+from .rows import adds_up, run_together, shape_of_all
 from .sweep import Pace, Sweep, calls, take
 
 
@@ -149,11 +149,17 @@ class Explainer(Streaming):
 
         model.check_statistics(some, feeds)
         together = size > 1 if aligned else checks.batch_of(model.target) is None           # whether a run may hold other rows
-        if n > 1 and per_row and together and self._run_together(arrays, feeds, n, size, aligned):
-            size, aligned, per_row, pace = self._together(n, batch_size, (n,))
-            if step < n:
-                step, some = n, self._piece(arrays, slice(0, n))
-                baselines, k = self._references(some, shapes)
+        if n > 1 and per_row and together:
+            if self._run_together(arrays, feeds, n, size, aligned):
+                size, aligned, per_row, pace = self._together(n, batch_size, (n,))
+                if step < n:
+                    step, some = n, self._piece(arrays, slice(0, n))
+                    baselines, k = self._references(some, shapes)
+        elif n > 1 and not aligned and not adds_up(model, lambda rows: self._piece(arrays, rows), feeds, n):
+            model.warn_once(self._method.name, f'T "{model.target.name}" {checks.text(model.target.shape)} does not grow with the rows of xs, and '
+                            'T of two rows is neither the sum nor the mean of T of each: every row is explained as if there were no others. If the first '
+                            'axis of X is time, feed the batch first: an X of shape (batch, time, ...), which the graph transposes itself',
+                            PathWarning)
         pieces = [slice(start, min(start + step, n)) for start in range(0, n, step)]
         self._look_at_target(some, size, aligned, feeds, per_row)
         question = self.compile()

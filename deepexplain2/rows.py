@@ -91,6 +91,28 @@ def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) ->
     return model.shapes_of_all[key]
 
 
+def adds_up(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> bool:
+    """Whether a T that does not grow with X is the sum or the mean of T of single rows, up to a constant: of two rows that differ, among one another
+    and beside copies of themselves. Otherwise a row that is explained alone says nothing of T of all. True where that cannot be seen."""
+    key = _flags(feeds)
+    if key not in model.sums:
+        first, _, last = _different(take, feeds, n)
+        if first == last:
+            return True
+        check = _Check(model, take, feeds)
+        try:
+            a, b, ab, aa, bb = (check.ask(np.array(rows)).astype(np.float64) for rows in (
+                [first], [last], [first, last], [first, first], [last, last]))
+        except _Unfit:                                  # the graph takes one row at a time
+            model.sums[key] = True
+            return True
+        size = max(np.abs(v).max(initial=0) for v in (a, b, ab, aa, bb))
+        rests = [[ab - share * (a + b), aa - share * 2 * a, bb - share * 2 * b] for share in (1, .5)]
+        model.sums[key] = check.is_random or any(
+            not any(_apart(rest[0], other, check.eps ** .5 * size) for other in rest[1:]) for rest in rests)
+    return model.sums[key]
+
+
 def _flags(feeds: Mapping[str, Feed]) -> tuple:
     """What is fed that may decide on the way through the graph."""
     return tuple((name, f.value.tobytes()) for name, f in sorted(feeds.items())
@@ -119,7 +141,7 @@ class _Check:
         self._model, self._take, self._feeds = model, take, feeds
         path = model.path
         dtypes = [o.dtype for op in path.ops for o in op.outputs if o.dtype.is_floating and path.varies(o)]
-        self._eps = max(2. ** -7 if d == tf.bfloat16 else EPS.get(d.size, 2. ** -3) for d in [*dtypes, model.target.dtype])
+        self.eps = max(2. ** -7 if d == tf.bfloat16 else EPS.get(d.size, 2. ** -3) for d in [*dtypes, model.target.dtype])
 
     def __call__(self, n: int, size: int, fixed: bool, first: int, between: int, last: int) -> bool:
         together = fixed
@@ -135,7 +157,7 @@ class _Check:
             except _Unfit as e:
                 raise e.error from e.error.__cause__
         self._model.few = runs[0].values                # for whoever looks at T next
-        places = [p for p in _places(runs) if p.alike or not (together or self._is_random)]
+        places = [p for p in _places(runs) if p.alike or not (together or self.is_random)]
         if any(self._differs(p) for p in places):
             noise = self._noise(runs[0])
             for place in places:
@@ -161,7 +183,7 @@ class _Check:
             raise _Unfit(e) from None
 
     @property
-    def _is_random(self) -> bool:
+    def is_random(self) -> bool:
         """Whether random numbers are drawn on the way, which may go by the place of a row."""
         target = self._model.target
         ops = ancestors([target], {x.name for x in self._model.inputs})
@@ -181,7 +203,7 @@ class _Check:
         a, b = runs[0][place.at], runs[1][place.there]
         size = [np.abs(np.where(np.isfinite(v), v, 0)).max(0) for v in runs]
         scale = np.maximum(*size)
-        allowed = max(ALIKE, 8 * self._eps) * scale if place.alike else self._eps ** .5 * scale + 8 * self._eps * scale.max(initial=0)
+        allowed = max(ALIKE, 8 * self.eps) * scale if place.alike else self.eps ** .5 * scale + 8 * self.eps * scale.max(initial=0)
         return _apart(a, b, allowed + 16 * noise * scale)
 
     def _refuse(self, place: Place, together: bool) -> None:
@@ -252,7 +274,7 @@ class _Origin:
     """The op in which the difference between two places begins."""
 
     def __init__(self, check: _Check, place: Place, together: bool):
-        self._place, self._eps = place, check._eps
+        self._place, self._eps = place, check.eps
         self._values: dict[str, list[np.ndarray]] = {}
         self._model = model = check._model
         graph, path = model.target.graph, model.path

@@ -381,3 +381,30 @@ class TestStatisticsBehindConditionals:
             de.explain('saliency', T, x, XS, feed_dict={flag: False})
             with pytest.raises(errors.TensorError, match='changes with the other rows'):
                 de.explain('saliency', T, x, XS, feed_dict={flag: True})
+
+
+ADDING = {'sum': lambda x: tf.reduce_sum(tf.tanh(x)), 'mean with a penalty': lambda x: tf.reduce_mean(tf.tanh(x)) + .3,
+          'sums of units': lambda x: tf.reduce_sum(tf.sin(x), 0),
+          'mean of units': lambda x: tf.reduce_mean(tf.sin(x), 0, keepdims=True), 'constant': lambda x: 0 * tf.reduce_sum(x) + 2}
+JOINT = {'maximum': tf.reduce_max, 'square of the sum': lambda x: tf.reduce_sum(x) ** 2, 'norm': tf.norm, 'log-sum-exp': tf.reduce_logsumexp,
+         'first row': lambda x: tf.tanh(x)[0],
+         'last state over time': lambda x: tf.foldl(lambda h, e: tf.tanh(e + h / 2), x)[None]}
+
+
+@pytest.mark.parametrize('name', [*ADDING, *JOINT])
+def test_targets_that_do_not_grow_with_the_rows(session, x, name):
+    """Explained row by row: in silence where T adds up over rows, with one warning where it does not, whatever the order of the rows."""
+    T = (ADDING | JOINT)[name](x)
+    for xs in XS, XS[::-1]:
+        with DeepExplain() as de, warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter('always')
+            explainer = de.get_explainer('grad*input', T, x)
+            for _ in range(2):
+                a = explainer.run(xs)
+            np.testing.assert_allclose(a[:1], explainer.run(xs[:1]))
+        told = [w for w in told if 'does not grow with the rows of xs' in str(w.message)]
+        assert len(told) == (name in JOINT and xs is XS), [str(w.message) for w in told]
+    if name in JOINT:
+        with v1.Session(graph=session.graph) as other, DeepExplain(other) as de:
+            with pytest.warns(errors.PathWarning, match='neither the sum nor the mean'):
+                de.explain('saliency', T, x, XS[::-1])
