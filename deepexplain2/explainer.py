@@ -157,8 +157,8 @@ class Explainer(Streaming):
                     baselines, k = self._references(some, shapes)
         elif n > 1 and not aligned and not adds_up(model, lambda rows: self._piece(arrays, rows), feeds, n):
             model.warn_once(self._method.name, f'T "{model.target.name}" {checks.text(model.target.shape)} does not grow with the rows of xs, and '
-                            'T of two rows is neither the sum nor the mean of T of each: every row is explained as if there were no others. If the first '
-                            'axis of X is time, feed the batch first: an X of shape (batch, time, ...), which the graph transposes itself',
+                            'T of two rows is neither the sum nor the mean of T of each: every row is explained as if there were no others. If the '
+                            'first axis of X is time, feed the batch first: an X of shape (batch, time, ...), which the graph transposes itself',
                             PathWarning)
         pieces = [slice(start, min(start + step, n)) for start in range(0, n, step)]
         self._look_at_target(some, size, aligned, feeds, per_row)

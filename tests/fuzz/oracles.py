@@ -39,8 +39,7 @@ def occlusion(f, x, b):
 
 def shapley(f, x, b, axis=0):
     """All coalitions of the positions along an axis."""
-    d = x.shape[axis]
-    shape = [-1 if a == axis else 1 for a in range(x.ndim)]
+    d, shape = x.shape[axis], [-1 if a == axis else 1 for a in range(x.ndim)]
     worth = {present: f.value(np.where(np.isin(np.arange(d), present).reshape(shape), x, b)) for k in range(d + 1)
              for present in itertools.combinations(range(d), k)}
     found = np.zeros(d)
@@ -48,6 +47,20 @@ def shapley(f, x, b, axis=0):
         for i in set(range(d)) - set(present):
             share = factorial(len(present)) * factorial(d - len(present) - 1) / factorial(d)
             found[i] += share * (worth[tuple(sorted((*present, i)))] - value)
+    return found
+
+
+def sampled_shapley(f, x, b, samples, axis=0):
+    """The mean change over permutations k = 0, 1, ... drawn from default_rng([0, k])."""
+    d, shape = x.shape[axis], [-1 if a == axis else 1 for a in range(x.ndim)]
+    found = np.zeros(d)
+    for k in range(samples):
+        present, before = np.zeros(d, bool), f.value(b)
+        for i in np.random.default_rng([0, k]).permutation(d):
+            present[i] = True
+            after = f.value(np.where(present.reshape(shape), x, b))
+            found[i] += (after - before) / samples
+            before = after
     return found
 
 
