@@ -149,7 +149,8 @@ MORE_FLAGS = {
     'jit_compile of get_explainer': ('jit_compile', lambda s, v: s.de.get_explainer('saliency', s.T, s.X, jit_compile=v)),
     'jit_compile of audit': ('jit_compile', lambda s, v: s.de.audit('saliency', s.T, s.X, jit_compile=v)),
 }
-COUNTS = {'-1': -1, '0': 0, '2.5': 2.5, '2.0': 2., 'nan': np.nan, 'inf': np.inf, "'2'": '2', 'True': True, re.escape(repr(np.bool_(True))): np.bool_(True), r'\[2\]': [2],
+COUNTS = {'-1': -1, '0': 0, '2.5': 2.5, '2.0': 2., 'nan': np.nan, 'inf': np.inf, "'2'": '2', 'True': True, r'\[2\]': [2],
+          re.escape(repr(np.bool_(True))): np.bool_(True),
           r'array\(\[2\]\)': np.array([2]), r'array\(2\)': np.array(2), re.escape(repr(np.float32(2))): np.float32(2), "<class 'int'>": int, '2j': 2j,
           r'\{\}': {},
           '-1000000000000000000000000000000': -10 ** 30, "b'2'": b'2'}
