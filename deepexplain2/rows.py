@@ -107,6 +107,9 @@ def adds_up(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> bool
             model.sums[key] = True
             return True
         size = max(np.abs(v).max(initial=0) for v in (a, b, ab, aa, bb))
+        if ab.shape != a.shape and ab.shape == (2, *a.shape[1:]):       # it does grow, and its static shape is wrong
+            model.sums[key] = check.is_random or not _apart(ab, np.concatenate([a, b]), check.eps ** .5 * size)
+            return model.sums[key]
         rests = [[ab - share * (a + b), aa - share * 2 * a, bb - share * 2 * b] for share in (1, .5)]
         model.sums[key] = check.is_random or any(
             not any(_apart(rest[0], other, check.eps ** .5 * size) for other in rest[1:]) for rest in rests)

@@ -385,7 +385,9 @@ class TestStatisticsBehindConditionals:
 
 ADDING = {'sum': lambda x: tf.reduce_sum(tf.tanh(x)), 'mean with a penalty': lambda x: tf.reduce_mean(tf.tanh(x)) + .3,
           'sums of units': lambda x: tf.reduce_sum(tf.sin(x), 0),
-          'mean of units': lambda x: tf.reduce_mean(tf.sin(x), 0, keepdims=True), 'constant': lambda x: 0 * tf.reduce_sum(x) + 2}
+          'mean of units': lambda x: tf.reduce_mean(tf.sin(x), 0, keepdims=True), 'constant': lambda x: 0 * tf.reduce_sum(x) + 2,
+          # of shape (1,), TensorFlow says, and one for each row
+          'labels of one row': lambda x: tf.nn.softmax_cross_entropy_with_logits(tf.constant([1., 0, 0, 0], x.dtype), x)}
 JOINT = {'maximum': tf.reduce_max, 'square of the sum': lambda x: tf.reduce_sum(x) ** 2, 'norm': tf.norm, 'log-sum-exp': tf.reduce_logsumexp,
          'first row': lambda x: tf.tanh(x)[0],
          'last state over time': lambda x: tf.foldl(lambda h, e: tf.tanh(e + h / 2), x)[None]}
