@@ -13,13 +13,15 @@ import tensorflow as tf
 
 from . import checks
 from .audit import Audit
-from .errors import ParameterError, PathWarning, RandomWarning, RunError, ShapeError, TargetWarning, TensorError, ValueRangeError
+from .errors import MagnitudeWarning, ParameterError, PathWarning, RandomWarning, RunError, ShapeError, TargetWarning, TensorError, ValueRangeError
 from .methods.base import Method
 from .model import Model, Question, built, graph_lock
 from .pieces import PIECE, Answers, Streaming
 from .progress import Progress, Reporter
 from .rows import adds_up, run_together, shape_of_all
 from .sweep import Pace, Sweep, calls, take
+
+HUGE = 1e6          # times T: attributions that only cancel one another
 
 
 class Plan(NamedTuple):
@@ -275,6 +277,8 @@ class Explainer(Streaming):
         delta = self._delta(sweep, arrays, baselines, k, found) if with_delta else None
         if not any(r.any() for r in found):
             self._check_zeros(sweep.unreported, arrays, baselines, k)
+        elif self._method.explains == 'difference' and max(max(r.max(), -r.min()) for r in found if r.size) > self._model.usual:
+            self._check_size(sweep.unreported, arrays, baselines, k, found)
         dtypes = self._dtypes
         with np.errstate(over='ignore'):        # said below
             results = [r.astype(d, copy=False) for r, d in zip(found, dtypes)]
@@ -311,19 +315,43 @@ class Explainer(Streaming):
 
     def _check_zeros(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int) -> None:
         """Warn of a run whose attributions are all exactly 0 where T at x and at the baseline (the first of several) differ."""
-        starts = [b[:1] if k > 1 else b for b in baselines]
-        try:
-            at_x, at_start = (sweep.value.once(point)[0] for point in (
-                lambda rows: [x[rows] for x in arrays],
-                lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(starts, arrays)]))
-        except ValueRangeError:                 # T has no value at the baseline, which this method need not look at
+        ends = self._ends(sweep, arrays, baselines, k)
+        if ends is None:
             return
+        at_x, at_start = ends
         gap = np.abs(at_x - at_start)
         if (gap > 1e-5 * np.maximum(np.abs(at_x), np.abs(at_start))).any():
             smaller = ', a smaller epsilon' if self._method.name == 'elrp' else ''
             checks.warn(f'all attributions of "{self._method.name}" are exactly 0, but T "{self._model.target.name}" at x and at the baseline '
                         f'differ by up to {gap.max():.3g}: the map says nothing about X. Units may be saturated, or their gradient is lost on '
                         f'the way (see audit). Choose another T, X or baseline{smaller}, or another method', PathWarning)
+
+    def _check_size(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, found: list[np.ndarray]) -> None:
+        """Warn of attributions that are HUGE beside T at x and at the baseline, which they should make the difference of: they only cancel one
+        another, as where a mask of -1e38 is added to the logits of an attention. Looked at where they are larger than ever before."""
+        ends = self._ends(sweep, arrays, baselines, k)
+        sizes = sweep.sums([np.abs(r) for r in found])
+        if ends is None or len(ends[0]) != len(sizes):
+            return
+        ratio = sizes / np.maximum(np.maximum(*map(np.abs, ends)), np.finfo(float).tiny)
+        if ratio.max() <= HUGE:
+            self._model.usual = 10 * float(sizes.max())
+            return
+        checks.warn(f'{self._method.name}: the attributions of {np.count_nonzero(ratio > HUGE)} of {len(ratio)} rows sum in magnitude to more than '
+                    f'{HUGE:.0e} times T at x and at the baseline, of row {ratio.argmax()} to {sizes[ratio.argmax()]:.1g}: they cancel one another, '
+                    'and say nothing. Is there a mask that changes between x and the baseline? Take another baseline, an X behind the mask, or '
+                    'occlusion', MagnitudeWarning)
+
+    def _ends(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """T at x and at the baseline, the first of several; None where it has no value there, which the method need not look at."""
+        starts = [b[:1] if k > 1 else b for b in baselines]
+        try:
+            at_x, at_start = (sweep.value.once(point)[0] for point in (
+                lambda rows: [x[rows] for x in arrays],
+                lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(starts, arrays)]))
+        except ValueRangeError:
+            return None
+        return at_x, at_start
 
     def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool, Pace | None]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better ones)."""

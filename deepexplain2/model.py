@@ -372,6 +372,7 @@ class Model:
         # What a run has shown of the rows of T, by the flags that were fed: None if no row changes with the others, else the number of rows
         # that the graph takes, and no other. See rows.py.
         self.rows_apart: dict[tuple, int | None] = {}
+        self.usual = 1e6                                # entries of attributions up to here need no second look
         self.sums: dict[tuple, bool] = {}               # whether a T that does not grow with X adds up over rows
         self.few: np.ndarray | None = None              # T of a few rows, of the run in which that was seen
         self.sums_to_one: bool | None = None            # whether T of a few rows were probabilities; None: not seen yet

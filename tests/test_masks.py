@@ -224,3 +224,32 @@ def test_a_mask_inside_a_function_that_is_opened():
     fn = tf.function(lambda z: pooled(z, any_entry(0.)(z)))
     with DeepExplain.from_function(fn, [tf.TensorSpec((None, 4, 3))]) as de:
         check(de, de.outputs[0], de.inputs[0], lambda z: pooled(z, XS.any(-1)))
+
+
+def test_attributions_that_cancel_one_another():
+    """A mask of an attention, -1e38 in its logits, that changes between x and the baseline: 1e22 and no meaning, and a warning says so."""
+    keras.utils.set_random_seed(0)
+    h = i = keras.Input((4, 3))
+    h = keras.layers.Masking(0.)(h)
+    model = keras.Model(i, keras.layers.Dense(2)(keras.layers.Flatten()(keras.layers.MultiHeadAttention(2, 3)(h, h))))
+    x = np.random.default_rng(0).normal(size=(2, 4, 3))
+    x[0, 2:] = 0
+    with DeepExplain.from_keras(model) as de, warnings.catch_warnings():
+        warnings.simplefilter('error')
+        de.explain('deeplift', de.outputs[0], de.inputs[0], x)
+        with pytest.raises(errors.MagnitudeWarning, match=r'deeplift: the attributions of . of 2 rows sum in magnitude to more than 1e.06 times T'):
+            de.explain('deeplift', de.outputs[0], de.inputs[0], x, masks='follow')
+
+
+def test_large_attributions_of_a_large_output(session):
+    """No warning; T is asked once, and not again before they are ten times as large."""
+    x = v1.placeholder(tf.float64, (None, 3))
+    with DeepExplain() as de, warnings.catch_warnings():
+        warnings.simplefilter('error')
+        explainer = de.get_explainer('deeplift', 1e9 * tf.tanh(x[:, 0]), x)
+        asked = []
+        ends = explainer._ends
+        explainer._ends = lambda *a: asked.append(1) or ends(*a)
+        for scale in 1, 2, .5, 1:
+            explainer.run(scale * np.ones((2, 3)))
+        assert len(asked) == 1

@@ -19,7 +19,7 @@ from .programs import Program
 v1 = tf.compat.v1
 STEPS = 8
 # Warnings that say that the answer is not the whole answer; TargetWarning and the like are about the choice of T.
-TELLING = (errors.PathWarning, errors.NonlinearOpWarning)
+TELLING = (errors.PathWarning, errors.NonlinearOpWarning, errors.MagnitudeWarning)
 
 
 @dataclass
