@@ -277,7 +277,7 @@ class Explainer(Streaming):
         delta = self._delta(sweep, arrays, baselines, k, found) if with_delta else None
         if not any(r.any() for r in found):
             self._check_zeros(sweep.unreported, arrays, baselines, k)
-        elif self._method.explains == 'difference' and max(max(r.max(), -r.min()) for r in found if r.size) > self._model.usual:
+        elif self._method.explains == 'difference' and max(float(max(r.max(), -r.min())) for r in found if r.size) > self._model.usual:
             self._check_size(sweep.unreported, arrays, baselines, k, found)
         dtypes = self._dtypes
         with np.errstate(over='ignore'):        # said below
