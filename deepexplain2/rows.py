@@ -16,7 +16,7 @@ import tensorflow as tf
 from .checks import Feed
 from .errors import RunError, ShapeError, TensorError
 from .graph.pair import LOOPS
-from .graph.path import RANDOM, V1_CONTROL_FLOW, ancestors
+from .graph.path import V1_CONTROL_FLOW
 from .model import Model
 
 FEW = 4                 # rows of a run
@@ -188,12 +188,7 @@ class _Check:
     @property
     def is_random(self) -> bool:
         """Whether random numbers are drawn on the way, which may go by the place of a row."""
-        target = self._model.target
-        ops = ancestors([target], {x.name for x in self._model.inputs})
-        types = {op.type for op in ops}
-        if any(a.HasField('func') or a.list.func for op in ops for a in op.node_def.attr.values()):
-            types |= {n.op for f in target.graph.as_graph_def(add_shapes=False).library.function for n in f.node_def}
-        return any(t.startswith(RANDOM) for t in types)
+        return bool(self._model.random_ops)
 
     def _noise(self, run: Run) -> float:
         """By how much T changes from run to run, relative to its units: what is random, or rounded in another way."""

@@ -13,7 +13,7 @@ from ..errors import TensorError
 from .flat import open_function
 from .functional import conditions
 from .pair import BRANCHES, CONTAINERS, LOOPS, functions_of
-from .path import FUNCTION_CALLS, Path, constant_value
+from .path import FUNCTION_CALLS, Path, called_functions, constant_value, function_library
 
 Taken = Callable[[np.ndarray], bool]
 Choices = list[tuple[tf.Tensor, Taken]]
@@ -33,7 +33,7 @@ def batch_statistics(path: Path) -> list[Statistics]:
     """
     library = {}
     if any(op.type in FUNCTION_CALLS | CONTAINERS for op in path.ops):
-        library = {f.signature.name: f for f in path.target.graph.as_graph_def(add_shapes=False).library.function}
+        library = function_library(path.target.graph)
     found = []
     around: Mapping[str, list[tuple[tf.Tensor, int]]] | None = None
     for op in path.ops:
@@ -58,7 +58,7 @@ def _hiding(library: Mapping) -> set[str]:
         size = len(found)
         for name, function in library.items():
             for node in function.node_def:
-                called = [a.func.name for a in node.attr.values() if a.HasField('func')] + [f.name for a in node.attr.values() for f in a.list.func]
+                called = called_functions(node)
                 if (node.op.startswith('FusedBatchNorm') and ('is_training' not in node.attr or node.attr['is_training'].b)) \
                         or found.intersection(called):
                     found.add(name)
