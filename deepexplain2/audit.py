@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from .attribution.base import Method
+from .engine.model import Model
 from .errors import DeepExplainError
 from .graph.clone import Treatment
 from .graph.rulebook import BROKEN, EVALUATED, GENERAL, GRADIENT, LINEAR, PASSED, PLAIN, REFUSED, RULE, UNUSED
-from .methods.base import Method
-from .model import Model
 
 ORDER = [REFUSED, PLAIN, UNUSED, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]       # the worst first
 MEANING = {

@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .errors import ContextError, CopyError, FeedError, ParameterError, ShapeError, SourceError, TensorError, ValueRangeError, shown
+from .errors import (
+    ContextError,
+    CopyError,
+    FeedError,
+    ParameterError,
+    ShapeError,
+    SourceError,
+    TensorError,
+    ValueRangeError,
+    shown,
+)
 from .kinds import way_in
 
 LOOK = 1 << 26          # bytes of a memmap that are looked through at once
@@ -91,8 +101,8 @@ def target(value: Any, graph: tf.Graph) -> tf.Tensor:
 
 def inputs(value: Any, graph: tf.Graph) -> tuple[list[tf.Tensor], bool]:
     """X as a list of tensors, and whether it was one."""
-    many = isinstance(value, (list, tuple))
-    xs = [tensor(x, graph, 'X') for x in (value if many else [value])]
+    is_list = isinstance(value, (list, tuple))
+    xs = [tensor(x, graph, 'X') for x in (value if is_list else [value])]
     if not xs:
         raise TensorError('X is an empty list. Give at least one tensor')
     if len({x.name for x in xs}) < len(xs):
@@ -104,22 +114,22 @@ def inputs(value: Any, graph: tf.Graph) -> tuple[list[tf.Tensor], bool]:
             raise TensorError(f'X "{x.name}" cannot be fed. Choose a tensor just before or behind it')
         if not (x.dtype.is_floating or x.dtype.is_integer):
             raise TensorError(f'X "{x.name}" has dtype {x.dtype.name}; attributions need a numeric input')
-    return xs, many
+    return xs, is_list
 
 
-def samples(xs: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
+def samples(xs: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> list[np.ndarray]:
     """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays one, of its own dtype."""
-    if many and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
+    if is_list and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
         raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
                          + (f', not {len(xs)}' if isinstance(xs, (list, tuple)) else f', not {type(xs).__name__}')
                          + '. The order is that of X: ' + ', '.join(f'"{x.name}"' for x in tensors))
-    arrays = [_sample(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if many else [xs], tensors)]
+    arrays = [_sample(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if is_list else [xs], tensors)]
     for a, x in zip(arrays, tensors):
         if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):
             hint = ''
             if x.shape.rank is not None and x.shape[1:].is_compatible_with(a.shape):
                 hint = '. Add the batch axis: xs[None] for a single sample'
-            elif isinstance(xs, (list, tuple)) and not many and x.shape.is_compatible_with((None, *a.shape[2:])):
+            elif isinstance(xs, (list, tuple)) and not is_list and x.shape.is_compatible_with((None, *a.shape[2:])):
                 hint = '. X is a single tensor: give its array, not a list of arrays'
             raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {text(x.shape)}{hint}')
         if a.size == 0:
@@ -225,17 +235,17 @@ class Weights:
     array: (n or 1,) + units, or None for 1; classes: (n,) or None, with the number of classes.
     """
 
-    def __init__(self, ys: Any, written: np.ndarray | None, target: tf.Tensor, n: int, per_row: bool):
+    def __init__(self, ys: Any, constant_weights: np.ndarray | None, target: tf.Tensor, n: int, per_row: bool):
         self.dtype = target.dtype.as_numpy_dtype
         self._per_row = per_row
         self.classes: np.ndarray | None = None
         self.array: np.ndarray | None = None
         rank = target.shape.rank
-        if written is not None:
-            written = array(written, target.dtype, 'the array that T is multiplied by')
-            if n == 1 and per_row and ys is None and written.ndim == rank:
-                written = written.sum(0, keepdims=True)         # T of the one row, as often as the array has rows: all of it is about that row
-            self.array = _with_rows(written, target, n, rank, 'the array that T is multiplied by', per_row)
+        if constant_weights is not None:
+            constant_weights = array(constant_weights, target.dtype, 'the array that T is multiplied by')
+            if n == 1 and per_row and ys is None and constant_weights.ndim == rank:
+                constant_weights = constant_weights.sum(0, keepdims=True)         # T of the one row, as often as the array has rows: all of it is about that row
+            self.array = _with_rows(constant_weights, target, n, rank, 'the array that T is multiplied by', per_row)
         if ys is None:
             return
         given = plain(ys, target.dtype.name, 'ys')
@@ -288,7 +298,7 @@ class Weights:
         return units
 
 
-def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray] | Callable:
+def baselines(given: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> list[np.ndarray] | Callable:
     """One checked baseline per tensor of X: a scalar, or features, or rows of features; copied, to follow no later change. A callable
     is asked when xs is known."""
     if given is None:                       # as in DeepExplain
@@ -297,13 +307,13 @@ def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.n
         raise ShapeError(f'baseline is the class {given.__name__}. Give a number, an array, or a function of xs that returns one')
     if callable(given):
         return given
-    if many and isinstance(given, (list, tuple)):
+    if is_list and isinstance(given, (list, tuple)):
         if len(given) != len(tensors):
             raise ShapeError(f'baseline is a list of {len(given)}, but X has {len(tensors)} tensors. Give one baseline per input')
         values = list(given)
     else:
         values = [given] * len(tensors)
-        if many and plain(given, 'numbers', 'baseline').ndim:
+        if is_list and plain(given, 'numbers', 'baseline').ndim:
             raise ShapeError(f'X is a list of {len(tensors)} tensors: give a list of as many baselines, or a scalar')
     checked = [np.array(array(v, x.dtype, f'baseline for X "{x.name}"')) for v, x in zip(values, tensors)]
     for v, b, x in zip(values, checked, tensors):
@@ -319,16 +329,16 @@ def baselines(given: Any, tensors: Sequence[tf.Tensor], many: bool) -> list[np.n
     return checked
 
 
-def baselines_of(function: Callable, xs: list[np.ndarray], tensors: Sequence[tf.Tensor], many: bool) -> list[np.ndarray]:
+def baselines_of(function: Callable, xs: list[np.ndarray], tensors: Sequence[tf.Tensor], is_list: bool) -> list[np.ndarray]:
     """What a function given as baseline returns for xs, checked as `baselines` is."""
     try:
-        answer = function([x.copy() for x in xs] if many else xs[0].copy())
+        answer = function([x.copy() for x in xs] if is_list else xs[0].copy())
     except Exception as e:
         raise ParameterError(f'the function given as baseline cannot take xs: {shown(function)} raised {type(e).__name__}: {_first_line(e)}') from e
     if answer is None or callable(answer):
         raise ShapeError(f'the function given as baseline returned {"None" if answer is None else type(answer).__name__}, not an array. It is '
                          f'called with xs, and returns the baseline: {shown(function)}')
-    found = baselines(answer, tensors, many)
+    found = baselines(answer, tensors, is_list)
     assert not callable(found)
     return found
 

@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from . import checks, probe
+from . import checks
+from .attribution.registry import create
 from .audit import Audit
+from .engine.model import Model, graph_lock
 from .errors import ContextError, NoTensorError, TargetWarning, TensorError, shown
 from .explainer import OPTIONS, Explainer
 from .graph.lookups import lookups
 from .graph.path import explainable, own_placeholders, split_weights
 from .graph.squashing import Mixed, logits, squashing
-from .model import Model, graph_lock
-from .names import Names, named, one_of
-from .registry import create
-from .sources import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
+from .sources import self_check as probe
+from .sources.names import Names, named, one_of
+from .sources.ways import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .tokens import TokenExplainer
 
 KEPT = 64           # explainers of a session, each a few objects
@@ -222,9 +223,9 @@ class DeepExplain(checks.Live):
         if tokens is not None:
             tokens.compile()
             return tokens
-        explainer, written = self._compiled(method, T, X, parameters)
+        explainer, constant_weights = self._compiled(method, T, X, parameters)
         explainer.compile()
-        return explainer.weighted(written)
+        return explainer.weighted(constant_weights)
 
     def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
                 feed_dict: Any = None, return_delta: bool = False, return_std_error: bool = False, progress: Any = False,
@@ -238,8 +239,8 @@ class DeepExplain(checks.Live):
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
             return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit, out)
-        explainer, written = self._compiled(method, T, X, parameters)
-        return explainer.weighted(written).run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit, out)
+        explainer, constant_weights = self._compiled(method, T, X, parameters)
+        return explainer.weighted(constant_weights).run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit, out)
 
     def audit(self, method: str, T: Any, X: Any, **parameters: Any) -> Audit:
         """How `method` treats every op between X and T, before any data is run: linear, by a rule (which), by the general rule, by its plain
@@ -263,8 +264,8 @@ class DeepExplain(checks.Live):
             return None
 
         def make(given):
-            explainer, written = self._compiled(method, target, found if len(found) > 1 else found[0], given)
-            return explainer.weighted(written)
+            explainer, constant_weights = self._compiled(method, target, found if len(found) > 1 else found[0], given)
+            return explainer.weighted(constant_weights)
         return TokenExplainer(make, self.session, ids, found, parameters)
 
     def _compiled(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> tuple[Explainer, np.ndarray | None]:
@@ -272,31 +273,31 @@ class DeepExplain(checks.Live):
         self._check_entered()
         checks.check_open(self.session)
         T, X = self._resolve(T), [self._resolve(x) for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
-        inputs, many = checks.inputs(X, self.graph)
+        inputs, is_list = checks.inputs(X, self.graph)
         with graph_lock(self.graph):
             weighted = checks.target(T, self.graph)
-            target, written = split_weights(weighted, inputs)
+            target, constant_weights = split_weights(weighted, inputs)
             compiled = _compiled_for(self.session)
-            question = target.name, *(x.name for x in inputs)
-            key: tuple = many, *question, _frozen(method), *((k, _frozen(v)) for k, v in sorted(parameters.items()) if k != 'baseline')
+            query = target.name, *(x.name for x in inputs)
+            key: tuple = is_list, *query, _frozen(method), *((k, _frozen(v)) for k, v in sorted(parameters.items()) if k != 'baseline')
             is_kept = isinstance(parameters.get('baseline'), numbers.Number | None)     # no array or function, which the caller may want to be gone
             key += _frozen(parameters.get('baseline')) if is_kept else (object(),)
             if key in compiled.explainers:
                 compiled.explainers.move_to_end(key)
-                return compiled.explainers[key], written
+                return compiled.explainers[key], constant_weights
             jit = checks.flag(parameters.get('jit_compile', False), 'jit_compile')
             method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'},
                                    [*OPTIONS, 'jit_compile', 'sum_embedding'])
-            if (jit, question) not in compiled.models:
-                compiled.models[jit, question] = Model(self.session, target, inputs, self._layers, jit)
-            model = compiled.models[jit, question]
+            if (jit, query) not in compiled.models:
+                compiled.models[jit, query] = Model(self.session, target, inputs, self._layers, jit)
+            model = compiled.models[jit, query]
             model = model.keeping_masks if method_object.masks == 'keep' else model
-            explainer = Explainer(method_object, model, many, _warn_of_probabilities(model, method_object.name, weighted))
+            explainer = Explainer(method_object, model, is_list, _warn_of_probabilities(model, method_object.name, weighted))
             if is_kept:
                 compiled.explainers[key] = explainer
                 while len(compiled.explainers) > KEPT:
                     compiled.explainers.popitem(last=False)
-            return explainer, written
+            return explainer, constant_weights
 
     @property
     def _layers(self) -> dict[str, tf.Tensor]:

@@ -12,14 +12,24 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks
+from .attribution.base import Method
 from .audit import Audit
-from .errors import MagnitudeWarning, ParameterError, PathWarning, RandomWarning, RunError, ShapeError, TargetWarning, TensorError, ValueRangeError
-from .methods.base import Method
-from .model import Model, Question, built, graph_lock
-from .pieces import PIECE, Answers, Streaming
-from .progress import Progress, Reporter
-from .rows import adds_up, run_together, shape_of_all
-from .sweep import Pace, Sweep, calls, take
+from .engine.model import Model, Query, built, graph_lock
+from .engine.rows import adds_up, run_together, shape_of_all
+from .engine.sweep import BatchSizeTuner, Sweep, calls, take
+from .errors import (
+    MagnitudeWarning,
+    ParameterError,
+    PathWarning,
+    RandomWarning,
+    RunError,
+    ShapeError,
+    TargetWarning,
+    TensorError,
+    ValueRangeError,
+)
+from .request.progress import Progress, Reporter
+from .request.streaming import PIECE, Answers, Streaming
 
 HUGE = 1e6          # times T: attributions that only cancel one another
 
@@ -46,7 +56,7 @@ class _Checked(NamedTuple):
     feeds: dict[str, checks.Feed]
     weights: checks.Weights
     answers: Answers
-    layout: tuple[int, bool, bool, Pace | None]
+    layout: tuple[int, bool, bool, BatchSizeTuner | None]
 
 
 class Explainer(Streaming):
@@ -56,45 +66,45 @@ class Explainer(Streaming):
     weights in the session.
     """
 
-    def __init__(self, method: Method, model: Model, many: bool, is_probability: bool = False):
-        self._method, self._model, self._many = method, model, many
+    def __init__(self, method: Method, model: Model, is_list: bool, is_probability: bool = False):
+        self._method, self._model, self._is_list = method, model, is_list
         self._is_probability = is_probability           # as far as the graph shows, which was warned of
         self._seen = model.seen.setdefault(method.name, set())      # what was looked at in the first run
-        self._written: np.ndarray | None = None         # weights that T was multiplied by
-        if method.perturbs and len(model.inputs) > 1:
+        self._constant_weights: np.ndarray | None = None         # weights that T was multiplied by
+        if method.is_perturbation and len(model.inputs) > 1:
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
                                  'at a time, the others given in feed_dict, or use a gradient method')
-        self._baselines = checks.baselines(method.baseline, model.inputs, many)
+        self._baselines = checks.baselines(method.baseline, model.inputs, is_list)
         method.check_tensors([model.target, *model.inputs])
         self._averaged: list[bool] = []                 # whether the rows of the baseline were a set of references, once that is settled
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
-        self._compiled: list[Question] = []             # shared with the copies that `weighted` makes
+        self._compiled: list[Query] = []             # shared with the copies that `weighted` makes
 
-    def compile(self) -> Question:
+    def compile(self) -> Query:
         """The question of the method; adds its ops to the graph the first time."""
         with graph_lock(self._model.target.graph):
             if not self._compiled:
                 with built(self._model, self._method.name):
-                    self._compiled.append(self._method.question(self._model))
+                    self._compiled.append(self._method.query(self._model))
         return self._compiled[0]
 
     @cached_property
-    def _pace(self) -> Pace:
-        question, paces = (self._method.name, self._method.variant), self._model.paces
-        found = paces.get(question)
-        return found or paces.setdefault(question, Pace(self._model.default_rows(), self._model.most_rows()))
+    def _tuner(self) -> BatchSizeTuner:
+        query, tuners = (self._method.name, self._method.variant), self._model.tuners
+        found = tuners.get(query)
+        return found or tuners.setdefault(query, BatchSizeTuner(self._model.default_rows(), self._model.most_rows()))
 
     def __repr__(self) -> str:
         names = ', '.join(x.name for x in self._model.inputs)
         return f'<Explainer {self._method.name}: {self._model.target.name} by {names}>'
 
-    def weighted(self, written: np.ndarray | None) -> Explainer:
+    def weighted(self, constant_weights: np.ndarray | None) -> Explainer:
         """This explainer for T times constant weights."""
-        if written is None:
+        if constant_weights is None:
             return self
         other = copy.copy(self)
-        other._written = written
+        other._constant_weights = constant_weights
         return other
 
     def __copy__(self) -> Explainer:
@@ -140,45 +150,45 @@ class Explainer(Streaming):
         checks.known_options(unknown, OPTIONS, 'run')
         self._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
         if isinstance(xs, tf.data.Dataset):
-            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, self._many), batch_size, feed_dict=feed_dict,
+            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, self._is_list), batch_size, feed_dict=feed_dict,
                                      return_delta=return_delta, return_std_error=return_std_error, progress=progress, memory_limit=memory_limit)
         checked = self._checked(xs, ys, batch_size, feed_dict, memory_limit, out)
-        arrays, feeds, weights, answers, (size, aligned, per_row, pace) = checked
+        arrays, feeds, weights, answers, (size, fixed_batch, per_row, tuner) = checked
         model, n, shapes = self._model, len(arrays[0]), [a.shape for a in arrays]
         step = PIECE * size if out is not None or any(isinstance(a, np.memmap) for a in arrays) else n
         some = self._piece(arrays, slice(0, step))
         baselines, k = self._references(some, shapes)
 
         model.check_statistics(some, feeds)
-        together = size > 1 if aligned else checks.batch_of(model.target) is None           # whether a run may hold other rows
+        together = size > 1 if fixed_batch else checks.batch_of(model.target) is None           # whether a run may hold other rows
         if n > 1 and per_row and together:
-            if self._run_together(arrays, feeds, n, size, aligned):
-                size, aligned, per_row, pace = self._together(n, batch_size, (n,))
+            if self._run_together(arrays, feeds, n, size, fixed_batch):
+                size, fixed_batch, per_row, tuner = self._together(n, batch_size, (n,))
                 if step < n:
                     step, some = n, self._piece(arrays, slice(0, n))
                     baselines, k = self._references(some, shapes)
-        elif n > 1 and not aligned and not adds_up(model, lambda rows: self._piece(arrays, rows), feeds, n):
+        elif n > 1 and not fixed_batch and not adds_up(model, lambda rows: self._piece(arrays, rows), feeds, n):
             model.warn_once(self._method.name, f'T "{model.target.name}" {checks.text(model.target.shape)} does not grow with the rows of xs, and '
                             'T of two rows is neither the sum nor the mean of T of each: every row is explained as if there were no others. If the '
                             'first axis of X is time, feed the batch first: an X of shape (batch, time, ...), which the graph transposes itself',
                             PathWarning)
         pieces = [slice(start, min(start + step, n)) for start in range(0, n, step)]
-        self._look_at_target(some, size, aligned, feeds, per_row)
-        question = self.compile()
-        if question.along and any(f.per_row and name in model.path.given for name, f in feeds.items()):
+        self._look_at_target(some, size, fixed_batch, feeds, per_row)
+        query = self.compile()
+        if query.is_line_integral and any(f.per_row and name in model.path.given for name, f in feeds.items()):
             with graph_lock(model.target.graph):
-                question = model.gradient(self._method.name)
+                query = model.gradient(self._method.name)
 
-        room = None if aligned else size        # of one run
+        max_rows = None if fixed_batch else size        # of one run
 
         def ask(points, rows):
-            return model.asked(question, points, arrays, rows, weights, feeds, per_row, room)
+            return model.asked(query, points, arrays, rows, weights, feeds, per_row, max_rows)
 
         def value(points, rows):
-            return model.asked(model.elsewhere, points, arrays, rows, weights, feeds, per_row, room)
+            return model.asked(model.elsewhere, points, arrays, rows, weights, feeds, per_row, max_rows)
 
         reporter = self._reporter(progress, n, k, shapes, return_delta)
-        sweep = Sweep(ask, n, size, aligned, value, reporter, question.along, pace, aligned and not per_row)
+        sweep = Sweep(ask, n, size, fixed_batch, value, reporter, query.is_line_integral, tuner, fixed_batch and not per_row)
         try:
             for piece in pieces:
                 if piece.start:
@@ -194,7 +204,7 @@ class Explainer(Streaming):
         """Raise where an option of `run` is not of its kind, or the method cannot give what it asks for."""
         checks.check_open(self._model.session)
         checks.run_options(batch_size, memory_limit, progress, return_delta=return_delta, return_std_error=return_std_error)
-        if return_delta and self._method.explains is None:
+        if return_delta and self._method.sums_to is None:
             raise ParameterError(f'return_delta: the attributions of "{self._method.name}" do not promise any sum. It is for the methods that do: '
                                  'intgrad, deeplift, shapley_sampling, elrp')
         if return_std_error:
@@ -203,26 +213,26 @@ class Explainer(Streaming):
     def _checked(self, xs: Any, ys: Any, batch_size: int | None, feed_dict: Any, memory_limit: int | None, out: Any) -> _Checked:
         """What the user gave for a run, checked against the graph; runs nothing, but where T seems to have no batch axis."""
         method, model = self._method, self._model
-        arrays = checks.samples(xs, model.inputs, self._many)
+        arrays = checks.samples(xs, model.inputs, self._is_list)
         n, shapes = len(arrays[0]), [a.shape for a in arrays]
         method.check_shapes(shapes)
         feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         model.check_fed(feeds)
-        size, aligned, per_row, pace = self._layout(n, batch_size, memory_limit)
-        if n > 1 and not (per_row or aligned):
+        size, fixed_batch, per_row, tuner = self._layout(n, batch_size, memory_limit)
+        if n > 1 and not (per_row or fixed_batch):
             shape = shape_of_all(model, lambda rows: self._piece(arrays, rows), feeds, n)
             if shape is not None:
-                size, aligned, per_row, pace = self._together(n, batch_size, shape)
-        weights = checks.Weights(ys, self._written, model.target, n, per_row)
+                size, fixed_batch, per_row, tuner = self._together(n, batch_size, shape)
+        weights = checks.Weights(ys, self._constant_weights, model.target, n, per_row)
         if not callable(self._baselines):
             checks.references(self._baselines, shapes, model.inputs, method.average, method.averages)
         read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None else [weights.array])]
-        return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes, self._many, read), (size, aligned, per_row, pace))
+        return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes, self._is_list, read), (size, fixed_batch, per_row, tuner))
 
-    def _run_together(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int, size: int, aligned: bool) -> bool:
+    def _run_together(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int, size: int, fixed_batch: bool) -> bool:
         """Whether all n rows must run together; see rows.py. Rows that mix are an error, or a warning where each of them runs alone."""
         try:
-            return run_together(self._model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), aligned)
+            return run_together(self._model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), fixed_batch)
         except (TensorError, RunError) as e:
             if size > 1:
                 raise
@@ -231,7 +241,7 @@ class Explainer(Streaming):
             return False
 
     def _rows(self) -> int:
-        return self._pace.rows
+        return self._tuner.rows
 
     def plan(self, n: int, batch_size: int | None = None, memory_limit: int | None = None) -> Plan:
         """What `run` will do with n rows against one baseline, at most where inputs turn out to be the same (see Plan): runs nothing.
@@ -247,15 +257,15 @@ class Explainer(Streaming):
         points = self._method.points(shapes)
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by its tolerance')
-        size, aligned, *_ = self._layout(n, batch_size, memory_limit)
-        runs = sum(calls(n, p, size, aligned, self.compile().along) for p in points)
+        size, fixed_batch, *_ = self._layout(n, batch_size, memory_limit)
+        runs = sum(calls(n, p, size, fixed_batch, self.compile().is_line_integral) for p in points)
         return Plan(runs, size, n * sum(points), size * self._model.path.row_total)
 
     def _reporter(self, progress: bool | Callable[[Progress], Any], n: int, k: int, shapes: list[tuple[int, ...]], delta: bool) -> Reporter | None:
         if progress is None or not (callable(progress) or progress):
             return None
         points = self._method.points(shapes)
-        more = (1 + k * (self._method.explains == 'difference')) if delta else 0
+        more = (1 + k * (self._method.sums_to == 'difference')) if delta else 0
         return Reporter(progress, None if points is None else n * (sum(points) * k + more), self._method.name)
 
     def audit(self) -> Audit:
@@ -277,12 +287,12 @@ class Explainer(Streaming):
         delta = self._delta(sweep, arrays, baselines, k, found) if with_delta else None
         if not any(r.any() for r in found):
             self._check_zeros(sweep.unreported, arrays, baselines, k)
-        elif self._method.explains == 'difference' and max(float(max(r.max(), -r.min())) for r in found if r.size) > self._model.usual:
+        elif self._method.sums_to == 'difference' and max(float(max(r.max(), -r.min())) for r in found if r.size) > self._model.usual:
             self._check_size(sweep.unreported, arrays, baselines, k, found)
         dtypes = self._dtypes
         with np.errstate(over='ignore'):        # said below
             results = [r.astype(d, copy=False) for r, d in zip(found, dtypes)]
-        if any(np.isinf(r).any() or (not self._method.perturbs and np.isnan(r).any()) for r in results):
+        if any(np.isinf(r).any() or (not self._method.is_perturbation and np.isnan(r).any()) for r in results):
             raise ValueRangeError(f'attributions of "{self._method.name}" leave the range of {np.dtype(dtypes[0]).name}. Build the model in a '
                                   'wider dtype, or scale its input')
         return results, None if errors is None else errors[0].astype(dtypes[0], copy=False), delta
@@ -291,7 +301,7 @@ class Explainer(Streaming):
         """(baselines of rows that begin with `start`, how many each is compared with); shapes: of all rows."""
         given = self._baselines
         if callable(given):
-            given, shapes = checks.baselines_of(given, arrays, self._model.inputs, self._many), [a.shape for a in arrays]
+            given, shapes = checks.baselines_of(given, arrays, self._model.inputs, self._is_list), [a.shape for a in arrays]
         baselines, k = checks.references(given, shapes, self._model.inputs, self._method.average, self._method.averages)
         if max(map(len, baselines)) > 1 and self._method.average is None:
             if not self._averaged:
@@ -307,7 +317,7 @@ class Explainer(Streaming):
     def _delta(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, results: list[np.ndarray]) -> np.ndarray:
         """What is missing of the sum that the method promises, per value of T."""
         promised = sweep.value.once(lambda rows: [x[rows] for x in arrays])[0]
-        if self._method.explains == 'difference':
+        if self._method.sums_to == 'difference':
             def at_baseline(start):
                 return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(start, arrays)])[0]
             promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines) for j in range(k)) / k
@@ -353,7 +363,7 @@ class Explainer(Streaming):
             return None
         return at_x, at_start
 
-    def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool, Pace | None]:
+    def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool, BatchSizeTuner | None]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better ones)."""
         target = self._model.target
         rows_of_t = checks.batch_of(target)
@@ -367,18 +377,18 @@ class Explainer(Streaming):
             per_row = target.shape.rank != 0 and rows_of_t in (None, size)
             if batch_size is not None and batch_size < size:
                 raise ParameterError(f'batch_size is {batch_size}, but X "{self._model.inputs[0].name}" fixes the batch at {size} rows')
-            if not per_row and self._method.perturbs and size > 1:
+            if not per_row and self._method.is_perturbation and size > 1:
                 raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
                                   f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
             if not per_row and n % size:
                 raise ShapeError(f'xs has {n} rows, but T "{target.name}" is one value for {size} rows of X, which fixes the batch: give a '
                                  f'multiple of {size} rows')
             return size, True, per_row, None
-        written = self._model.fixed_rows
-        if written is not None:
-            shape = written.target_of(n)
+        constant_weights = self._model.fixed_rows
+        if constant_weights is not None:
+            shape = constant_weights.target_of(n)
             if shape is None:
-                rows, op = written.fixes_rows or (None, '')
+                rows, op = constant_weights.fixes_rows or (None, '')
                 raise ShapeError(f'an array of {rows or "other"} rows was written into T "{target.name}" at {op}, but xs has {n} rows. '
                                  'Leave that array out of T and pass it as ys')
             if n == 1 and not (shape.rank and shape.as_list()[0] == 1):
@@ -387,28 +397,28 @@ class Explainer(Streaming):
         if target.shape.rank == 0 or rows_of_t is not None:
             return 1, False, rows_of_t == 1, None       # T does not grow with X
         if batch_size is None and memory_limit is None:
-            return self._pace.rows, False, True, None if self._model.jit else self._pace     # every trial would be compiled
+            return self._tuner.rows, False, True, None if self._model.jit else self._tuner     # every trial would be compiled
         return batch_size or self._model.default_rows(memory_limit), False, True, None
 
-    def _together(self, n: int, batch_size: int | None, shape: tuple[int | None, ...]) -> tuple[int, bool, bool, Pace | None]:
+    def _together(self, n: int, batch_size: int | None, shape: tuple[int | None, ...]) -> tuple[int, bool, bool, BatchSizeTuner | None]:
         """The layout where n rows must run together, for which T has this shape."""
         target = self._model.target
         per_row = bool(shape) and shape[0] == n
         if batch_size is not None and batch_size < n:
             raise ParameterError(f'batch_size is {batch_size}, but T "{target.name}" contains an array of {n} rows, so all rows must run together. '
                                  'Leave that array out of T and pass it as ys')
-        if self._method.perturbs and not per_row:
+        if self._method.is_perturbation and not per_row:
             raise TensorError(f'T "{target.name}" has no batch axis and contains an array of {n} rows: method "{self._method.name}" needs '
                               'one value per row. Leave that array out of T and pass it as ys')
         return n, True, per_row, None
 
-    def _look_at_target(self, arrays: list[np.ndarray], size: int, aligned: bool, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
+    def _look_at_target(self, arrays: list[np.ndarray], size: int, fixed_batch: bool, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
         """Once, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
         model = self._model
 
         def units():
             n = len(arrays[0])
-            rows = np.minimum(np.arange(size), n - 1) if aligned else np.arange(n)[:3 if per_row else 1]
+            rows = np.minimum(np.arange(size), n - 1) if fixed_batch else np.arange(n)[:3 if per_row else 1]
             with suppress(RunError):                    # which the run itself will say
                 return model.plain_value.raw([a[rows] for a in arrays], feeds, rows)[0]
             return None
@@ -453,7 +463,7 @@ def _averaged(method: Method, sweep: Sweep, arrays: list[np.ndarray], baselines:
         return method.sample(sweep, arrays, baselines)
     if k == 1:
         return method.attribute(sweep, arrays, baselines), None
-    n, together = sweep.n, 1 if sweep.aligned else max(1, sweep.size // (2 * sweep.n))
+    n, together = sweep.n, 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
     total = [np.zeros(a.shape) for a in arrays]
     for start in range(0, k, together):
         some = [b[start:start + together] for b in baselines]

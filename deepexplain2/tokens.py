@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks
+from .engine.model import reported
 from .errors import ParameterError, TensorError, ValueRangeError, shown
 from .explainer import OPTIONS, Explainer
 from .graph.lookups import vocabulary
-from .model import reported
-from .pieces import Answers, Streaming
+from .request.streaming import Answers, Streaming
 
 ROWS = 256      # of ids that are looked up in one run, unless batch_size says
 

@@ -9,9 +9,9 @@ from networks import v1
 from tensorflow.python.framework import op_def_registry, ops
 
 from deepexplain2 import DeepExplain, errors
+from deepexplain2.attribution.propagation.deeplift import COMPLETE, REFUSED
 from deepexplain2.graph import linear
 from deepexplain2.graph.path import NEVER_A_GRADIENT
-from deepexplain2.methods.deeplift import COMPLETE, REFUSED
 
 LINEAR = linear.JOINTLY_LINEAR | linear.MULTILINEAR | linear.LINEAR_IN.keys() | linear.DIFFERENTIATED_INSIDE
 NOT_DIFFERENTIABLE = NEVER_A_GRADIENT | {'ArgMax', 'ArgMin'}

@@ -11,8 +11,8 @@ from keras import layers as L
 from networks import cnn, mlp, samples, v1
 
 from deepexplain2 import DeepExplain, errors, methods
-from deepexplain2.graph import compiled
-from deepexplain2.model import rounded
+from deepexplain2.engine.model import rounded
+from deepexplain2.graph import xla as compiled
 
 NETS = {'mlp': mlp('elu', 'sigmoid', 'relu', sizes=(5, 7, 6, 6, 3)), 'cnn': cnn('tanh', 'softplus')}
 OPTIONS = {'intgrad': {'steps': 3}, 'shapley_sampling': {'samples': 2, 'seed': 1}}
@@ -104,9 +104,9 @@ def test_few_sizes():
         explainers = [de.get_explainer(m, T, X, jit_compile=True, **o) for m, o in (('grad*input', {}), ('intgrad', {'steps': 2}), ('occlusion', {}))]
         sizes = [set() for _ in explainers]
         for explainer, seen in zip(explainers, sizes):
-            question = explainer.compile()
-            run = question._callable({})[1]
-            question._callables[()] = [], lambda *arrays, run=run, seen=seen: seen.add(len(arrays[0])) or run(*arrays)
+            query = explainer.compile()
+            run = query._callable({})[1]
+            query._callables[()] = [], lambda *arrays, run=run, seen=seen: seen.add(len(arrays[0])) or run(*arrays)
         for n in range(1, 60, 2):
             np.testing.assert_allclose(explainers[0].run(xs[:n], ys[:n]), xs[:n] * net.gradient(xs[:n], ys[:n]), atol=1e-9)
         np.testing.assert_allclose(explainers[1].run(xs[:33], ys[:33]), expected[:33], atol=1e-9)

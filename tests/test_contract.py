@@ -9,8 +9,8 @@ from conftest import opened
 from networks import cnn, mlp, samples, v1
 
 from deepexplain2 import DeepExplain, methods
+from deepexplain2.attribution.registry import METHODS
 from deepexplain2.explainer import Explainer
-from deepexplain2.registry import METHODS
 
 ALL = sorted(methods())
 NET = mlp('elu', 'sigmoid', 'relu', sizes=(5, 7, 6, 6, 3))
@@ -239,7 +239,7 @@ def test_lists_in_lists_out(name):
         single = de.explain(name, T, X, X7)
         (a,) = de.explain(name, T, [X], [X7])
         np.testing.assert_array_equal(a, single)
-        if not METHODS[name].perturbs:
+        if not METHODS[name].is_perturbation:
             Y = v1.placeholder(tf.float32, (None, 2))
             T2 = tf.concat([T, tf.cast(tf.nn.relu(Y), T.dtype)], 1)
             y = np.random.default_rng(0).normal(size=(7, 2))

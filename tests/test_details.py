@@ -84,7 +84,7 @@ def test_a_single_player(session):
 
 
 def test_neighbouring_seeds_share_no_permutation():
-    from deepexplain2.points.permutations import permutation
+    from deepexplain2.features.permutations import permutation
     assert len({tuple(permutation(s, k, 20, False).order) for s in range(5) for k in range(5)}) == 25
 
 

@@ -34,7 +34,7 @@ def test_random_dense_net(seed):
 
 def test_finds_a_fault(monkeypatch):
     """A gradient that is off by a thousandth is found, and shortened to the line that makes it."""
-    from deepexplain2.methods.saliency import Saliency
+    from deepexplain2.attribution.gradient.saliency import Saliency
     right = Saliency.attribute
     monkeypatch.setattr(Saliency, 'attribute', lambda *a: [1.001 * g for g in right(*a)])
     setting = {'way': 'session', 'dtype': 'float64', 'rows': 2, 'ys': 'none', 'P': True}

@@ -204,8 +204,8 @@ def test_interrupted_sampling_gives_what_it_has():
     """Ctrl-C after some permutations: their mean, with a warning. Before the first: the interrupt."""
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('shapley_sampling', T, X, samples=40)
-        question, runs = explainer.compile(), []
-        ask = question.ask
+        query, runs = explainer.compile(), []
+        ask = query.ask
 
         def until(limit):
             def interrupted(*arguments):
@@ -214,14 +214,14 @@ def test_interrupted_sampling_gives_what_it_has():
                     raise KeyboardInterrupt
                 return ask(*arguments)
             runs.clear()
-            question.ask = interrupted
+            query.ask = interrupted
         until(1)
         with pytest.raises(KeyboardInterrupt):
             explainer.run(XS, YS, batch_size=8)
         until(15)
         with pytest.warns(errors.ToleranceWarning, match=r'interrupted after (\d+) of 40 permutations: the result is their mean') as caught:
             a = explainer.run(XS, YS, batch_size=8)
-        question.ask = ask
+        query.ask = ask
         drawn = int(str(caught[0].message).split('after ')[1].split(' ')[0])
         assert 0 < drawn < 40
         np.testing.assert_allclose(a, de.explain('shapley_sampling', T, X, XS, YS, samples=drawn), atol=1e-12)

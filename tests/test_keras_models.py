@@ -16,7 +16,7 @@ from keras import layers as L
 from networks import v1
 
 from deepexplain2 import DeepExplain, errors
-from deepexplain2.sources import from_keras
+from deepexplain2.sources.ways import from_keras
 
 RNG = np.random.default_rng(0)
 

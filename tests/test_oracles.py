@@ -99,8 +99,8 @@ def test_gradient_of_max_pooling(name):
 
 def test_shapley_with_all_permutations_is_exact(monkeypatch):
     """With each order drawn once the estimate is the Shapley value itself."""
-    from deepexplain2.methods import shapley_sampling
-    from deepexplain2.points.permutations import Permutation
+    from deepexplain2.attribution.perturbation import shapley_sampling
+    from deepexplain2.features.permutations import Permutation
     net = mlp('softplus', 'relu', sizes=(4, 6, 3), seed=3)
     orders = [np.array(o) for o in itertools.permutations(range(4))]
     monkeypatch.setattr(shapley_sampling, 'permutation', lambda seed, k, m, antithetic: Permutation(np.argsort(orders[k]), orders[k]))
@@ -113,7 +113,7 @@ def test_shapley_with_all_permutations_is_exact(monkeypatch):
 
 def test_shapley_of_pixels_with_their_channels():
     """Players are positions along sampling_dims: the same game played by hand with the permutations of the library."""
-    from deepexplain2.points.permutations import permutation
+    from deepexplain2.features.permutations import permutation
     net = cnn('tanh')
     x, ys = samples(net, 2)
     with opened(net) as (de, X, T, _):

@@ -7,7 +7,8 @@ from networks import ACTIVATIONS, v1
 from test_catalogue import DOMAIN, OPS, SINGLE, unary
 
 from deepexplain2 import DeepExplain
-from deepexplain2.rules import epsilon, rescale, two_factors
+from deepexplain2.rules.deeplift import rescale, two_factors
+from deepexplain2.rules.lrp import epsilon
 
 Z = np.array([-40., -7., -2., -.1, -1e-3, 0., 1e-3, .1, 3., 5.9, 6.1, 40.])
 

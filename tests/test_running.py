@@ -8,7 +8,8 @@ import tensorflow as tf
 from conftest import opened
 from networks import cnn, mlp, samples
 
-from deepexplain2 import DeepExplain, checks, errors, methods, model, sweep
+from deepexplain2 import DeepExplain, checks, errors, methods
+from deepexplain2.engine import model, sweep
 
 NET = mlp('tanh', 'relu', seed=3)
 XS, YS = samples(NET, 11)
@@ -17,9 +18,9 @@ GRAPH = cnn('tanh')
 
 def counted(explainer, monkeypatch):
     """The rows of every session run that the explainer makes."""
-    question, rows = explainer.compile(), []
-    ask = question.ask
-    monkeypatch.setattr(question, 'ask', lambda arrays, r, *rest: rows.append(len(r)) or ask(arrays, r, *rest))
+    query, rows = explainer.compile(), []
+    ask = query.ask
+    monkeypatch.setattr(query, 'ask', lambda arrays, r, *rest: rows.append(len(r)) or ask(arrays, r, *rest))
     return rows
 
 
@@ -70,7 +71,7 @@ def test_progress(method, capsys, monkeypatch):
         assert [p.done for p in told] == sorted(p.done for p in told) and told[-1].done == told[-1].total
         assert told[0].total <= explainer.plan(11, 2).evaluations and (told[0].total == told[-1].total or method == 'shapley_sampling')
         assert told[-1].remaining == 0 and told[0].rate > 0
-        if explainer._method.explains:
+        if explainer._method.sums_to:
             told.clear()
             explainer.run(XS, YS, 2, progress=told.append, return_delta=True)
             assert told[-1].done == told[-1].total
@@ -145,7 +146,7 @@ def test_answers_written_piece_by_piece(method, tmp_path):
             parameters = {} if baseline is None else {'baseline': baseline}
             parameters |= {'steps': 5} if method == 'intgrad' else {}
             explainer = de.get_explainer(method, T, X, **parameters)
-            promised = bool(explainer._method.explains)
+            promised = bool(explainer._method.sums_to)
             whole = explainer.run(x, ys, 2, {factor: given}, return_delta=promised)
             out = np.lib.format.open_memmap(tmp_path / 'out.npy', 'w+', 'f4', x.shape)
             found = explainer.run(read, ys, 2, {factor: given}, return_delta=promised, out=out)
@@ -211,12 +212,12 @@ def clock(monkeypatch, cost):
     """Lets every run of so many rows take cost(rows) seconds, as the sweep sees it."""
     now = [0.]
     monkeypatch.setattr(sweep.time, 'perf_counter', lambda: now[0])
-    ask = model.Question._run
+    ask = model.Query._run
 
-    def slow(question, arrays, xs, points, rows, *rest):
+    def slow(query, arrays, xs, points, rows, *rest):
         now[0] += cost(len(rows))
-        return ask(question, arrays, xs, points, rows, *rest)
-    monkeypatch.setattr(model.Question, '_run', slow)
+        return ask(query, arrays, xs, points, rows, *rest)
+    monkeypatch.setattr(model.Query, '_run', slow)
 
 
 @pytest.mark.parametrize('method', ['intgrad', 'occlusion', 'saliency'])
@@ -288,12 +289,12 @@ def test_a_reference_is_computed_once(monkeypatch):
         order = [0, 0, 0, 1, 1, 2, 0, 0]
         baselines = iter(order)
         explainer = de.get_explainer('deeplift', T, X, baseline=lambda xs: x[next(baselines)])
-        asked, raw = [], model.Question.raw
-        def counted(question, *arguments):
-            if question._fetches[0].name.startswith('deepexplain2/'):               # not T of the user's graph
-                asked.append(question)
-            return raw(question, *arguments)
-        monkeypatch.setattr(model.Question, 'raw', counted)
+        asked, raw = [], model.Query.raw
+        def counted(query, *arguments):
+            if query._fetches[0].name.startswith('deepexplain2/'):               # not T of the user's graph
+                asked.append(query)
+            return raw(query, *arguments)
+        monkeypatch.setattr(model.Query, 'raw', counted)
         for k, times in zip(order, [0, 1, 1, 1, 2, 2, 2, 3]):
             np.testing.assert_allclose(explainer.run(x, ys), expected[k], rtol=1e-12, atol=1e-14)
             assert len(asked) == times

@@ -20,10 +20,11 @@ import tensorflow as tf
 from conftest import opened
 from networks import mlp, samples, v1
 
-from deepexplain2 import DeepExplain, errors, methods, model, sweep
-from deepexplain2.methods.deeplift import DeepLift
-from deepexplain2.methods.elrp import EpsilonLRP
-from deepexplain2.model import Question, Reference
+from deepexplain2 import DeepExplain, errors, methods
+from deepexplain2.attribution.propagation.deeplift import DeepLift
+from deepexplain2.attribution.propagation.elrp import EpsilonLRP
+from deepexplain2.engine import model, sweep
+from deepexplain2.engine.model import Query, ReferenceCache
 
 NET = mlp('tanh', 'relu', seed=3)
 XS, YS = samples(NET, 11)
@@ -115,7 +116,7 @@ def test_a_reference_that_cannot_be_kept_is_not(monkeypatch):
     """Whatever fails on the way that saves something, the way without is taken from then on."""
     with opened(NET) as (de, X, T, _):
         expected = de.explain('deeplift', T, X, XS, YS, baseline=np.zeros_like(XS))
-        for where in (Reference, 'values'), (Question, 'raw'):
+        for where in (ReferenceCache, 'values'), (Query, 'raw'):
             explainer = de.get_explainer('deeplift', T + 0., X)
             explainer.run(XS, YS)
 
@@ -337,20 +338,20 @@ def in_threads(work, count=8):
 def test_the_choice_of_rows_in_threads():
     """All choose, time and tell at once; bare, as a race is rare."""
     for _ in range(20):
-        pace = sweep.Pace(4, 1 << 20)
+        tuner = sweep.BatchSizeTuner(4, 1 << 20)
 
-        def work(k, pace=pace):
+        def work(k, tuner=tuner):
             for _ in range(40):
-                for size in itertools.islice(pace.sizes(64), 8):
-                    pace.tell(size, size, 1 / size)
+                for size in itertools.islice(tuner.sizes(64), 8):
+                    tuner.tell(size, size, 1 / size)
         in_threads(work)
-        assert pace._settled and pace.rows == 64
+        assert tuner._settled and tuner.rows == 64
     x, ys = samples(NET, 100)
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('occlusion', T, X)
         expected = explainer.run(x, ys, 16)
-        for question in list(explainer._model.paces):
-            explainer._model.paces[question] = sweep.Pace(4, 1 << 20)
+        for query in list(explainer._model.tuners):
+            explainer._model.tuners[query] = sweep.BatchSizeTuner(4, 1 << 20)
         in_threads(lambda k: [np.testing.assert_allclose(explainer.run(x, ys), expected, atol=1e-12) for _ in range(10)])
 
 
@@ -454,7 +455,7 @@ def test_what_was_learned_outlives_the_explainer():
             warnings.simplefilter('error')
             first = de.get_explainer('deeplift', T, X, baseline=np.zeros(5))
             second = de.get_explainer('deeplift', T, X, baseline=lambda xs: 0)
-        assert first is not second and first._pace is second._pace and first.compile() is second.compile()
+        assert first is not second and first._tuner is second._tuner and first.compile() is second.compile()
         de.explain('deeplift', T, X, XS, baseline=np.zeros(5))
         assert kept(second)
         assert de.get_explainer('deeplift', T, X) is de.get_explainer('deeplift', T, X)

@@ -11,10 +11,11 @@ from networks import cnn, mlp, samples, v1
 from test_oracles import occluded
 from test_running import counted
 
-from deepexplain2 import DeepExplain, sweep
-from deepexplain2.methods import shapley_sampling
-from deepexplain2.points.permutations import permutation
-from deepexplain2.points.windows import Windows
+from deepexplain2 import DeepExplain
+from deepexplain2.attribution.perturbation import shapley_sampling
+from deepexplain2.engine import sweep
+from deepexplain2.features.permutations import permutation
+from deepexplain2.features.windows import Windows
 
 IMAGE, TABLE = cnn('tanh', seed=2), mlp('tanh', 'softplus', sizes=(9, 6, 5, 3), seed=4)
 

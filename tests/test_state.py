@@ -12,7 +12,7 @@ from networks import cnn, mlp, samples, v1
 
 from deepexplain2 import DeepExplain, errors, methods
 from deepexplain2.graph import clone
-from deepexplain2.rules import rescale
+from deepexplain2.rules.deeplift import rescale
 
 NET = mlp('relu', 'tanh', 'softplus', sizes=(5, 6, 6, 6, 3))
 X4, YS4 = samples(NET, 4)

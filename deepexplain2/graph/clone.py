@@ -19,13 +19,15 @@ import tensorflow as tf
 
 from ..checks import batch_of, sizes, warn
 from ..errors import PathError, PathWarning
-from . import compiled, custom_gradients
-from .bodies import Body, inside, is_counted
+from . import custom_gradients
+from . import xla as compiled
 from .completed import COMPLETED
-from .decisions import CHOICE, MARK, kind_of, open_decisions
-from .flat import flatten, outside, own_functions
+from .function_bodies import Body, inside, is_counted
 from .linear import is_linear
-from .pair import ACTUAL, CONTAINERS, LOOPS, REFERENCE, double, single
+from .passes.decisions import CHOICE, MARK, kind_of, open_decisions
+from .passes.inline_functions import flatten, outside, own_functions
+from .passes.paired import ACTUAL, CONTAINERS, LOOPS, REFERENCE, double, single
+from .passes.stop_gradients import harmless, open_stops
 from .path import (
     FUNCTION_CALLS,
     OURS,
@@ -45,7 +47,6 @@ from .path import (
     stand_in,
 )
 from .rulebook import BROKEN, UNUSED, Rulebook
-from .stops import harmless, open_stops
 
 # TensorFlow's gradient registry is for the whole process and forgets nothing: one name, registered once, and the rules of the
 # graph that is being built reach it through a context variable.

@@ -16,7 +16,7 @@ import tensorflow as tf
 from ..checks import batch_of
 from .clone import Copy, all_found, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
-from .pair import CONTAINERS
+from .passes.paired import CONTAINERS
 from .path import ROWS, SHAPE_ONLY, Path, ancestors, is_random, row_size
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .bodies import Body, decides
-from .pair import CONTAINERS
+from .function_bodies import Body, decides
+from .passes.paired import CONTAINERS
 from .path import FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, can_carry, has_override, quantizes
 
 # Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices, conditions) must not depend on X.

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ..errors import PathError
 from .linear import CONTRACTIONS, LINEAR_IN
-from .pair import CONTAINERS
+from .passes.paired import CONTAINERS
 from .path import FUNCTION_CALLS, ROWS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, ancestors, detached, reached
 
 # What may stand between X and the comparison: the entries themselves, one by one or together, not what a layer made of them.

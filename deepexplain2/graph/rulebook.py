@@ -10,11 +10,19 @@ from typing import Any
 
 import tensorflow as tf
 
-from .bodies import Body
 from .completed import COMPLETED
-from .decisions import kind, kind_of
+from .function_bodies import Body
 from .linear import DIFFERENTIATED_INSIDE, is_linear
-from .path import SHAPE_ONLY, WITHOUT_A_GRADIENT, Path, can_carry, gradient_of, has_override, is_differentiable
+from .passes.decisions import kind, kind_of
+from .path import (
+    SHAPE_ONLY,
+    WITHOUT_A_GRADIENT,
+    Path,
+    can_carry,
+    gradient_of,
+    has_override,
+    is_differentiable,
+)
 
 Rule = Callable[..., tf.Tensor]         # (op, r, varying) or (op, m, partner) -> relevance or multiplier of the inputs of op
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from .flat import open_function
-from .pair import BRANCHES, LOOPS, functions_of
+from .passes.inline_functions import open_function
+from .passes.paired import BRANCHES, LOOPS, functions_of
 from .path import FUNCTION_CALLS, OURS, ancestors, constant_value, detached, function_library
 
 DEPTH = 60              # ops looked through: an unrolled recurrent network is a chain of sums and products

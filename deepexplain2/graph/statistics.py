@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from ..checks import batch_of
 from ..errors import TensorError
-from .flat import open_function
-from .functional import conditions
-from .pair import BRANCHES, CONTAINERS, LOOPS, functions_of
+from .passes.functionalize import conditions
+from .passes.inline_functions import open_function
+from .passes.paired import BRANCHES, CONTAINERS, LOOPS, functions_of
 from .path import FUNCTION_CALLS, Path, called_functions, constant_value, function_library
 
 Taken = Callable[[np.ndarray], bool]

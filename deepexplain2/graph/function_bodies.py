@@ -1,0 +1,109 @@
+"""What happens inside the loops and conditionals of a path: which ops take values of X there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import tensorflow as tf
+
+from ..errors import RuleError
+from .passes.inline_functions import open_function
+from .passes.paired import ACTUAL, BRANCHES, CONTAINERS, LOOPS, REFERENCE, functions_of
+from .path import SHAPE_ONLY, Path, reached
+
+
+class Body:
+    """The ops of a function, of which the arguments at `varying` positions change with X, and those at `moving` positions from one iteration
+    of a loop around it to the next. counted: whether X has no part in how many iterations there are."""
+
+    def __init__(self, function, library: Mapping, varying: set[int], prefix: str, moving: Iterable[int] = (), counted: bool = True):
+        graph_def, flat = open_function(function, library)
+        graph_def.library.function.extend(library.values())
+        for node in graph_def.node:
+            node.attr.pop('_gradient_op_type', None)        # its marks are read from the function itself
+            node.attr.pop('_class', None)                   # what it is colocated with may be outside
+        self.prefix, self.function, self.counted = prefix, function.signature.name, counted
+        with tf.Graph().as_default() as graph:
+            tf.graph_util.import_graph_def(graph_def, name='')
+            ops = graph.get_operations()
+            names = [f'{a.name}:0' for a in function.signature.input_arg]
+            self._varying = reached(ops, {names[k] for k in varying}, SHAPE_ONLY)
+            self._moving = reached(ops, {names[k] for k in moving}, SHAPE_ONLY)
+            self.ops = [op for op in ops if not op.name.startswith(REFERENCE)]
+            outputs = [flat[function.ret[o.name]] for o in function.signature.output_arg]
+            self.outputs = {k for k, o in enumerate(outputs) if o in self._varying}
+            self.changed = {k for k, o in enumerate(outputs) if k >= len(names) or _origin(graph.get_tensor_by_name(o)) != names[k]}
+
+    def varying_inputs(self, op: tf.Operation) -> list[int]:
+        return [k for k, i in enumerate(op.inputs) if i.name in self._varying]
+
+    def moves(self, tensor: tf.Tensor) -> bool:
+        """Whether a tensor can change from one iteration of a loop to the next."""
+        return tensor.name in self._moving
+
+    def name(self, op: tf.Operation) -> str:
+        return f'"{self.prefix}{op.name.removeprefix(ACTUAL)}" ({op.type})'
+
+
+def inside(path: Path, library: Mapping, paired: bool) -> Iterator[Body]:
+    """Every function body in the loops and conditionals of the path, nested ones included.
+
+    paired: raise RuleError where x and a reference could take another number of iterations or another branch.
+    """
+    for op in path.ops:
+        if op.type in CONTAINERS:
+            yield from _open(op, path.varying_inputs(op), library, path.name(op).split('"')[1] + '/', paired, set(), True)
+
+
+def _open(op: tf.Operation, taken: list[int], library: Mapping, prefix: str, paired: bool, moving: set[int], counted: bool) -> Iterator[Body]:
+    functions = [library[name] for name in functions_of(op.node_def)]
+    way_out = 'Use intgrad or elrp, which need no reference'
+    if op.type in LOOPS:
+        condition, body = functions
+        varying = set(taken)
+        while True:                                         # variables that the body makes vary
+            opened = Body(body, library, varying, prefix)
+            if opened.outputs <= varying:
+                break
+            varying |= opened.outputs
+        counted = counted and not Body(condition, library, varying, prefix).outputs
+        if paired and not counted:
+            raise RuleError(f'the number of iterations of "{prefix[:-1]}" ({op.type}) between X and T depends on X: x and the baseline may need '
+                            f'different ones. {way_out}')
+        bodies = [Body(body, library, varying, prefix, moving | opened.changed, counted)]
+    else:
+        if paired and 0 in taken:
+            raise RuleError(f'the branch that "{prefix[:-1]}" ({op.type}) between X and T takes depends on X: x and the baseline may take '
+                            f'different ones. {way_out}')
+        bodies = [Body(f, library, {k - 1 for k in taken if k}, prefix, {k - 1 for k in moving if k}, counted) for f in functions]
+    for opened in bodies:
+        yield opened
+        for inner in opened.ops:
+            if inner.type in CONTAINERS and opened.varying_inputs(inner):
+                yield from _open(inner, opened.varying_inputs(inner), library, f'{prefix}{inner.name.removeprefix(ACTUAL)}/', paired,
+                                 {k for k, i in enumerate(inner.inputs) if opened.moves(i)}, opened.counted)
+
+
+def _origin(tensor: tf.Tensor) -> str:
+    while tensor.op.type == 'Identity':
+        tensor = tensor.op.inputs[0]
+    return tensor.name
+
+
+def decides(op: tf.Operation, varying: list[int]) -> bool:
+    """Whether X decides which branch a conditional takes."""
+    return op.type in BRANCHES and 0 in varying
+
+
+def is_counted(op: tf.Operation, library: Mapping) -> bool:
+    """Whether the first variable of a loop counts its iterations, as TensorFlow's gradient of loops takes for granted: without a counter it is 0."""
+    body = library[functions_of(op.node_def)[1]]
+    nodes = {node.name: node for node in body.node_def}
+    node = nodes.get(body.ret[body.signature.output_arg[0].name].split(':')[0])
+    while node is not None and node.op == 'Identity':
+        node = nodes.get(node.input[0].split(':')[0])
+    if node is None or node.op not in ('Add', 'AddV2'):
+        return False
+    names = [i.split(':')[0] for i in node.input[:2]]
+    first, steps = body.signature.input_arg[0].name, [nodes[name] for name in names if name in nodes]
+    return first in names and len(steps) == 1 and steps[0].op == 'Const' and tf.make_ndarray(steps[0].attr['value'].tensor).tolist() == 1
