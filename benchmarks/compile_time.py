@@ -1,4 +1,5 @@
-"""Seconds from a Keras model to a compiled explainer, and what the check of the graph takes of them: ResNet50, chains of layers."""
+"""Seconds from a Keras model to a compiled explainer, and what the check of the graph takes of them:
+ResNet50, chains of layers."""
 
 import argparse
 import time
@@ -26,13 +27,18 @@ def seconds(model, method):
     with DeepExplain.from_keras(model) as de:
         opened = time.perf_counter()
         de.get_explainer(method, de.outputs[0], de.inputs[0])
-        return unchecked, opened - start - unchecked, time.perf_counter() - opened, len(de.graph.get_operations())
+        return (unchecked, opened - start - unchecked, time.perf_counter() - opened,
+                len(de.graph.get_operations()))
 
 
 def main(sizes):
-    models = {f'chain of {n}': chain(n) for n in sizes} | {'ResNet50': keras.applications.ResNet50(weights=None, classifier_activation=None)}
-    seconds(models[f'chain of {sizes[0]}'], 'deeplift')         # the first one loads what TensorFlow loads late
-    print(f'{"model":14}{"method":>10}{"from_keras s":>14}{"check s":>10}{"forward s":>11}{"explainer s":>13}{"ops":>8}')
+    models = {f'chain of {n}': chain(n)
+              for n in sizes} | {'ResNet50': keras.applications.ResNet50(weights=None,
+                                                                         classifier_activation=None)}
+    # the first one loads what TensorFlow loads late
+    seconds(models[f'chain of {sizes[0]}'], 'deeplift')
+    print(
+        f'{"model":14}{"method":>10}{"from_keras s":>14}{"check s":>10}{"forward s":>11}{"explainer s":>13}{"ops":>8}')
     for name, model in models.items():
         x = np.zeros((3, *model.inputs[0].shape[1:]), 'float32')
         model(x)

@@ -1,8 +1,10 @@
-"""The completeness gap of DeepLIFT, by this library and, with --peers, by SHAP's DeepExplainer and Captum's DeepLift.
+"""The completeness gap of DeepLIFT, by this library and, with --peers, by SHAP's DeepExplainer and Captum's
+DeepLift.
 
-For networks of completeness_models.py with random weights: |sum of attributions - (f(x) - f(baseline))|, relative to max(1, |f(x) -
-f(baseline)|) and to the sum of |attributions|, the largest over the rows. Writes benchmarks/completeness.json and docs/completeness.md.
-The peers live in environments of their own, made on first use.
+For networks of completeness_models.py with random weights: |sum of attributions - (f(x) - f(baseline))|,
+relative to max(1, |f(x) - f(baseline)|) and to the sum of |attributions|, the largest over the rows. Writes
+benchmarks/completeness.json and docs/completeness.md. The peers live in environments of their own, made on
+first use.
 """
 
 import argparse
@@ -24,7 +26,8 @@ from deepexplain2 import DeepExplain, __version__
 HERE = Path(__file__).resolve().parent
 PROMISE = 1e-4
 LIBRARIES = ['deepexplain2', 'shap', 'captum']
-HEADINGS = {'deepexplain2': 'deepexplain2', 'shap': 'SHAP DeepExplainer', 'captum': 'Captum DeepLift', 'f': 'f itself in float32'}
+HEADINGS = {'deepexplain2': 'deepexplain2', 'shap': 'SHAP DeepExplainer', 'captum': 'Captum DeepLift',
+            'f': 'f itself in float32'}
 TITLES = {
     'MLP': 'MLP: dense 16, activation, dense 12, activation, dense 1',
     'CNN': 'CNN: convolution, activation, max pooling, dense 16, activation, dense 1',
@@ -63,7 +66,8 @@ def gaps(result):
     change = outputs[:-1] - outputs[-1]
     gap = np.abs(sums - change)
     some = sizes > 1e-6                     # where f does not change attributions are rounding alone
-    return {'relative_gap': (gap / np.maximum(1, np.abs(change))).max(), 'gap_of_attributions': (gap[some] / sizes[some]).max(initial=0),
+    return {'relative_gap': (gap / np.maximum(1, np.abs(change))).max(),
+            'gap_of_attributions': (gap[some] / sizes[some]).max(initial=0),
             'warnings': result.get('warnings', [])}
 
 
@@ -88,13 +92,16 @@ def rounding(model, key, seed, xs, baseline, sizes):
     exact.set_weights(model.get_weights())
     rows = np.concatenate([xs, baseline[None]])
     outputs = np.asarray(model(rows), float)[:, 0]
-    return {'sums': outputs[:-1] - outputs[-1], 'sizes': sizes, 'outputs': np.asarray(exact(rows.astype(float)))[:, 0]}
+    return {'sums': outputs[:-1] - outputs[-1], 'sizes': sizes,
+            'outputs': np.asarray(exact(rows.astype(float)))[:, 0]}
 
 
 def ask(library, folder):
-    """(versions, {key: result}) by the worker, whose lines arrive one by one: what it did not reach has no result."""
+    """(versions, {key: result}) by the worker, whose lines arrive one by one: what it did not reach has no
+    result."""
     with (folder / f'{library}.log').open('w') as log, \
-            peers.start(peers.environment(library), 'completeness_peers.py', library, folder, stderr=log) as worker:
+            peers.start(peers.environment(library), 'completeness_peers.py', library, folder,
+                        stderr=log) as worker:
         versions, found = {}, {}
         for line in worker.stdout:
             if not line.startswith('{'):
@@ -111,7 +118,8 @@ def ask(library, folder):
 
 def measure(keys, seed, libraries):
     """({library: versions}, {key: {library: result}})."""
-    versions = {'deepexplain2': {'deepexplain2': __version__, 'tensorflow': tf.__version__, 'keras': version('keras')}}
+    versions = {'deepexplain2': {'deepexplain2': __version__, 'tensorflow': tf.__version__,
+                                 'keras': version('keras')}}
     results = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -125,7 +133,8 @@ def measure(keys, seed, libraries):
             np.savez(folder / f'{number}.npz', xs=xs, baseline=baseline, expected=answer['expected'],
                      **{f'w{k}': w for k, w in enumerate(model.get_weights())})
             tf.keras.backend.clear_session()
-        (folder / 'jobs.json').write_text(json.dumps([{'number': n, 'key': key, 'seed': seed} for n, key in enumerate(keys)]))
+        (folder / 'jobs.json').write_text(json.dumps([{'number': n, 'key': key, 'seed': seed} for n,
+                                                      key in enumerate(keys)]))
         for library in libraries[1:]:
             versions[library], found = ask(library, folder)
             for key in keys:
@@ -151,17 +160,23 @@ def tables(results, libraries):
         keys = [key for key in results if key[0] == kind]
         if keys:
             columns = libraries + ['f'] * any('f' in results[key] for key in keys)
-            cells = {key: {name: cell(results[key][name]) if name in results[key] else '' for name in columns} for key in keys}
+            cells = {key: {name: cell(results[key][name]) if name in results[key] else ''
+                           for name in columns} for key in keys}
             complete = [sum(is_complete(results[key][name]) for key in keys) for name in libraries]
-            yield f'## {title}\n\n| | ' + ' | '.join(HEADINGS[name] for name in columns) + ' |\n|' + '---|' * (len(columns) + 1)
+            yield f'## {title}\n\n| | ' + ' | '.join(HEADINGS[name]
+                                                     for name in columns) + ' |\n|' + '---|' * (len(columns)
+                                                                                                + 1)
             yield from (f'| {key[1]} | ' + ' | '.join(cells[key].values()) + ' |' for key in keys)
-            yield f'| **complete, of {len(keys)}** | ' + ' | '.join(f'**{n}**' for n in complete) + ' |' * (1 + len(columns) - len(libraries)) + '\n'
+            yield f'| **complete, of {len(keys)}** | ' + ' | '.join(f'**{n}**'
+                                                                    for n in complete) + ' |' * (
+                                                                        1 + len(columns) - len(libraries)) + '\n'
 
 
 def document(versions, results, libraries):
     named = {name: number for found in versions.values() for name, number in found.items()}
     text = TEXT.format(rows='8 rows (applications: 3)', promise=PROMISE, agree=AGREE,
-                       versions=', '.join(f'{name} {number}' for name, number in named.items()) + f', Python {platform.python_version()}',
+                       versions=', '.join(f'{name} {number}' for name, number in named.items())
+                       + f', Python {platform.python_version()}',
                        peers=' --peers' if len(libraries) > 1 else '')
     return text + '\n'.join(tables(results, libraries))
 
@@ -169,7 +184,8 @@ def document(versions, results, libraries):
 def save(path, versions, results):
     entries = [{'kind': kind, 'network': network, 'library': library, **result}
                for (kind, network), found in results.items() for library, result in found.items()]
-    path.write_text(json.dumps({'versions': versions, 'promise': PROMISE, 'results': entries}, indent=1) + '\n')
+    path.write_text(json.dumps({'versions': versions, 'promise': PROMISE, 'results': entries}, indent=1)
+                    + '\n')
 
 
 def load(path):
@@ -187,7 +203,8 @@ def main(options):
     if options.only and options.json.exists():
         old_versions, old = load(options.json)
         if old_versions == versions:
-            results = {key: results.get(key, old.get(key)) for key in completeness_models.MODELS if key in results or key in old}
+            results = {key: results.get(key, old.get(key)) for key in completeness_models.MODELS
+                       if key in results or key in old}
     save(options.json, versions, results)
     options.markdown.write_text(document(versions, results, libraries))
 
@@ -196,7 +213,8 @@ if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--peers', action='store_true', help='measure SHAP and Captum too')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--only', nargs='+', help='kinds or names of networks; what the JSON has of others, by the same versions, stays')
+    parser.add_argument('--only', nargs='+', help='kinds or names of networks; what the JSON has of others, '
+                                                  'by the same versions, stays')
     parser.add_argument('--json', type=Path, default=HERE / 'completeness.json')
     parser.add_argument('--markdown', type=Path, default=HERE.parent / 'docs' / 'completeness.md')
     main(parser.parse_args())

@@ -1,7 +1,9 @@
-"""Attributions of the networks of completeness.py by another library, in an environment that has it: run by completeness.py --peers.
+"""Attributions of the networks of completeness.py by another library, in an environment that has it: run by
+completeness.py --peers.
 
-python completeness_peers.py shap|captum FOLDER: for each network in FOLDER (NUMBER.npz: rows, baseline, expected outputs and weights of a
-Keras model) one line of JSON with its attributions' sums, or with the error.
+python completeness_peers.py shap|captum FOLDER: for each network in FOLDER (NUMBER.npz: rows, baseline,
+expected outputs and weights of a Keras model) one line of JSON with its attributions' sums, or with the
+error.
 """
 
 import json
@@ -12,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-AGREE = 1e-3            # outputs of the two models, relative to the largest: float32 in deep networks with random weights
+# outputs of the two models, relative to the largest: float32 in deep networks with random weights
+AGREE = 1e-3
 
 
 def shap(key, seed, data):
@@ -49,12 +52,14 @@ def rows(data):
 
 
 def measured(outputs, attributions, expected):
-    """What is kept of an answer: per row the sum of attributions and of their sizes, and the outputs, that of the baseline last."""
+    """What is kept of an answer: per row the sum of attributions and of their sizes, and the outputs, that of
+    the baseline last."""
     off = np.abs(outputs[:, 0] - expected).max() / np.abs(expected).max()
     if not off < AGREE:
         return {'error': f'error: outputs differ by {off:.0e}'}
     flat = np.asarray(attributions, float).reshape(len(attributions), -1)
-    return {'sums': flat.sum(1).tolist(), 'sizes': np.abs(flat).sum(1).tolist(), 'outputs': outputs[:, 0].tolist()}
+    return {'sums': flat.sum(1).tolist(), 'sizes': np.abs(flat).sum(1).tolist(),
+            'outputs': outputs[:, 0].tolist()}
 
 
 def answered(measure, key, seed, data):
@@ -72,8 +77,10 @@ def main(library, folder):
                 result = answered(measure, tuple(job['key']), job['seed'], dict(data))
         except Exception as e:
             traceback.print_exc()
-            lines = str(e).strip().splitlines()          # an error inside a tf.function: its last line is the error itself
-            result = {'error': f'error: {type(e).__name__}: {lines[0]}' if len(lines) < 3 else f'error: {lines[-1].strip()}'}
+            # an error inside a tf.function: its last line is the error itself
+            lines = str(e).strip().splitlines()
+            result = {'error': f'error: {type(e).__name__}: {lines[0]}' if len(lines) < 3
+                      else f'error: {lines[-1].strip()}'}
         print(json.dumps({'key': job['key'], **result}), flush=True)
 
 

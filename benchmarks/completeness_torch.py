@@ -4,11 +4,16 @@ import torch
 from torch import nn
 
 ACTIVATIONS = {
-    'relu': nn.ReLU, 'leaky_relu': lambda: nn.LeakyReLU(.2), 'relu6': nn.ReLU6, 'elu': nn.ELU, 'selu': nn.SELU, 'celu': nn.CELU,
-    'sigmoid': nn.Sigmoid, 'tanh': nn.Tanh, 'softplus': nn.Softplus, 'softsign': nn.Softsign, 'softmax': lambda: nn.Softmax(-1),
-    'gelu': nn.GELU, 'silu': nn.SiLU, 'mish': nn.Mish, 'hard_sigmoid': nn.Hardsigmoid, 'hard_silu': nn.Hardswish, 'hard_tanh': nn.Hardtanh,
-    'hard_shrink': nn.Hardshrink, 'soft_shrink': nn.Softshrink, 'tanh_shrink': nn.Tanhshrink, 'threshold': lambda: nn.Threshold(.1, 0.),
-    'glu': nn.GLU, 'log_sigmoid': nn.LogSigmoid, 'log_softmax': lambda: nn.LogSoftmax(-1), 'linear': nn.Identity,
+    'relu': nn.ReLU, 'leaky_relu': lambda: nn.LeakyReLU(.2), 'relu6': nn.ReLU6, 'elu': nn.ELU,
+               'selu': nn.SELU, 'celu': nn.CELU,
+    'sigmoid': nn.Sigmoid, 'tanh': nn.Tanh, 'softplus': nn.Softplus, 'softsign': nn.Softsign,
+               'softmax': lambda: nn.Softmax(-1),
+    'gelu': nn.GELU, 'silu': nn.SiLU, 'mish': nn.Mish, 'hard_sigmoid': nn.Hardsigmoid,
+               'hard_silu': nn.Hardswish, 'hard_tanh': nn.Hardtanh,
+    'hard_shrink': nn.Hardshrink, 'soft_shrink': nn.Softshrink, 'tanh_shrink': nn.Tanhshrink,
+               'threshold': lambda: nn.Threshold(.1, 0.),
+    'glu': nn.GLU, 'log_sigmoid': nn.LogSigmoid, 'log_softmax': lambda: nn.LogSoftmax(-1),
+               'linear': nn.Identity,
 }
 
 
@@ -66,10 +71,12 @@ def build(key, weights):
         if kind == 'MLP':
             return nn.Sequential(dense(take), f(), dense(take), f(), dense(take))
         last, first = Permute(0, 2, 3, 1), Permute(0, 3, 1, 2)
-        return nn.Sequential(first, conv(take), last, f(), Permute(0, 3, 1, 2), nn.MaxPool2d(2), Permute(0, 2, 3, 1), nn.Flatten(),
+        return nn.Sequential(first, conv(take), last, f(), Permute(0, 3, 1, 2), nn.MaxPool2d(2),
+                             Permute(0, 2, 3, 1), nn.Flatten(),
                              dense(take), f(), dense(take))
     if name in ('LSTM', 'GRU', 'Bidirectional LSTM'):
-        return nn.Sequential(Last(gates(take, nn.GRU if name == 'GRU' else nn.LSTM, 1 + name.startswith('Bi'))), dense(take))
+        return nn.Sequential(Last(gates(take, nn.GRU if name == 'GRU' else nn.LSTM,
+                                        1 + name.startswith('Bi'))), dense(take))
     if name == 'two-block transformer':
         return nn.Sequential(Block(take), Block(take), MeanOfSteps(), dense(take))
     return None
@@ -98,7 +105,8 @@ def norm(take):
 
 
 def gates(take, layer, directions):
-    """Keras has the gates of an LSTM in the order of torch and one bias, those of a GRU as z, r, h and torch as r, z, h."""
+    """Keras has the gates of an LSTM in the order of torch and one bias, those of a GRU as z, r, h and torch
+    as r, z, h."""
     values = {}
     for suffix in ['', '_reverse'][:directions]:
         kernel, recurrent, bias = take(), take(), take()
@@ -107,15 +115,19 @@ def gates(take, layer, directions):
         else:
             kernel, recurrent, bias = (torch.cat([t[..., n:2 * n], t[..., :n], t[..., 2 * n:]], -1)
                                        for t in (kernel, recurrent, bias) for n in [t.shape[-1] // 3])
-        values |= {f'weight_ih_l0{suffix}': kernel.T, f'weight_hh_l0{suffix}': recurrent.T, f'bias_ih_l0{suffix}': bias[0],
+        values |= {f'weight_ih_l0{suffix}': kernel.T, f'weight_hh_l0{suffix}': recurrent.T,
+                   f'bias_ih_l0{suffix}': bias[0],
                    f'bias_hh_l0{suffix}': bias[1]}
-    return parameters(layer(kernel.shape[0], recurrent.shape[0], batch_first=True, bidirectional=directions == 2), **values)
+    return parameters(layer(kernel.shape[0], recurrent.shape[0], batch_first=True,
+                            bidirectional=directions == 2), **values)
 
 
 def attention(take):
-    """Keras keeps query, key and value as (features, heads, size), and the output as (heads, size, features)."""
+    """Keras keeps query, key and value as (features, heads, size), and the output as (heads, size,
+    features)."""
     kernels, biases = zip(*((take(), take()) for _ in range(4)))
     d, heads, _ = kernels[0].shape
-    return parameters(nn.MultiheadAttention(d, heads, batch_first=True), in_proj_weight=torch.cat([k.reshape(d, -1).T for k in kernels[:3]]),
+    return parameters(nn.MultiheadAttention(d, heads, batch_first=True),
+                      in_proj_weight=torch.cat([k.reshape(d, -1).T for k in kernels[:3]]),
                       in_proj_bias=torch.cat([b.reshape(-1) for b in biases[:3]]), **{
                           'out_proj.weight': kernels[3].reshape(-1, d).T, 'out_proj.bias': biases[3]})

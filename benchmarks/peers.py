@@ -1,4 +1,5 @@
-"""The environments of other libraries, made from the extras peer_NAME of setup.cfg under benchmarks/.peers."""
+"""The environments of other libraries, made from the extras peer_NAME of setup.cfg under
+benchmarks/.peers."""
 
 import configparser
 import os
@@ -22,12 +23,14 @@ def environment(name):
     if not installed.exists() or installed.read_text().split('\n') != wanted:
         print(f'making {folder.relative_to(HERE.parent)}', flush=True)
         subprocess.run([sys.executable, '-m', 'venv', '--clear', folder], check=True)
-        subprocess.run([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', *wanted], check=True)
+        subprocess.run([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', *wanted],
+                       check=True)
         installed.write_text('\n'.join(wanted))
     return python
 
 
 def start(python, *arguments, stderr, environment=None):
     """A script of this folder in an environment, to talk to by lines."""
-    return subprocess.Popen([python, *map(str, arguments)], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+    return subprocess.Popen([python, *map(str, arguments)], cwd=HERE, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=stderr, text=True,
                             env={**os.environ, 'PYTHONPATH': '', **(environment or {})})

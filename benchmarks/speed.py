@@ -1,8 +1,10 @@
-"""How fast the library is, and how much memory it takes, beside raw session.run and beside Captum, SHAP and Xplique.
+"""How fast the library is, and how much memory it takes, beside raw session.run and beside Captum, SHAP and
+Xplique.
 
-Every library runs in a process of its own (speed_sides.py) on the same networks (speed_models.py). They are asked in turn for one timed
-repetition each, so that a slow moment of the machine falls on all. Writes benchmarks/results.json as it goes, then docs/benchmarks.md and
-docs/benchmarks.png. The peers live in environments of their own, made on first use.
+Every library runs in a process of its own (speed_sides.py) on the same networks (speed_models.py). They are
+asked in turn for one timed repetition each, so that a slow moment of the machine falls on all. Writes
+benchmarks/results.json as it goes, then docs/benchmarks.md and docs/benchmarks.png. The peers live in
+environments of their own, made on first use.
 """
 
 import argparse
@@ -30,16 +32,21 @@ TAKES = {**dict.fromkeys(['deepexplain2', 'compiled', 'captum'], METHODS), 'shap
          'xplique': ['saliency', 'grad*input', 'intgrad', 'occlusion']}
 AGREE = 1e-3                    # outputs, relative to the largest
 ENVIRONMENT = {'PYTHONPATH': str(peers.HERE.parent), 'TF_CPP_MIN_LOG_LEVEL': '3',
-               'GOMP_SPINCOUNT': '3000'}        # torch: waiting threads let go of a core that another process has taken; costs nothing where none has
+               # torch: waiting threads let go of a core that another process has taken; costs nothing where
+               # none has
+               'GOMP_SPINCOUNT': '3000'}
 
 
 class Mode:
-    """What a run may take, in seconds. together: the repetitions of all sides. long: a call that warms up no more than once. slow: the
-    repetitions of one side. longest: a call of ours that is measured. answer: until a process is ended."""
+    """What a run may take, in seconds. together: the repetitions of all sides. long: a call that warms up no
+    more than once. slow: the repetitions of one side. longest: a call of ours that is measured. answer: until
+    a process is ended."""
 
     def __init__(self, quick):
         self.name = 'quick' if quick else 'full'
-        self.together, self.long, self.slow, self.longest, self.answer = (.4, 3, 2, 1, 60) if quick else (2.5, 4, 20, 25, 300)
+        self.together, self.long, self.slow, self.longest, self.answer = (.4, 3, 2, 1,
+                                                                          60) if quick else (2.5, 4, 20, 25,
+                                                                                             300)
 
 
 class Side:
@@ -51,7 +58,8 @@ class Side:
 
     def start(self):
         python = sys.executable if self.name in OURS else peers.environment(self.name)
-        self.process = peers.start(python, 'speed_sides.py', self.name, self.folder, stderr=self.log, environment=ENVIRONMENT)
+        self.process = peers.start(python, 'speed_sides.py', self.name, self.folder, stderr=self.log,
+                                   environment=ENVIRONMENT)
 
     def answer(self, seconds=300):
         """The next answer; an error where it does not come in time or the process ends."""
@@ -60,7 +68,8 @@ class Side:
         line = self.process.stdout.readline()
         late = not timer.is_alive()
         timer.cancel()
-        return json.loads(line) if line else {'error': f'no answer within {seconds} s' if late else 'the process ended', 'ended': True}
+        return json.loads(line) if line else {'error': f'no answer within {seconds} s' if late
+                                              else 'the process ended', 'ended': True}
 
     def ask(self, do, **request):
         """The answer to a request; a process that ends is started again."""
@@ -83,12 +92,14 @@ def machine():
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     name = next((line.split(':')[1].strip() for line in lines if line.startswith('model name')), '')
     memory = f'{int(meminfo.read_text().split()[1]) / (1 << 20):.0f} GB' if meminfo.exists() else ''
-    return {'cpu': name or platform.processor(), 'cores': os.cpu_count(), 'memory': memory, 'system': f'{platform.system()} {platform.release()}',
+    return {'cpu': name or platform.processor(), 'cores': os.cpu_count(), 'memory': memory,
+            'system': f'{platform.system()} {platform.release()}',
             'python': platform.python_version()}
 
 
 def about(mode):
-    """What is said of every measurement. load: the load average when it begins, which other processes raise."""
+    """What is said of every measurement. load: the load average when it begins, which other processes
+    raise."""
     return {'mode': mode.name, 'load': os.getloadavg()[0]}
 
 
@@ -97,11 +108,13 @@ def quartiles(values):
 
 
 def difference(file, ours, method, workload):
-    """The largest difference of attributions, relative to the largest of ours; None where the definitions differ."""
+    """The largest difference of attributions, relative to the largest of ours; None where the definitions
+    differ."""
     if method == 'shapley_sampling':                        # other permutations
         return None
     a, b = np.load(ours), np.load(file)
-    if method == 'occlusion':                               # the drop of a window, which the others give whole to every feature of it
+    # the drop of a window, which the others give whole to every feature of it
+    if method == 'occlusion':
         a = a * np.prod(WORKLOADS[workload].window)
     a, b = np.broadcast_arrays(a, b)
     return float(np.abs(a - b).max() / np.abs(a).max())
@@ -112,11 +125,13 @@ def takes(name, workload, method):
 
 
 def memory(workload, rows, method, sides, mode, folder):
-    """{side: MB at the peak of a call}, all with the batch size that ours chooses; None where ours takes too long."""
+    """{side: MB at the peak of a call}, all with the batch size that ours chooses; None where ours takes too
+    long."""
     found, batch = {}, None
     for name, side in sides.items():
         if takes(name, workload, method):
-            answer = side.ask('prepare', method=method, rows=rows, long=mode.long, file=str(folder / f'{name}.npy'), batch=batch)
+            answer = side.ask('prepare', method=method, rows=rows, long=mode.long,
+                              file=str(folder / f'{name}.npy'), batch=batch)
             found[name] = answer.get('memory')
             if name == 'deepexplain2':
                 if answer.get('call', 0) > mode.longest:
@@ -133,10 +148,13 @@ def compare(workload, rows, method, sides, mode, folder):
         calls['floor'] = ours, 'floor'
     for name, side in sides.items():
         if takes(name, workload, method):
-            results[name] = side.ask('prepare', method=method, rows=rows, long=mode.long, file=str(folder / f'{name}.npy'))
+            results[name] = side.ask('prepare', method=method, rows=rows, long=mode.long,
+                                     file=str(folder / f'{name}.npy'))
             calls[name] = side, 'method'
-            if name != 'deepexplain2' and not {'error'} & {*results[name], *results.get('deepexplain2', ['error'])}:
-                results[name]['difference'] = difference(folder / f'{name}.npy', folder / 'deepexplain2.npy', method, workload)
+            if name != 'deepexplain2' and not {'error'} & {*results[name],
+                                                           *results.get('deepexplain2', ['error'])}:
+                results[name]['difference'] = difference(folder / f'{name}.npy', folder / 'deepexplain2.npy',
+                                                         method, workload)
     calls = {name: call for name, call in calls.items() if 'error' not in results[name]}
     seconds = {name: results[name].pop('seconds') for name in calls}
     times = {name: [] for name in calls}
@@ -165,16 +183,20 @@ def measure(workload, names, mode, folder, log, save):
             if not (isinstance(off, float) and off < AGREE):
                 print(f'{workload:12} {name}: {off}', flush=True)
                 sides.pop(name).stop()
-        cases = [(rows, method) for rows in WORKLOADS[workload].rows[:WORKLOADS[workload].quick if mode.name == 'quick' else None]
+        cases = [(rows, method) for rows in WORKLOADS[workload].rows[:WORKLOADS[workload].quick
+                                                                     if mode.name == 'quick' else None]
                  for method in METHODS if not left_out(workload, method, rows)]
-        peaks = {case: memory(workload, *case, sides, mode, folder) for case in cases}       # first: trials of batch sizes leave memory behind
+        # first: trials of batch sizes leave memory behind
+        peaks = {case: memory(workload, *case, sides, mode, folder) for case in cases}
         for rows, method in cases:
             if peaks[rows, method] is None:
                 continue
             results = compare(workload, rows, method, sides, mode, folder)
-            found['results'] += [{'rows': rows, 'method': method, 'side': side, **result, 'memory': peaks[rows, method].get(side)}
+            found['results'] += [{'rows': rows, 'method': method, 'side': side, **result,
+                                  'memory': peaks[rows, method].get(side)}
                                  for side, result in results.items()]
-            print(f'{workload:12}{rows:5} {method:17}' + '  '.join(f'{side} {r["ms"][1]:.3g} ms' if 'ms' in r else f'{side}: {r["error"][:60]}'
+            print(f'{workload:12}{rows:5} {method:17}' + '  '.join(f'{side} {r["ms"][1]:.3g} ms' if 'ms' in r
+                                                                   else f'{side}: {r["error"][:60]}'
                                                                   for side, r in results.items()), flush=True)
             found['minutes'] = (time.perf_counter() - start) / 60
             save(workload, found)
@@ -186,17 +208,21 @@ def measure(workload, names, mode, folder, log, save):
 def special(name, mode, log):
     """One of speed_special.py, in a process of its own."""
     start, found = time.perf_counter(), about(mode)
-    with peers.start(sys.executable, 'speed_special.py', name, mode.name, stderr=log, environment=ENVIRONMENT) as process:
+    with peers.start(sys.executable, 'speed_special.py', name, mode.name, stderr=log,
+                     environment=ENVIRONMENT) as process:
         lines = process.communicate()[0].splitlines()
-    found |= {'found': json.loads(lines[-1])} if process.returncode == 0 else {'error': f'ended with {process.returncode}'}
+    found |= {'found': json.loads(lines[-1])} if process.returncode == 0 else {'error': f'ended with '
+                                                                                        f'{process.returncode}'}
     return {**found, 'minutes': (time.perf_counter() - start) / 60}
 
 
 def main(options):
-    for number in signal.SIGINT, signal.SIGTERM:            # a run that is cut, in the background too, writes what it has
+    # a run that is cut, in the background too, writes what it has
+    for number in signal.SIGINT, signal.SIGTERM:
         signal.signal(number, signal.default_int_handler)
     mode, start = Mode(options.quick), time.perf_counter()
-    names = [name for name, w in WORKLOADS.items() if fnmatch.fnmatch(name, options.only) and (w.quick or not options.quick)]
+    names = [name for name, w in WORKLOADS.items() if fnmatch.fnmatch(name, options.only)
+             and (w.quick or not options.quick)]
     specials = [name for name in MEASUREMENTS if fnmatch.fnmatch(name, options.only)]
     saved = json.loads(options.json.read_text()) if options.json.exists() and options.only != '*' else {}
     if saved.get('machine') != machine():
@@ -215,7 +241,8 @@ def main(options):
                 saved['special'][name] = found = special(name, mode, log)
                 print(f'{name:12} {found}', flush=True)
             if names:
-                with peers.start(sys.executable, 'speed_models.py', folder, *names, stderr=log, environment=ENVIRONMENT) as process:
+                with peers.start(sys.executable, 'speed_models.py', folder, *names, stderr=log,
+                                 environment=ENVIRONMENT) as process:
                     process.communicate()
             for name in names:
                 measure(name, options.sides, mode, folder / name, log, save)
@@ -231,10 +258,13 @@ if __name__ == '__main__':
     parser.add_argument('--only', default='*', help='a pattern of names; what the JSON has of others stays: '
                         + ', '.join([*WORKLOADS, *MEASUREMENTS]))
     parser.add_argument('--sides', type=lambda s: s.split(','), default=SIDES, help=','.join(SIDES))
-    parser.add_argument('--report', action='store_true', help='write the docs from the JSON again, measure nothing')
+    parser.add_argument('--report', action='store_true', help='write the docs from the JSON again, measure '
+                                                              'nothing')
     parser.add_argument('--json', type=Path, default=peers.HERE / 'results.json')
     parser.add_argument('--docs', type=Path, default=peers.HERE.parent / 'docs')
-    parser.add_argument('--log', type=Path, default=peers.HERE / '.peers' / 'speed.log', help='what the libraries print')
+    parser.add_argument('--log', type=Path, default=peers.HERE / '.peers' / 'speed.log', help='what the '
+                                                                                              'libraries '
+                                                                                              'print')
     given = parser.parse_args()
     if given.report:
         speed_report.write(json.loads(given.json.read_text()), given.docs)

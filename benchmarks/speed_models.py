@@ -1,7 +1,7 @@
 """The networks of speed.py, in Keras, and what the workers need of them.
 
-python speed_models.py FOLDER NAME...: for each workload FOLDER/NAME with model.keras, layers.json and weights.npz (the same network for
-those without Keras), and rows.npz (rows and outputs).
+python speed_models.py FOLDER NAME...: for each workload FOLDER/NAME with model.keras, layers.json and
+weights.npz (the same network for those without Keras), and rows.npz (rows and outputs).
 """
 
 import json
@@ -24,7 +24,8 @@ def mnist():
 
 
 def application(name):
-    return getattr(keras.applications, name)(weights=None, input_shape=(224, 224, 3), classes=10, classifier_activation=None)
+    return getattr(keras.applications, name)(weights=None, input_shape=(224, 224, 3), classes=10,
+                                             classifier_activation=None)
 
 
 def vgg():
@@ -47,7 +48,7 @@ def mlp():
 
 def conv1d():
     x = keras.Input((128, 64))
-    return keras.Model(x, layers.Dense(10)(layers.GlobalMaxPooling1D()(layers.ReLU()(layers.Conv1D(128, 5)(x)))))
+    return (keras.Model(x, layers.Dense(10)(layers.GlobalMaxPooling1D()(layers.ReLU()(layers.Conv1D(128, 5)(x))))))
 
 
 def lstm():
@@ -60,20 +61,23 @@ def transformer():
     h = x
     for _ in range(2):
         h = layers.LayerNormalization()(layers.Add()([h, layers.MultiHeadAttention(4, 16)(h, h)]))
-        h = layers.LayerNormalization()(layers.Add()([h, layers.Dense(64)(layers.Activation('gelu')(layers.Dense(256)(h)))]))
+        h = (layers.LayerNormalization()(layers.Add()([h, layers.Dense(64)(layers.Activation('gelu')(layers.Dense(256)(h)))])))
     return keras.Model(x, layers.Dense(10)(layers.GlobalAveragePooling1D()(h)))
 
 
-MODELS = {'mnist': mnist, 'mobilenet': lambda: application('MobileNetV2'), 'resnet': lambda: application('ResNet50'), 'vgg': vgg, 'mlp': mlp,
+MODELS = {'mnist': mnist, 'mobilenet': lambda: application('MobileNetV2'),
+          'resnet': lambda: application('ResNet50'), 'vgg': vgg, 'mlp': mlp,
           'conv1d': conv1d, 'lstm': lstm, 'transformer': transformer}
 
 
 def described(layer):
     """What a port needs to know of a layer."""
     node = layer._inbound_nodes[0]
-    config = {k: v for k, v in layer.get_config().items() if isinstance(v, (str, int, float, list, tuple, type(None)))}
+    config = {k: v for k, v in layer.get_config().items() if isinstance(v, (str, int, float, list, tuple,
+                                                                            type(None)))}
     return {'name': layer.name, 'kind': type(layer).__name__, 'config': config, 'weights': len(layer.weights),
-            'inputs': [t._keras_history.operation.name for t in node.input_tensors], 'shapes': [t.shape[1:] for t in node.input_tensors]}
+            'inputs': [t._keras_history.operation.name for t in node.input_tensors],
+            'shapes': [t.shape[1:] for t in node.input_tensors]}
 
 
 def write(name, folder):
@@ -87,7 +91,8 @@ def write(name, folder):
     folder.mkdir()
     model.save(folder / 'model.keras')
     (folder / 'layers.json').write_text(json.dumps([described(layer) for layer in model.layers]))
-    np.savez(folder / 'weights.npz', **{f'{layer.name}:{k}': w for layer in model.layers for k, w in enumerate(layer.get_weights())})
+    np.savez(folder / 'weights.npz', **{f'{layer.name}:{k}': w for layer in model.layers for k,
+                                        w in enumerate(layer.get_weights())})
     np.savez(folder / 'rows.npz', xs=xs, outputs=np.asarray(model(xs)))
 
 

@@ -5,7 +5,8 @@ from speed_workloads import METHODS, STEPS, WORKLOADS, evaluations
 
 PEERS = {'captum': 'Captum', 'shap': 'SHAP', 'xplique': 'Xplique'}
 OTHERS = {'compiled': 'jit_compile', **PEERS}
-COLORS = {'deepexplain2': 'tab:red', 'compiled': 'tab:pink', 'captum': 'tab:blue', 'shap': 'tab:green', 'xplique': 'tab:orange'}
+COLORS = {'deepexplain2': 'tab:red', 'compiled': 'tab:pink', 'captum': 'tab:blue', 'shap': 'tab:green',
+          'xplique': 'tab:orange'}
 TEXT = '''# Speed and memory
 
 How long each method takes, and how much memory, beside the raw `session.run` that it cannot do without (the *floor*), and beside Captum, SHAP's
@@ -73,7 +74,8 @@ def number(x):
 
 
 def rows_of(header, rows):
-    return ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header), *('| ' + ' | '.join(map(str, row)) + ' |' for row in rows), '']
+    return ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header), *('| ' + ' | '.join(map(str, row))
+                                                                            + ' |' for row in rows), '']
 
 
 def summary(keys, found, a, b):
@@ -82,7 +84,8 @@ def summary(keys, found, a, b):
     if not ratios:
         return None
     values, worst = list(ratios.values()), max(ratios, key=ratios.get)
-    return [len(values), number(np.median(values)), number(np.exp(np.mean(np.log(values)))), number(ratios[worst]), label(worst)]
+    return [len(values), number(np.median(values)), number(np.exp(np.mean(np.log(values)))),
+            number(ratios[worst]), label(worst)]
 
 
 BEHIND = '''Where ours is behind, and why:
@@ -105,11 +108,13 @@ def targets(found):
         for method in METHODS:
             line = summary([key for key in found if key[2] == method], found, 'deepexplain2', other)
             if line:
-                rows.append([method, work.get(method, '1 raw gradient') if other == 'floor' else PEERS[other], *line])
+                rows.append([method, work.get(method, '1 raw gradient') if other == 'floor' else PEERS[other],
+                             *line])
         line = summary(found, found, 'deepexplain2', other)
         if line and other in PEERS:
             rows.append(['**all**', f'**{PEERS[other]}**', *line])
-    return ['## Summary', '', 'Our time divided by that of the other: below 1 ours is faster.', '', *rows_of(header, rows), *BEHIND.splitlines(), '',
+    return ['## Summary', '', 'Our time divided by that of the other: below 1 ours is faster.', '',
+            *rows_of(header, rows), *BEHIND.splitlines(), '',
             *compiled(found)]
 
 
@@ -117,19 +122,24 @@ def compiled(found):
     """What jit_compile changes, network by network."""
     rows = []
     for case in dict.fromkeys(key[:2] for key in found):
-        lines = {other: summary([key for key in found if key[:2] == case], found, 'compiled', other) for other in ('deepexplain2', 'floor', 'captum')}
+        lines = {other: summary([key for key in found if key[:2] == case], found, 'compiled', other)
+                 for other in ('deepexplain2', 'floor', 'captum')}
         if lines['deepexplain2']:
-            rows.append([label(case), lines['deepexplain2'][0], *(line[2] if line else '' for line in lines.values())])
+            rows.append([label(case), lines['deepexplain2'][0], *(line[2] if line else ''
+                                                                  for line in lines.values())])
     return ['With `jit_compile=True`, geometric means over the methods:', '',
-            *rows_of(['network', 'methods', 'beside the default', 'beside the floor', 'beside Captum'], rows)] if rows else []
+            *rows_of(['network', 'methods', 'beside the default', 'beside the floor', 'beside Captum'],
+                     rows)] if rows else []
 
 
 def table(workload, saved, found):
     """The results of one workload."""
     keys = [key for key in found if key[0] == workload]
     present = [other for other in OTHERS if any(other in found[key] for key in keys)]
-    header = ['rows', 'method', 'ms (quartiles)', '/ floor', *(h for peer in present for h in (f'{OTHERS[peer]} ms', '/ it')),
-              'MB', *(f'{OTHERS[peer]} MB' for peer in present), *(f'difference {OTHERS[peer]}' for peer in present)]
+    header = ['rows', 'method', 'ms (quartiles)', '/ floor',
+              *(h for peer in present for h in (f'{OTHERS[peer]} ms', '/ it')),
+              'MB', *(f'{OTHERS[peer]} MB' for peer in present), *(f'difference {OTHERS[peer]}'
+                                                                   for peer in present)]
     rows, errors = [], {}
     for key in keys:
         results = found[key]
@@ -140,17 +150,22 @@ def table(workload, saved, found):
         spread = f' ({number(ours["ms"][0])}–{number(ours["ms"][2])})' if 'ms' in ours else ''
         row = [key[1], key[2], number(median(ours)) + spread, number(ratio(results, 'deepexplain2', 'floor'))]
         for peer in present:
-            row += ['error' if 'error' in results.get(peer, {}) else number(median(results.get(peer))), number(ratio(results, 'deepexplain2', peer))]
+            row += ['error' if 'error' in results.get(peer, {}) else number(median(results.get(peer))),
+                    number(ratio(results, 'deepexplain2', peer))]
         row += [number(results.get(side, {}).get('memory')) for side in ['deepexplain2', *present]]
-        row += ['' if (d := results.get(peer, {}).get('difference')) is None else f'{d:.0e}' for peer in present]
+        row += ['' if (d := results.get(peer, {}).get('difference')) is None else f'{d:.0e}'
+                for peer in present]
         rows.append(row)
     off = saved['workloads'][workload]['outputs off']
     work = {m: evaluations(workload, m)[1] for m in ('occlusion', 'shapley_sampling')}
-    lines = [f'### {WORKLOADS[workload].title}', '', f'Values per row: occlusion {work["occlusion"]}, shapley_sampling {work["shapley_sampling"]}. '
+    lines = [f'### {WORKLOADS[workload].title}', '', f'Values per row: occlusion {work["occlusion"]}, '
+                                                     f'shapley_sampling {work["shapley_sampling"]}. '
              'Outputs differ from those of Keras by: '
-             + ', '.join(f'{side} {v if isinstance(v, str) else format(v, ".0e")}' for side, v in off.items()) + '.', '']
+             + ', '.join(f'{side} {v if isinstance(v, str) else format(v, ".0e")}' for side,
+                         v in off.items()) + '.', '']
     lines += rows_of(header, rows)
-    lines += [f'- {OTHERS.get(side, side)}, {method}, {"/".join(map(str, some))} rows: `{" ".join(error.split())[:160]}`'
+    lines += [f'- {OTHERS.get(side, side)}, {method}, {"/".join(map(str, some))} rows: '
+              f'`{" ".join(error.split())[:160]}`'
               for (side, method, error), some in errors.items()]
     return [*lines, '']
 
@@ -161,28 +176,38 @@ def flat(values):
 
 def overhead(found):
     rows = [[WORKLOADS[name].title, *(number(t[what][1]) for what in ('run', 'callable', 'session.run')),
-             f'{t["run"][1] - t["callable"][1]:.2f}', f'{t["run"][1] - t["session.run"][1]:.2f}'] for name, t in found.items()]
-    return rows_of(['one row, saliency', '`explainer.run`, ms', 'callable', '`session.run`', 'more than the callable', 'than `session.run`'], rows)
+             f'{t["run"][1] - t["callable"][1]:.2f}', f'{t["run"][1] - t["session.run"][1]:.2f}'] for name,
+            t in found.items()]
+    return rows_of(['one row, saliency', '`explainer.run`, ms', 'callable', '`session.run`', 'more than the '
+                                                                                             'callable', 'than `session.run`'], rows)
 
 
 def steps(found):
-    rows = [[name, *('more than 2048' if n is None else n for n in fewest.values())] for name, fewest in found['steps'].items()]
-    return [f'A CNN trained on real digits ({found["accuracy"]:.1%} of the test digits right), {found["rows"]} digits, logit of the class, '
-            'baseline 0: the fewest gradients per row (to 5 %) that leave a gap of at most 1 % of f(x) - f(0).', '',
+    rows = [[name, *('more than 2048' if n is None else n for n in fewest.values())] for name,
+            fewest in found['steps'].items()]
+    return [f'A CNN trained on real digits ({found["accuracy"]:.1%} of the test digits right), '
+            f'{found["rows"]} digits, logit of the class, '
+            'baseline 0: the fewest gradients per row (to 5 %) that leave a gap of at most 1 % of f(x) - '
+            'f(0).', '',
             *rows_of(['quadrature of intgrad', 'in the mean', 'in 95 % of the digits'], rows)]
 
 
 def memory(found):
-    rows = [[method, ', '.join(peaks), ', '.join(number(p) for _, p in peaks.values()), ', '.join(number(p - b) for b, p in peaks.values()),
+    rows = [[method, ', '.join(peaks), ', '.join(number(p) for _, p in peaks.values()),
+             ', '.join(number(p - b) for b, p in peaks.values()),
              flat([p for _, p in peaks.values()])] for method, peaks in found.items()]
-    return ['One image of 224x224x3, a small CNN, `batch_size=16`; occlusion with windows of 1x1, fewer where the step is larger.', '',
-            *rows_of(['method', 'evaluations', 'peak memory, MB', 'of it by the call', 'largest above the smallest peak'], rows)]
+    return ['One image of 224x224x3, a small CNN, `batch_size=16`; occlusion with windows of 1x1, fewer '
+            'where the step is larger.', '',
+            *rows_of(['method', 'evaluations', 'peak memory, MB', 'of it by the call', 'largest above the '
+                                                                                       'smallest peak'], rows)]
 
 
 def stream(found):
-    return [f'{found["rows"]:,} rows through `explainer.stream` (saliency, MLP, a generator of batches of 2000): '
+    return [f'{found["rows"]:,} rows through `explainer.stream` (saliency, MLP, a generator of batches of '
+            f'2000): '
             f'{found["rows"] / found["seconds"]:,.0f} rows per second; resident memory, MB, in each tenth: '
-            f'{", ".join(f"{r:.1f}" for r in found["resident"])} (the largest is {flat(found["resident"])} above the smallest); ops in the '
+            f'{", ".join(f"{r:.1f}" for r in found["resident"])} (the largest is {flat(found["resident"])} '
+            f'above the smallest); ops in the '
             f'graph before and after: {found["ops before"]}, {found["ops after"]}.', '']
 
 
@@ -192,18 +217,24 @@ SPECIAL = {'overhead': ('The cost of a call', overhead), 'steps': ('Steps of int
 
 def document(saved):
     m, found = saved['machine'], collected(saved)
-    versions = {name: v for entry in saved['workloads'].values() for side in ['xplique', 'shap', 'captum', 'deepexplain2']
+    versions = {name: v for entry in saved['workloads'].values() for side in ['xplique', 'shap', 'captum',
+                                                                              'deepexplain2']
                 for name, v in entry['versions'].get(side, {}).items()}
-    other = {entry['versions']['xplique'].get('tensorflow') for entry in saved['workloads'].values() if 'xplique' in entry['versions']} - {None}
+    other = {entry['versions']['xplique'].get('tensorflow') for entry in saved['workloads'].values()
+             if 'xplique' in entry['versions']} - {None}
     entries = [*saved['workloads'].values(), *saved['special'].values()]
     modes, loads = sorted({entry['mode'] for entry in entries}), [entry['load'] for entry in entries]
     lines = [TEXT.format(
         steps=STEPS,
-        machine=f'Machine: {m["cpu"]}, {m["cores"]} cores, {m["memory"]}, {m["system"]}; load average {min(loads):.1f} to {max(loads):.1f} during '
-                f'the run (more than 2 means other processes, which disturb it). The numbers below are of a {" and a ".join(modes)} run of '
+        machine=f'Machine: {m["cpu"]}, {m["cores"]} cores, {m["memory"]}, {m["system"]}; load average '
+                f'{min(loads):.1f} to {max(loads):.1f} during '
+                f'the run (more than 2 means other processes, which disturb it). The numbers below are of a '
+                f'{" and a ".join(modes)} run of '
                 f'{sum(entry.get("minutes", 0) for entry in entries):.0f} minutes.',
-        versions=f'Versions: {", ".join(f"{k} {v}" for k, v in sorted(versions.items()))}, Python {m["python"]}'
-                 + ''.join(f'; Xplique with tensorflow {v}' for v in other - {versions.get('tensorflow')}) + '.')]
+        versions=f'Versions: {", ".join(f"{k} {v}" for k, v in sorted(versions.items()))}, Python '
+                 f'{m["python"]}'
+                 + ''.join(f'; Xplique with tensorflow {v}' for v in other - {versions.get('tensorflow')})
+                         + '.')]
     if any(median(r.get('floor')) for r in found.values()):
         lines += ['![Times of all libraries as multiples of the floor](benchmarks.png)', '',
                   '*Times as multiples of the floor: medians, bars from quartile to quartile.*', '']
@@ -212,8 +243,10 @@ def document(saved):
     for name, (title, written) in SPECIAL.items():
         result = saved['special'].get(name)
         if result:
-            lines += [f'### {title}', '', *([f'`{result["error"]}`', ''] if 'error' in result else written(result['found']))]
-    lines += ['## All results', '', '*/ floor*, */ it*: our time divided by that of the floor, or of the library to the left.', '']
+            lines += [f'### {title}', '', *([f'`{result["error"]}`', ''] if 'error' in result
+                                            else written(result['found']))]
+    lines += ['## All results', '', '*/ floor*, */ it*: our time divided by that of the floor, or of the '
+                                    'library to the left.', '']
     for workload in WORKLOADS:
         if workload in saved['workloads']:
             lines += table(workload, saved, found)
@@ -234,7 +267,8 @@ def plot(saved, path):
             for k, (side, color) in enumerate(COLORS.items()):
                 if unit and median(results.get(side)):
                     low, middle, high = np.array(results[side]['ms']) / unit
-                    axis.errorbar(middle, y + .14 * (k - 2), xerr=[[middle - low], [high - middle]], fmt='o', color=color, markersize=3.5, lw=1)
+                    axis.errorbar(middle, y + .14 * (k - 2), xerr=[[middle - low], [high - middle]], fmt='o',
+                                  color=color, markersize=3.5, lw=1)
         axis.axvline(1, color='black', linewidth=.8)
         axis.set_xscale('log')
         low, high = axis.get_xlim()
@@ -247,7 +281,8 @@ def plot(saved, path):
     axes[0].set_yticks(range(len(cases)), [label(case) for case in cases])
     axes[0].invert_yaxis()
     names = {'deepexplain2': 'deepexplain2', **OTHERS}
-    axes[0].figure.legend([plt.Line2D([], [], marker='o', linestyle='', color=COLORS[n]) for n in names], names.values(), loc='lower center', ncols=5,
+    axes[0].figure.legend([plt.Line2D([], [], marker='o', linestyle='', color=COLORS[n]) for n in names],
+                          names.values(), loc='lower center', ncols=5,
                           frameon=False)
     figure.tight_layout(rect=(0, .05, 1, 1))
     figure.savefig(path, dpi=100)

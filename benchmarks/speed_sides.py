@@ -1,8 +1,8 @@
 """One library in speed.py: a process that loads a workload and answers requests, one line of JSON each.
 
-python speed_sides.py SIDE FOLDER prints what it has loaded. Requests: {"do": "prepare", "method": m, "rows": n, "file": f, "long": seconds} and
-perhaps "batch"; {"do": "floor", "rows": n, "evaluations": [gradients, values]}; {"do": "time", "what": "method" or "floor"} for one timed
-repetition of what was prepared.
+python speed_sides.py SIDE FOLDER prints what it has loaded. Requests: {"do": "prepare", "method": m, "rows":
+n, "file": f, "long": seconds} and perhaps "batch"; {"do": "floor", "rows": n, "evaluations": [gradients,
+values]}; {"do": "time", "what": "method" or "floor"} for one timed repetition of what was prepared.
 """
 
 import contextlib
@@ -41,20 +41,24 @@ class Ours:
         self.de = DeepExplain.from_keras(loaded(folder)).__enter__()
         self.X, self.T = self.de.inputs[0], self.de.outputs[0]
         session, T, X = self.de.session, self.T, self.X
-        if any('While' in op.type for op in self.de.graph.get_operations()):        # tf.gradients changes loops: a graph of its own
+        # tf.gradients changes loops: a graph of its own
+        if any('While' in op.type for op in self.de.graph.get_operations()):
             with tf.Graph().as_default() as graph:
-                T, X = tf.graph_util.import_graph_def(self.de.graph.as_graph_def(), return_elements=[T.name, X.name], name='')
+                T, X = tf.graph_util.import_graph_def(self.de.graph.as_graph_def(),
+                                                      return_elements=[T.name, X.name], name='')
             session = tf.compat.v1.Session(graph=graph)
         with session.graph.as_default():                    # before the session has run
             gradient, = tf.gradients(T[:, TARGET], X)
-        self._raw = {name: session.make_callable([fetch], [X]) for name, fetch in (('gradient', gradient), ('value', T))}
+        self._raw = {name: session.make_callable([fetch], [X]) for name,
+                     fetch in (('gradient', gradient), ('value', T))}
 
     def outputs(self, xs):
         return self._raw['value'](xs)[0]
 
     def method(self, name, workload, xs):
         w = WORKLOADS[workload]
-        parameters = {'intgrad': {'steps': STEPS}, 'elrp': {'epsilon': EPSILON}, 'occlusion': {'window_shape': w.window, 'step': w.window},
+        parameters = {'intgrad': {'steps': STEPS}, 'elrp': {'epsilon': EPSILON},
+                      'occlusion': {'window_shape': w.window, 'step': w.window},
                       'shapley_sampling': {'samples': 1, 'sampling_dims': list(w.players)}}.get(name, {})
         explainer = self.de.get_explainer(name, self.T, self.X, self.jit_compile, **parameters)
         ys = np.full(len(xs), TARGET)
@@ -92,15 +96,18 @@ class Captum:
         def run():
             with self.torch.set_grad_enabled(kind == 'gradient'):
                 outputs = self.model(x)
-                return outputs if kind == 'value' else self.torch.autograd.grad(outputs[:, TARGET].sum(), x)[0]
+                return outputs if kind == 'value' else self.torch.autograd.grad(outputs[:, TARGET].sum(),
+                                                                                x)[0]
         return run
 
     def method(self, name, workload, xs):
         from captum import attr
         w, x, n = WORKLOADS[workload], self.tensor(xs), len(xs)
         batch = method_batch(self, name, workload, xs)
-        kinds = {'saliency': attr.Saliency, 'grad*input': attr.InputXGradient, 'elrp': attr.LRP, 'deeplift': attr.DeepLift,
-                 'intgrad': attr.IntegratedGradients, 'occlusion': attr.Occlusion, 'shapley_sampling': attr.ShapleyValueSampling}
+        kinds = {'saliency': attr.Saliency, 'grad*input': attr.InputXGradient, 'elrp': attr.LRP,
+                 'deeplift': attr.DeepLift,
+                 'intgrad': attr.IntegratedGradients, 'occlusion': attr.Occlusion,
+                 'shapley_sampling': attr.ShapleyValueSampling}
         explainer = kinds[name](self.model)
         options, together = {}, {'perturbations_per_eval': max(1, batch // n)}
         if name == 'deeplift':
@@ -108,7 +115,8 @@ class Captum:
         if name == 'intgrad':
             options = {'n_steps': STEPS, 'internal_batch_size': batch}
         if name == 'occlusion':
-            options = {'sliding_window_shapes': w.window[-1:] + w.window[:-1] if len(w.window) == 3 else w.window, **together}
+            options = {'sliding_window_shapes': w.window[-1:] + w.window[:-1] if len(w.window) == 3
+                       else w.window, **together}
             options['strides'] = options['sliding_window_shapes']
         if name == 'shapley_sampling':
             sizes = [w.shape[a - 1] if a in w.players else 1 for a in range(1, len(w.shape) + 1)]
@@ -180,9 +188,11 @@ class Xplique:
         window = WORKLOADS[workload].window
         batch = method_batch(self, name, workload, xs)
         patch = window[0] if len(window) == 1 else window[:2]
-        kind, options = {'saliency': (attributions.Saliency, {'reducer': None}), 'grad*input': (attributions.GradientInput, {'reducer': None}),
+        kind, options = {'saliency': (attributions.Saliency, {'reducer': None}),
+                         'grad*input': (attributions.GradientInput, {'reducer': None}),
                          'intgrad': (attributions.IntegratedGradients, {'reducer': None, 'steps': STEPS}),
-                         'occlusion': (attributions.Occlusion, {'patch_size': patch, 'patch_stride': patch})}[name]
+                         'occlusion': (attributions.Occlusion, {'patch_size': patch,
+                                                                'patch_stride': patch})}[name]
         explainer = kind(self.model, batch_size=batch, **options)
         x, target = self.tf.constant(xs), self.tf.one_hot(np.full(len(xs), TARGET), 10)
         return lambda: np.asarray(explainer.explain(x, target)), {'batch_size': batch}
@@ -203,7 +213,8 @@ def timed(call):
 
 
 def rates(side, kind, xs, most):
-    """{rows in a call: seconds per row} of the raw network, for the SIZES up to `most`; kept, as they do not depend on the method."""
+    """{rows in a call: seconds per row} of the raw network, for the SIZES up to `most`; kept, as they do not
+    depend on the method."""
     found = vars(side).setdefault('_rates', {}).setdefault(kind, {})
     for size in SIZES:
         if size > most or (found and max(r * s for s, r in found.items()) > LONG):
@@ -212,7 +223,8 @@ def rates(side, kind, xs, most):
             run = side.raw(kind, np.resize(xs, (size, *xs.shape[1:])))
             run()
             seconds = timed(run)
-            found[size] = min([seconds] + [timed(run) for _ in range(int(np.clip(.3 / seconds, 1, 20)))]) / size
+            found[size] = min([seconds] + [timed(run)
+                                           for _ in range(int(np.clip(.3 / seconds, 1, 20)))]) / size
     return {size: rate for size, rate in found.items() if size <= most}
 
 
@@ -225,7 +237,8 @@ def method_batch(side, name, workload, xs):
     """The rows per call for a method of a peer: what was asked for, else the best."""
     gradients, values = evaluations(workload, name)
     total = len(xs) * (gradients + values)
-    return min(side.batch, total) if side.batch else best_batch(side, 'gradient' if gradients else 'value', xs, total)
+    return min(side.batch, total) if side.batch else best_batch(side, 'gradient' if gradients else 'value',
+                                                                xs, total)
 
 
 def floor(side, xs, gradients, values):
@@ -252,17 +265,20 @@ def reset_peak():
 
 
 def peak():
-    """Largest resident memory since reset_peak, in MB; where that does not work, of the life of the process."""
+    """Largest resident memory since reset_peak, in MB; where that does not work, of the life of the
+    process."""
     try:
         return int(re.search(r'VmHWM:\s+(\d+) kB', Path('/proc/self/status').read_text())[1]) / 1024
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == 'darwin' else 1024)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == 'darwin'
+                                                                     else 1024)
 
 
 class Worker:
     def __init__(self, name, folder):
         self.name, self.folder, self.workload = name, folder, folder.name
-        self.calls = {}                         # {'method' or 'floor': (call, times per repetition, part of the work in one)}
+        # {'method' or 'floor': (call, times per repetition, part of the work in one)}
+        self.calls = {}
 
     def load(self):
         with np.load(self.folder / 'rows.npz') as data:
@@ -316,7 +332,8 @@ def main(name, folder):
             answer = getattr(worker, request['do'])(request) if request else worker.load()
         except Exception as e:
             traceback.print_exc()
-            lines = str(e).strip().splitlines() or ['']     # an error inside a tf.function: its last line is the error itself
+            # an error inside a tf.function: its last line is the error itself
+            lines = str(e).strip().splitlines() or ['']
             answer = {'error': f'{type(e).__name__}: {lines[0]}' if len(lines) < 3 else lines[-1].strip()}
         print(json.dumps(answer), file=answers, flush=True)
 

@@ -1,4 +1,5 @@
-"""What speed.py measures beside the comparison: python speed_special.py NAME quick|full prints one line of JSON."""
+"""What speed.py measures beside the comparison: python speed_special.py NAME quick|full prints one line of
+JSON."""
 
 import itertools
 import json
@@ -21,7 +22,8 @@ def opened(model):
 
 
 def overhead(quick):
-    """Milliseconds of run for one row, saliency, and of the same gradient by a callable and by session.run, in turns."""
+    """Milliseconds of run for one row, saliency, and of the same gradient by a callable and by session.run,
+    in turns."""
     import speed_models
     import tensorflow as tf
     found = {}
@@ -46,14 +48,16 @@ def overhead(quick):
 
 
 def steps(quick):
-    """The fewest steps of intgrad that leave a gap of 1 % of f(x) - f(0), in the mean and in 95 % of rows: a CNN trained on real digits."""
+    """The fewest steps of intgrad that leave a gap of 1 % of f(x) - f(0), in the mean and in 95 % of rows: a
+    CNN trained on real digits."""
     import keras
     import speed_models
     keras.utils.set_random_seed(0)
     with np.load(DIGITS) as data:
         x, y = data['x'][..., None].astype('f') / 255, data['y'].astype(np.int64)
     model, rows = speed_models.MODELS['mnist'](), 32 if quick else 100
-    model.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=['accuracy'])
+    model.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                  metrics=['accuracy'])
     model.fit(x[:3500], y[:3500], batch_size=64, epochs=4, verbose=0)
     accuracy = model.evaluate(x[3500:], y[3500:], verbose=0)[1]
     de, T, X = opened(model)
@@ -63,7 +67,8 @@ def steps(quick):
 
     def enough(quadrature, n, judge):
         if (quadrature, n) not in gaps:
-            gaps[quadrature, n] = np.abs(de.explain('intgrad', T, X, xs, ys, steps=n, quadrature=quadrature, return_delta=True)[1] / change)
+            gaps[quadrature, n] = np.abs(de.explain('intgrad', T, X, xs, ys, steps=n, quadrature=quadrature,
+                                                    return_delta=True)[1] / change)
         return judge(gaps[quadrature, n]) <= .01
     gaps, found = {}, {}
     for quadrature in 'riemann_right', 'gausslegendre':
@@ -87,10 +92,12 @@ def memory(quick):
     xs, ys = np.random.default_rng(0).normal(size=(1, 224, 224, 3)).astype('f'), np.array([3])
     warnings.simplefilter('ignore')                         # features that no window covers
     found = {}
-    for method, name, values in ('occlusion', 'step', (56, 28, 14) if quick else (56, 28, 14, 7)), ('intgrad', 'steps', (100, 1000)):
+    for method, name, values in ('occlusion', 'step', (56, 28, 14) if quick else (56, 28, 14, 7)), ('intgrad',
+                                                                                                    'steps', (100, 1000)):
         found[method] = {}
         for k, value in enumerate(values[:1] + values):     # the first warms up
-            explainer = de.get_explainer(method, T, X, **{name: value}, **({'window_shape': 1} if method == 'occlusion' else {}))
+            explainer = de.get_explainer(method, T, X, **{name: value},
+                                         **({'window_shape': 1} if method == 'occlusion' else {}))
             reset_peak()
             before = peak()
             explainer.run(xs, ys, batch_size=16)
@@ -110,7 +117,8 @@ def stream(quick):
     batches = ((rng.normal(size=(size, 100)), ys) for _ in itertools.repeat(None, total // size))
     for k, _ in enumerate(explainer.stream(batches)):
         if k % (total // size // 10) == 0:
-            resident.append(int(re.search(r'VmRSS:\s+(\d+) kB', Path('/proc/self/status').read_text())[1]) / 1024)
+            resident.append(int(re.search(r'VmRSS:\s+(\d+) kB',
+                                          Path('/proc/self/status').read_text())[1]) / 1024)
     return {'rows': total, 'seconds': time.perf_counter() - start, 'resident': resident, 'ops before': ops,
             'ops after': len(de.graph.get_operations())}
 

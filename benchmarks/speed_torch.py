@@ -1,5 +1,5 @@
-"""The networks of speed.py in torch, from what speed_models.py has written of the Keras ones: channels first, every layer and activation a
-module of its own, as Captum asks for."""
+"""The networks of speed.py in torch, from what speed_models.py has written of the Keras ones: channels first,
+every layer and activation a module of its own, as Captum asks for."""
 
 import completeness_torch
 import torch
@@ -10,7 +10,8 @@ ACTIVATIONS = {'relu': nn.ReLU, 'gelu': nn.GELU}
 
 
 class Network(nn.Module):
-    """Modules and functions, each with the names of what it takes; images are (n, c, h, w), sequences (n, steps, features)."""
+    """Modules and functions, each with the names of what it takes; images are (n, c, h, w), sequences (n,
+    steps, features)."""
 
     def __init__(self, described, weights):
         super().__init__()
@@ -62,9 +63,11 @@ def conv2d(config, shape, take, depthwise=False):
     kernel = take()
     before, pad = padding(config, shape, kernel.shape)
     weight = kernel.permute(2, 3, 0, 1) if depthwise else kernel.permute(3, 2, 0, 1)
-    module = nn.Conv2d(shape[-1], shape[-1] if depthwise else kernel.shape[3], kernel.shape[:2], config['strides'], pad,
+    module = nn.Conv2d(shape[-1], shape[-1] if depthwise else kernel.shape[3], kernel.shape[:2],
+                       config['strides'], pad,
                        groups=shape[-1] if depthwise else 1, bias=config['use_bias'])
-    return before, completeness_torch.parameters(module, weight=weight, **({'bias': take()} if config['use_bias'] else {}))
+    return before, completeness_torch.parameters(module, weight=weight,
+                                                 **({'bias': take()} if config['use_bias'] else {}))
 
 
 def conv1d(config, shape, take):
@@ -76,7 +79,8 @@ def conv1d(config, shape, take):
 def norm2d(config, shape, take):
     gamma, beta, mean, variance = (take() for _ in range(4))
     module = nn.BatchNorm2d(len(gamma), eps=config['epsilon'])
-    return None, completeness_torch.parameters(module, weight=gamma, bias=beta, running_mean=mean, running_var=variance,
+    return None, completeness_torch.parameters(module, weight=gamma, bias=beta, running_mean=mean,
+                                               running_var=variance,
                                                num_batches_tracked=torch.tensor(0))
 
 
@@ -103,7 +107,8 @@ class Attention(nn.Module):
 
 
 KINDS = {
-    'Conv2D': conv2d, 'DepthwiseConv2D': lambda config, shape, take: conv2d(config, shape, take, True), 'Conv1D': conv1d,
+    'Conv2D': conv2d, 'DepthwiseConv2D': lambda config, shape, take: conv2d(config, shape, take, True),
+         'Conv1D': conv1d,
     'BatchNormalization': norm2d, 'ReLU': relu, 'ZeroPadding2D': pad2d, 'MultiHeadAttention': attention,
     'Activation': lambda config, shape, take: (None, ACTIVATIONS[config['activation']]()),
     'Dense': lambda config, shape, take: (None, completeness_torch.dense(take)),
@@ -114,7 +119,9 @@ KINDS = {
     'Flatten': lambda config, shape, take: (lambda h: h.flatten(1), None),
     'Add': lambda config, shape, take: (None, Addition_Module()),
     'LayerNormalization': lambda config, shape, take: (None, completeness_torch.norm(take)),
-    'LSTM': lambda config, shape, take: (None, completeness_torch.Last(completeness_torch.gates(take, nn.LSTM, 1))),
+    'LSTM': lambda config, shape, take: (None, completeness_torch.Last(completeness_torch.gates(take, nn.LSTM,
+                                                                                                1))),
 }
 ACTIVATED = 'Conv2D', 'DepthwiseConv2D', 'Conv1D', 'Dense'
-LAST = {'Conv1D': swapped, 'GlobalMaxPooling1D': lambda h: h.squeeze(-1), 'GlobalAveragePooling2D': lambda h: h.flatten(1)}
+LAST = {'Conv1D': swapped, 'GlobalMaxPooling1D': lambda h: h.squeeze(-1),
+        'GlobalAveragePooling2D': lambda h: h.flatten(1)}

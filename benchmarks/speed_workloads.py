@@ -8,9 +8,9 @@ METHODS = ['saliency', 'grad*input', 'elrp', 'deeplift', 'intgrad', 'occlusion',
 
 
 class Workload(NamedTuple):
-    """window: of occlusion, which is also its step. players: the axes of shapley_sampling. left_out: {method: from how many rows on}, what takes
-    minutes. quick: how many of the row counts a quick run measures, or 0. compiled: what is measured with jit_compile too (convolutions by XLA
-    take many times as long)."""
+    """window: of occlusion, which is also its step. players: the axes of shapley_sampling. left_out: {method:
+    from how many rows on}, what takes minutes. quick: how many of the row counts a quick run measures, or 0.
+    compiled: what is measured with jit_compile too (convolutions by XLA take many times as long)."""
     title: str
     shape: tuple
     rows: tuple
@@ -22,12 +22,16 @@ class Workload(NamedTuple):
 
 
 WORKLOADS = {
-    'mnist': Workload('MNIST CNN, 28x28', (28, 28, 1), (1, 32, 256), (4, 4, 1), (1, 2), {'shapley_sampling': 256}),
-    'mobilenet': Workload('MobileNetV2, 224x224', (224, 224, 3), (1, 8), (56, 56, 3), (1,), {'intgrad': 8, 'shapley_sampling': 8}, 0,
+    'mnist': Workload('MNIST CNN, 28x28', (28, 28, 1), (1, 32, 256), (4, 4, 1), (1, 2),
+                      {'shapley_sampling': 256}),
+    'mobilenet': Workload('MobileNetV2, 224x224', (224, 224, 3), (1, 8), (56, 56, 3), (1,),
+                          {'intgrad': 8, 'shapley_sampling': 8}, 0,
                           ('saliency', 'deeplift')),
-    'resnet': Workload('ResNet50, 224x224', (224, 224, 3), (1, 8), (56, 56, 3), (3,), {'intgrad': 8, 'occlusion': 8, 'shapley_sampling': 8}, 0,
+    'resnet': Workload('ResNet50, 224x224', (224, 224, 3), (1, 8), (56, 56, 3), (3,),
+                       {'intgrad': 8, 'occlusion': 8, 'shapley_sampling': 8}, 0,
                        ()),
-    'vgg': Workload('VGG-style CNN, 64x64', (64, 64, 3), (1, 32), (16, 16, 3), (1,), {'intgrad': 32, 'shapley_sampling': 32}, 0,
+    'vgg': Workload('VGG-style CNN, 64x64', (64, 64, 3), (1, 32), (16, 16, 3), (1,),
+                    {'intgrad': 32, 'shapley_sampling': 32}, 0,
                     ('saliency', 'deeplift')),
     'mlp': Workload('MLP 100-512-512-10', (100,), (1, 1024), (1,), (1,)),
     'conv1d': Workload('Embedding, Conv1D', (128, 64), (1, 32), (1, 64), (1,)),

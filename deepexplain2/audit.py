@@ -11,13 +11,15 @@ from .errors import DeepExplainError
 from .graph.clone import Treatment
 from .graph.rulebook import BROKEN, EVALUATED, GENERAL, GRADIENT, LINEAR, PASSED, PLAIN, REFUSED, RULE, UNUSED
 
-ORDER = [REFUSED, PLAIN, UNUSED, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]       # the worst first
+# the worst first
+ORDER = [REFUSED, PLAIN, UNUSED, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]
 MEANING = {
     REFUSED: 'the method cannot explain through these: the call fails',
     PLAIN: 'nonlinear and without a rule: attributions may not add up',
     UNUSED: 'functions of tf.custom_gradient, which count with the gradient of the ops inside',
     BROKEN: 'no gradient passes',
-    PASSED: 'the plain gradient is the rule: all goes to the winner of a maximum, a softmax passes its derivative',
+    PASSED: 'the plain gradient is the rule: all goes to the winner of a maximum, a softmax passes its '
+            'derivative',
     GENERAL: 'the mean of the Jacobian between baseline and x',
     RULE: 'a rule of their own',
     GRADIENT: 'the derivative',
@@ -27,10 +29,11 @@ MEANING = {
 
 
 class Audit:
-    """How a method treats the ops between X and T, function bodies included; printed as a table, in notebooks as HTML.
+    """How a method treats the ops between X and T, function bodies included; printed as a table, in notebooks
+    as HTML.
 
-    rows: one Treatment per op (how, more, name, type, layer, loses). groups: how -> its rows. fits: whether no op is refused or left to a plain
-    gradient, and none loses what depends on X.
+    rows: one Treatment per op (how, more, name, type, layer, loses). groups: how -> its rows. fits: whether
+    no op is refused or left to a plain gradient, and none loses what depends on X.
     """
 
     def __init__(self, title: str, rows: list[Treatment]):
@@ -60,13 +63,15 @@ class Audit:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f'<Audit {self.title}: ' + ', '.join(f'{len(rows)} {how}' for how, rows in self.groups.items()) + '>'
+        return f'<Audit {self.title}: ' + ', '.join(f'{len(rows)} {how}' for how,
+                                                    rows in self.groups.items()) + '>'
 
     def __str__(self) -> str:
         lines = [f'{self.title} ({"fits" if self.fits else "does not fit"})']
         for how, rows in self.groups.items():
             lines.append(f'\n{how}: {len(rows)} ops, {MEANING[how]}')
-            lines += [f'  {_kinds(rows)}'] if how in (LINEAR, EVALUATED, GRADIENT) else [f'  {_line(r)}' for r in rows]
+            lines += [f'  {_kinds(rows)}'] if how in (LINEAR, EVALUATED,
+                                                      GRADIENT) else [f'  {_line(r)}' for r in rows]
         return '\n'.join(lines)
 
     def _repr_html_(self) -> str:

@@ -34,24 +34,32 @@ class Live:
     """What holds a session, and lives in one process with it."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        raise CopyError(f'{type(self).__name__} cannot be pickled or copied: it holds the session of this process. Send the model (its path, '
-                        'or its weights) and xs, and make a context there; attributions are NumPy arrays, which can be sent')
+        raise CopyError(f'{type(self).__name__} cannot be pickled or copied: it holds the session of this '
+                        f'process. Send the model (its path, '
+                        'or its weights) and xs, and make a context there; attributions are NumPy arrays, '
+                        'which can be sent')
 
 
 def open_session(session: Any, graph: Any) -> tuple[Any, tf.Graph]:
-    """The session to use and its graph; ContextError when there is none, or when it is not the graph asked for."""
+    """The session to use and its graph; ContextError when there is none, or when it is not the graph asked
+    for."""
     if isinstance(session, tf.Graph):                           # the order of DeepExplain: (graph, session)
         session, graph = graph, session
     session = tf.compat.v1.get_default_session() if session is None else session
     if session is None:
-        raise ContextError('no session given and no default session is open. Use DeepExplain(session), or enter '
+        raise ContextError('no session given and no default session is open. Use DeepExplain(session), or '
+                           'enter '
                            '"with tf.compat.v1.Session(graph=graph):" first')
-    if not callable(getattr(session, 'run', None)) or not isinstance(getattr(session, 'graph', None), tf.Graph):
-        raise ContextError(f'session must be a tf.compat.v1.Session, not {type(session).__name__}{way_in(session)}')
+    if not callable(getattr(session, 'run', None)) or not isinstance(getattr(session, 'graph', None),
+                                                                     tf.Graph):
+        raise ContextError(f'session must be a tf.compat.v1.Session, not '
+                           f'{type(session).__name__}{way_in(session)}')
     if graph is not None and not isinstance(graph, tf.Graph):
-        raise ContextError(f'graph must be the tf.Graph of the session, or left out, not {type(graph).__name__}')
+        raise ContextError(f'graph must be the tf.Graph of the session, or left out, not '
+                           f'{type(graph).__name__}')
     if graph is not None and graph is not session.graph:
-        raise ContextError('the session runs another graph than the one given as graph=. Give only the session, or '
+        raise ContextError('the session runs another graph than the one given as graph=. Give only the '
+                           'session, or '
                            'tf.compat.v1.Session(graph=graph)')
     check_open(session)
     return session, session.graph
@@ -79,10 +87,13 @@ def tensor(value: Any, graph: tf.Graph, what: str) -> tf.Tensor:
     if not isinstance(value, tf.Tensor):
         hint = next((h for kind, h in INSTEAD_OF_A_TENSOR.items() if isinstance(value, kind)), '')
         if type(value).__module__.partition('.')[0] in ('keras', 'tf_keras') and callable(value):
-            hint = '. What a layer gives has its name: de.tensor(layer.name); what the model gives is in de.outputs'
-        raise TensorError(f'{what} must be a tensor of the session\'s graph, not {type(value).__name__}{hint}')
+            hint = ('. What a layer gives has its name: de.tensor(layer.name); what the model gives is in '
+                    'de.outputs')
+        raise TensorError(
+            f'{what} must be a tensor of the session\'s graph, not {type(value).__name__}{hint}')
     if not tf.is_symbolic_tensor(value):
-        raise TensorError(f'{what} is an eager tensor, a value. Give a tensor of the graph: one of de.inputs or de.outputs, or its name; '
+        raise TensorError(f'{what} is an eager tensor, a value. Give a tensor of the graph: one of de.inputs '
+                          f'or de.outputs, or its name; '
                           'values are for xs')
     if value.graph is not graph:
         raise TensorError(f'{what} "{value.name}" belongs to another graph than the session')
@@ -94,7 +105,8 @@ def target(value: Any, graph: tf.Graph) -> tf.Tensor:
         raise TensorError('T is a list. Give one tensor; to weigh several of its units use ys')
     t = tensor(value, graph, 'T')
     if not t.dtype.is_floating:
-        raise TensorError(f'T "{t.name}" has dtype {t.dtype.name}, and an output to explain must be floating. '
+        raise TensorError(f'T "{t.name}" has dtype {t.dtype.name}, and an output to explain must be '
+                          f'floating. '
                           'Take the scores before they become classes, e.g. the logits')
     return t
 
@@ -118,10 +130,12 @@ def inputs(value: Any, graph: tf.Graph) -> tuple[list[tf.Tensor], bool]:
 
 
 def samples(xs: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> list[np.ndarray]:
-    """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays one, of its own dtype."""
+    """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays
+    one, of its own dtype."""
     if is_list and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
         raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
-                         + (f', not {len(xs)}' if isinstance(xs, (list, tuple)) else f', not {type(xs).__name__}')
+                         + (f', not {len(xs)}' if isinstance(xs, (list, tuple))
+                            else f', not {type(xs).__name__}')
                          + '. The order is that of X: ' + ', '.join(f'"{x.name}"' for x in tensors))
     arrays = [_sample(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if is_list else [xs], tensors)]
     for a, x in zip(arrays, tensors):
@@ -145,7 +159,8 @@ def _sample(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
     if not isinstance(value, np.memmap) or value.nbytes <= LOOK or not value.ndim:
         given = plain(value, dtype.name, what)
         if dtype.is_integer and given.dtype.kind == 'b':
-            raise ShapeError(f'{what} is not an array of {dtype.name}: got booleans. If they stand for 0 and 1 give xs.astype(int)')
+            raise ShapeError(f'{what} is not an array of {dtype.name}: got booleans. If they stand for 0 and '
+                             f'1 give xs.astype(int)')
         return array(given, dtype, what)
     step = max(1, LOOK // max(value[:1].nbytes, 1))
     for k in range(0, len(value), step):
@@ -154,33 +169,41 @@ def _sample(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
 
 
 def plain(value: Any, wanted: str, what: str) -> np.ndarray:
-    """`value` as a NumPy array of numbers, as it is; ShapeError for what NumPy would take apart or take for something else."""
+    """`value` as a NumPy array of numbers, as it is; ShapeError for what NumPy would take apart or take for
+    something else."""
     refuse(value, wanted, what)
     try:
         given = np.asarray(value)
     except Exception as e:          # ragged lists, and whatever the __array__ of other libraries raises
         raise ShapeError(f'{what} is not an array of {wanted}: got {type(value).__name__}'
-                         + (' of uneven shape' if isinstance(value, (list, tuple)) else '') + f' ({_first_line(e)})') from None
-    kind = given.dtype.kind if given.dtype.kind != 'V' or issubclass(given.dtype.type, np.void) else 'f'        # bfloat16 is of kind V too
+                         + (' of uneven shape' if isinstance(value, (list, tuple)) else '')
+                         + f' ({_first_line(e)})') from None
+    # bfloat16 is of kind V too
+    kind = given.dtype.kind if given.dtype.kind != 'V' or issubclass(given.dtype.type, np.void) else 'f'
     hint = NOT_NUMBERS.get(kind)
     if hint:
-        raise ShapeError(f'{what} is not an array of {wanted}: got {type(value).__name__} of dtype {str(given.dtype)[:60]}. '
-                         + (hint if given.ndim or given.dtype.kind != 'O' else 'Give a NumPy array or a list of numbers'))
+        raise ShapeError(f'{what} is not an array of {wanted}: got {type(value).__name__} of dtype '
+                         f'{str(given.dtype)[:60]}. '
+                         + (hint if given.ndim or given.dtype.kind != 'O' else 'Give a NumPy array or a list '
+                                                                               'of numbers'))
     return given
 
 
 NOT_NUMBERS = {         # kinds of dtypes
     'O': 'Give numbers of one type, e.g. .astype(float)',
     'U': 'Give numbers', 'S': 'Give numbers',
-    'M': 'Give numbers: what a date means to the model only you know', 'm': 'Give numbers: what a time means to the model only you know',
+    'M': 'Give numbers: what a date means to the model only you know', 'm': 'Give numbers: what a time means '
+                                                                            'to the model only you know',
     'V': 'Give one plain array: numpy.lib.recfunctions.structured_to_unstructured',
 }
 
 
 def refuse(value: Any, wanted: str, what: str) -> None:
-    """Raise ShapeError for objects, in lists too, of which NumPy would drop something: masks, names of columns, where zeros are."""
+    """Raise ShapeError for objects, in lists too, of which NumPy would drop something: masks, names of
+    columns, where zeros are."""
     if isinstance(value, (list, tuple)):
-        for one in {type(v): v for v in value}.values() if not isinstance(value[0] if value else None, (list, tuple)) else value:
+        for one in {type(v): v for v in value}.values() if not isinstance(value[0] if value else None,
+                                                                          (list, tuple)) else value:
             refuse(one, wanted, what)
         return
     kind, package = type(value).__name__, type(value).__module__.partition('.')[0]
@@ -215,10 +238,13 @@ def array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
     for a in (given, result):
         if a.dtype.kind not in 'iub' and not np.isfinite(a).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
-            raise ValueRangeError(f'{what} holds {np.count_nonzero(~np.isfinite(a))} values that are NaN or infinite (in {a.dtype.name}), '
+            raise ValueRangeError(f'{what} holds {np.count_nonzero(~np.isfinite(a))} values that are NaN or '
+                                  f'infinite (in {a.dtype.name}), '
                                   f'the first at {where}')
-    if (dtype.is_integer or dtype.is_bool) and given.dtype != result.dtype and not np.array_equal(given, result):
-        raise ValueRangeError(f'{what} holds values that {dtype.name} cannot hold: fractions, or out of range')
+    if (
+        dtype.is_integer or dtype.is_bool) and given.dtype != result.dtype and not np.array_equal(given, result):
+        raise ValueRangeError(
+            f'{what} holds values that {dtype.name} cannot hold: fractions, or out of range')
     return result
 
 
@@ -230,12 +256,14 @@ class Feed(NamedTuple):
 
 
 class Weights:
-    """Weights of the units of T, row by row: the floating ys, or one-hot rows of class indices, times those written into T.
+    """Weights of the units of T, row by row: the floating ys, or one-hot rows of class indices, times those
+    written into T.
 
     array: (n or 1,) + units, or None for 1; classes: (n,) or None, with the number of classes.
     """
 
-    def __init__(self, ys: Any, constant_weights: np.ndarray | None, target: tf.Tensor, n: int, per_row: bool):
+    def __init__(self, ys: Any, constant_weights: np.ndarray | None, target: tf.Tensor, n: int,
+                 per_row: bool):
         self.dtype = target.dtype.as_numpy_dtype
         self._per_row = per_row
         self.classes: np.ndarray | None = None
@@ -244,13 +272,16 @@ class Weights:
         if constant_weights is not None:
             constant_weights = array(constant_weights, target.dtype, 'the array that T is multiplied by')
             if n == 1 and per_row and ys is None and constant_weights.ndim == rank:
-                constant_weights = constant_weights.sum(0, keepdims=True)         # T of the one row, as often as the array has rows: all of it is about that row
-            self.array = _with_rows(constant_weights, target, n, rank, 'the array that T is multiplied by', per_row)
+                # T of the one row, as often as the array has rows: all of it is about that row
+                constant_weights = constant_weights.sum(0, keepdims=True)
+            self.array = _with_rows(constant_weights, target, n, rank, 'the array that T is multiplied by',
+                                    per_row)
         if ys is None:
             return
         given = plain(ys, target.dtype.name, 'ys')
         if given.dtype.kind == 'b' and per_row and rank == 1 and given.shape == (n,):
-            raise ShapeError(f'ys holds booleans, but T "{target.name}" has one unit per row and no classes to choose from. Leave ys out (for the '
+            raise ShapeError(f'ys holds booleans, but T "{target.name}" has one unit per row and no classes '
+                             f'to choose from. Leave ys out (for the '
                              'other class of a binary model take -T), or give floats as weights')
         if given.dtype.kind not in 'iu':
             given = array(given, target.dtype, 'ys')
@@ -259,24 +290,34 @@ class Weights:
             self.units = self._units(target, rank)
             wrong = given[(given < 0) | (given >= self.units)]
             if wrong.size:
-                raise ValueRangeError(f'ys holds class {wrong[0]}, but T "{target.name}" has {self.units} units: 0 to {self.units - 1}'
-                                      + ('. For a model with one score leave ys out' if self.units == 1 else ''))
+                raise ValueRangeError(f'ys holds class {wrong[0]}, but T "{target.name}" has {self.units} '
+                                      f'units: 0 to {self.units - 1}'
+                                      + ('. For a model with one score leave ys out' if self.units == 1
+                                         else ''))
             return
         if given.ndim == 2 and given.shape[1] == 1 and rank == 2 and sizes(target)[1] != 1:
-            raise ShapeError(f'ys has shape {given.shape}: for class indices give integers of shape ({n},), e.g. ys.ravel().astype(int); weights '
+            raise ShapeError(f'ys has shape {given.shape}: for class indices give integers of shape ({n},), '
+                             f'e.g. ys.ravel().astype(int); weights '
                              f'are shaped like T "{target.name}" {text(target.shape)}')
         if given.dtype.kind in 'iu' and per_row and rank == 1 and given.shape == (n,):
-            raise ShapeError(f'ys holds integers, but T "{target.name}" has one unit per row and no classes to choose from. Leave ys out (for the '
+            raise ShapeError(f'ys holds integers, but T "{target.name}" has one unit per row and no classes '
+                             f'to choose from. Leave ys out (for the '
                              'other class of a binary model take -T), or give floats as weights')
         if given.dtype.kind in 'iu' and given.ndim <= 1 and rank not in (0, 1):
-            raise ShapeError(f'ys has shape {given.shape} and integers: class indices need one per row, shape ({n},); '
+            raise ShapeError(f'ys has shape {given.shape} and integers: class indices need one per row, '
+                             f'shape ({n},); '
                              f'weights of the units of T "{target.name}" {text(target.shape)} need floats')
-        if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) and (n > 1 or sizes(target)[-1] != 1):
-            raise ShapeError(f'ys has shape {given.shape} and dtype {np.asarray(ys).dtype}. Give integers if these are class indices; weights for '
-                             f'all rows have shape (1, units), weights of their own the shape of T "{target.name}" {text(target.shape)}')
+        if given.ndim == 1 and rank is not None and rank > 1 and given.shape == (n,) and (
+            n > 1 or sizes(target)[-1] != 1):
+            raise ShapeError(f'ys has shape {given.shape} and dtype {np.asarray(ys).dtype}. Give integers if '
+                             f'these are class indices; weights for '
+                             f'all rows have shape (1, units), weights of their own the shape of T '
+                             f'"{target.name}" {text(target.shape)}')
         ys_array = _with_rows(array(given, target.dtype, 'ys'), target, n, rank, 'ys', per_row)
-        if rank is not None and any(w == 1 and u not in (1, None) for w, u in zip(list(ys_array.shape)[1:], sizes(target)[1:])):
-            raise ShapeError(f'ys has shape {given.shape}, but T "{target.name}" has {text(target.shape)}: only rows are repeated, not units')
+        if rank is not None and any(w == 1 and u not in (1, None) for w,
+                                    u in zip(list(ys_array.shape)[1:], sizes(target)[1:])):
+            raise ShapeError(f'ys has shape {given.shape}, but T "{target.name}" has {text(target.shape)}: '
+                             f'only rows are repeated, not units')
         self.array = ys_array if self.array is None else self.array * ys_array
 
     def rows(self, rows: np.ndarray) -> np.ndarray | None:
@@ -293,28 +334,32 @@ class Weights:
     def _units(target: tf.Tensor, rank: int | None) -> int:
         units = sizes(target)[1] if rank == 2 else None
         if units is None:
-            raise ShapeError(f'ys holds class indices, but T "{target.name}" has shape {text(target.shape)}: indices choose units of a T '
+            raise ShapeError(f'ys holds class indices, but T "{target.name}" has shape {text(target.shape)}: '
+                             f'indices choose units of a T '
                              'of shape (batch, classes). Give weights shaped like T')
         return units
 
 
 def baselines(given: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> list[np.ndarray] | Callable:
-    """One checked baseline per tensor of X: a scalar, or features, or rows of features; copied, to follow no later change. A callable
-    is asked when xs is known."""
+    """One checked baseline per tensor of X: a scalar, or features, or rows of features; copied, to follow no
+    later change. A callable is asked when xs is known."""
     if given is None:                       # as in DeepExplain
         given = 0
     if isinstance(given, type):
-        raise ShapeError(f'baseline is the class {given.__name__}. Give a number, an array, or a function of xs that returns one')
+        raise ShapeError(f'baseline is the class {given.__name__}. Give a number, an array, or a function of '
+                         f'xs that returns one')
     if callable(given):
         return given
     if is_list and isinstance(given, (list, tuple)):
         if len(given) != len(tensors):
-            raise ShapeError(f'baseline is a list of {len(given)}, but X has {len(tensors)} tensors. Give one baseline per input')
+            raise ShapeError(f'baseline is a list of {len(given)}, but X has {len(tensors)} tensors. Give '
+                             f'one baseline per input')
         values = list(given)
     else:
         values = [given] * len(tensors)
         if is_list and plain(given, 'numbers', 'baseline').ndim:
-            raise ShapeError(f'X is a list of {len(tensors)} tensors: give a list of as many baselines, or a scalar')
+            raise ShapeError(f'X is a list of {len(tensors)} tensors: give a list of as many baselines, or a '
+                             f'scalar')
     checked = [np.array(array(v, x.dtype, f'baseline for X "{x.name}"')) for v, x in zip(values, tensors)]
     for v, b, x in zip(values, checked, tensors):
         if np.asarray(v).dtype.kind == 'b' and not b.ndim:
@@ -323,31 +368,37 @@ def baselines(given: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> list[n
             raise ShapeError(f'baseline for X "{x.name}" is empty, shape {b.shape}. Give at least one')
         if b.ndim and x.shape.rank is not None:
             features = x.shape[1:]
-            if not (features.is_compatible_with(b.shape) or (b.ndim == x.shape.rank and features.is_compatible_with(b.shape[1:]))):
-                raise ShapeError(f'baseline has shape {b.shape}, but X "{x.name}" takes {text(features)} per row. Give a scalar, one '
+            if not (features.is_compatible_with(b.shape) or (b.ndim == x.shape.rank
+                                                             and features.is_compatible_with(b.shape[1:]))):
+                raise ShapeError(f'baseline has shape {b.shape}, but X "{x.name}" takes {text(features)} per '
+                                 f'row. Give a scalar, one '
                                  'baseline of that shape, or one per row with the batch axis in front')
     return checked
 
 
-def baselines_of(function: Callable, xs: list[np.ndarray], tensors: Sequence[tf.Tensor], is_list: bool) -> list[np.ndarray]:
+def baselines_of(function: Callable, xs: list[np.ndarray], tensors: Sequence[tf.Tensor],
+                 is_list: bool) -> list[np.ndarray]:
     """What a function given as baseline returns for xs, checked as `baselines` is."""
     try:
         answer = function([x.copy() for x in xs] if is_list else xs[0].copy())
     except Exception as e:
-        raise ParameterError(f'the function given as baseline cannot take xs: {shown(function)} raised {type(e).__name__}: {_first_line(e)}') from e
+        raise ParameterError(f'the function given as baseline cannot take xs: {shown(function)} raised '
+                             f'{type(e).__name__}: {_first_line(e)}') from e
     if answer is None or callable(answer):
-        raise ShapeError(f'the function given as baseline returned {"None" if answer is None else type(answer).__name__}, not an array. It is '
+        raise ShapeError(f'the function given as baseline returned '
+                         f'{"None" if answer is None else type(answer).__name__}, not an array. It is '
                          f'called with xs, and returns the baseline: {shown(function)}')
     found = baselines(answer, tensors, is_list)
     assert not callable(found)
     return found
 
 
-def references(given: list[np.ndarray], shapes: Sequence[tuple[int, ...]], tensors: Sequence[tf.Tensor], average: bool | None,
+def references(given: list[np.ndarray], shapes: Sequence[tuple[int, ...]], tensors: Sequence[tf.Tensor],
+               average: bool | None,
                averages: bool) -> tuple[list[np.ndarray], int]:
-    """(baselines with a batch axis, how many of them each row is compared with) for xs of these shapes. average: whether an array with rows is
-    a set of references for every row, or holds one for each; None: the latter where it has as many rows as xs. averages: whether the method
-    can."""
+    """(baselines with a batch axis, how many of them each row is compared with) for xs of these shapes.
+    average: whether an array with rows is a set of references for every row, or holds one for each; None: the
+    latter where it has as many rows as xs. averages: whether the method can."""
     n = shapes[0][0]
     found = [_rows_of(b, shape, x.name) for b, shape, x in zip(given, shapes, tensors)]
     counts = {len(b) for b in found} - {1}
@@ -361,7 +412,8 @@ def references(given: list[np.ndarray], shapes: Sequence[tuple[int, ...]], tenso
         worst = next(k for k, b in enumerate(found) if len(b) not in (1, n))
         raise ShapeError(_no_baseline(found[worst], shapes[worst], tensors[worst].name))
     if len(counts) > 1:
-        raise ShapeError('the inputs have different numbers of baselines: ' + ', '.join(f'{len(b)} for "{x.name}"' for b, x in zip(found, tensors)))
+        raise ShapeError('the inputs have different numbers of baselines: ' + ', '.join(f'{len(b)} for '
+                                                                                        f'"{x.name}"' for b, x in zip(found, tensors)))
     (k,) = counts
     return [np.broadcast_to(b, (k, *b.shape[1:])) for b in found], k
 
@@ -378,14 +430,17 @@ def _rows_of(baseline: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndar
 
 
 def _no_baseline(baseline: np.ndarray, shape: tuple[int, ...], name: str) -> str:
-    return (f'baseline has shape {baseline.shape}, but xs for X "{name}" has shape {shape}. Give one baseline of shape {shape[1:]}, or one '
+    return (f'baseline has shape {baseline.shape}, but xs for X "{name}" has shape {shape}. Give one '
+            f'baseline of shape {shape[1:]}, or one '
             'per row')
 
 
-def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf.Tensor], varies: Callable[[tf.Tensor], bool],
+def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf.Tensor],
+          varies: Callable[[tf.Tensor], bool],
           n: int) -> dict[str, Feed]:
-    """feed_dict by tensor name. A value for a tensor that leaves its first axis open, or fixes it as X does, has one entry per row of xs
-    and goes with its rows (or a single one, for all); the value of any other tensor is the same in every run."""
+    """feed_dict by tensor name. A value for a tensor that leaves its first axis open, or fixes it as X does,
+    has one entry per row of xs and goes with its rows (or a single one, for all); the value of any other
+    tensor is the same in every run."""
     if given is None:
         return {}
     if not isinstance(given, Mapping):
@@ -397,17 +452,21 @@ def feeds(given: Mapping[Any, Any] | None, graph: tf.Graph, tensors: Sequence[tf
         if t.name in {x.name for x in tensors}:
             raise FeedError(f'feed_dict feeds X "{t.name}", which xs already does')
         if varies(t):
-            raise FeedError(f'feed_dict feeds "{t.name}", which lies between X and T: T would no longer depend on X through it')
+            raise FeedError(f'feed_dict feeds "{t.name}", which lies between X and T: T would no longer '
+                            f'depend on X through it')
         if t.op.type == 'Const' or not graph.is_feedable(t):
-            raise FeedError(f'feed_dict feeds "{t.name}" ({t.op.type}), which cannot be fed. Feed a placeholder')
+            raise FeedError(f'feed_dict feeds "{t.name}" ({t.op.type}), which cannot be fed. Feed a '
+                            f'placeholder')
         v = _strings(value, t) if t.dtype == tf.string else array(value, t.dtype, f'feed_dict for "{t.name}"')
         rows = batch_of(t)
         per_row = t.shape.rank != 0 and v.ndim > 0 and (rows is None or (rows in fixed and len(v) == n))
         if not t.shape.is_compatible_with((None,) + v.shape[1:] if per_row else v.shape):
             raise FeedError(f'feed_dict gives shape {v.shape} for "{t.name}", which takes {text(t.shape)}')
         if per_row and len(v) not in (1, n):
-            raise FeedError(f'feed_dict gives {len(v)} rows for "{t.name}" {text(t.shape)}, but xs has {n}. Give one entry per row; for a value '
-                            'that is the same for all rows, give the placeholder a shape without an open first axis')
+            raise FeedError(f'feed_dict gives {len(v)} rows for "{t.name}" {text(t.shape)}, but xs has {n}. '
+                            f'Give one entry per row; for a value '
+                            'that is the same for all rows, give the placeholder a shape without an open '
+                            'first axis')
         result[t.name] = Feed(t, v, per_row and len(v) == n)
     return result
 
@@ -416,9 +475,11 @@ def _strings(value: Any, tensor: tf.Tensor) -> np.ndarray:
     try:
         given = np.asarray(value)
     except Exception as e:
-        raise ShapeError(f'feed_dict for "{tensor.name}" is not an array of strings: got {type(value).__name__} ({_first_line(e)})') from None
+        raise ShapeError(f'feed_dict for "{tensor.name}" is not an array of strings: got '
+                         f'{type(value).__name__} ({_first_line(e)})') from None
     if given.dtype.kind not in 'OUS' or not all(isinstance(v, (str, bytes)) for v in given.flat):
-        raise ShapeError(f'feed_dict for "{tensor.name}" is not an array of strings: got {type(value).__name__} of dtype {given.dtype}')
+        raise ShapeError(f'feed_dict for "{tensor.name}" is not an array of strings: got '
+                         f'{type(value).__name__} of dtype {given.dtype}')
     return given
 
 
@@ -437,7 +498,8 @@ def integer(value: Any, name: str, least: int) -> int:
 
 
 def positive(value: Any, name: str) -> float:
-    number = not isinstance(value, (bool, np.bool_)) and isinstance(value, (int, float, np.integer, np.floating))
+    number = not isinstance(value, (bool, np.bool_)) and isinstance(value, (int, float, np.integer,
+                                                                            np.floating))
     if not number or not 0 < value <= sys.float_info.max:
         raise ParameterError(f'{name} must be a number > 0, not {shown(value)}')
     return float(value)
@@ -457,7 +519,8 @@ def flag(value: Any, name: str) -> bool:
 
 def sequence(value: Any, name: str, example: str) -> list[Any]:
     """The entries of a list, tuple or array of one axis that is not empty."""
-    if not isinstance(value, (list, tuple, np.ndarray)) or (isinstance(value, np.ndarray) and value.ndim != 1) or not len(value):
+    if not isinstance(value, (list, tuple, np.ndarray)) or (isinstance(value, np.ndarray)
+                                                            and value.ndim != 1) or not len(value):
         raise ParameterError(f'{name} must be a list {example}, not {shown(value)}')
     return list(value)
 
@@ -467,7 +530,8 @@ def run_options(batch_size: Any, memory_limit: Any, progress: Any, **flags: Any)
     for name, value in ('batch_size', batch_size), ('memory_limit', memory_limit):
         if value is not None:
             integer(value, name, 1)
-    if progress is not None and not isinstance(progress, (bool, np.bool_)) and (isinstance(progress, type) or not callable(progress)):
+    if progress is not None and not isinstance(progress, (bool, np.bool_)) and (isinstance(progress, type)
+                                                                                or not callable(progress)):
         raise ParameterError(f'progress must be True, False or a function, not {shown(progress)}')
     for name, value in flags.items():
         flag(value, name)
@@ -478,24 +542,30 @@ def known_options(given: Mapping[str, Any], known: Sequence[str], where: str) ->
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            raise ParameterError(f'{where} has no option {name!r}.' + (f' Did you mean "{close[0]}"?' if close else '')
-                                 + f' It takes: {", ".join(known)}. Parameters of a method belong to get_explainer')
+            raise ParameterError(f'{where} has no option {name!r}.' + (f' Did you mean "{close[0]}"?'
+                                                                       if close else '')
+                                 + f' It takes: {", ".join(known)}. Parameters of a method belong to '
+                                   f'get_explainer')
 
 
 def signature(given: Any, way: str) -> list[Any]:
-    """An input_signature as a list with one entry per argument, whose leaves are tf.TensorSpec; a single tf.TensorSpec is a list of one."""
+    """An input_signature as a list with one entry per argument, whose leaves are tf.TensorSpec; a single
+    tf.TensorSpec is a list of one."""
     entries = [given] if isinstance(given, tf.TensorSpec) else given
     example = '[tf.TensorSpec((None, ...), tf.float32)], one entry per input, None for the batch'
     if not isinstance(entries, (list, tuple)):
-        raise SourceError(f'{way}: input_signature must be a list of tf.TensorSpec, not {shown(given)}. Give {example}')
+        raise SourceError(f'{way}: input_signature must be a list of tf.TensorSpec, not {shown(given)}. Give '
+                          f'{example}')
     if not entries:
         raise SourceError(f'{way}: input_signature is empty. Give {example}')
     for entry in entries:
         leaves = tf.nest.flatten(entry)
         if not leaves or not all(isinstance(leaf, tf.TensorSpec) for leaf in leaves):
-            raise SourceError(f'{way}: input_signature holds {shown(entry)}, which is not a tf.TensorSpec. Give {example}')
+            raise SourceError(f'{way}: input_signature holds {shown(entry)}, which is not a tf.TensorSpec. '
+                              f'Give {example}')
         if any(leaf.dtype in (tf.variant, tf.resource) for leaf in leaves):
-            raise SourceError(f'{way}: input_signature holds {shown(entry)}, which has no numbers. Give {example}')
+            raise SourceError(f'{way}: input_signature holds {shown(entry)}, which has no numbers. Give '
+                              f'{example}')
     return list(entries)
 
 
@@ -512,7 +582,8 @@ def warn(message: str, category: type[Warning]) -> None:
 
 
 def sizes(tensor: tf.Tensor) -> tuple[int | None, ...]:
-    """The sizes of the axes, None for an open one; () for an unknown rank. The same with and without TensorFlow's v2 behaviour."""
+    """The sizes of the axes, None for an open one; () for an unknown rank. The same with and without
+    TensorFlow's v2 behaviour."""
     return tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else ()
 
 
@@ -521,17 +592,20 @@ def batch_of(tensor: tf.Tensor) -> int | None:
     return sizes(tensor)[0] if tensor.shape.rank else None
 
 
-def _with_rows(value: np.ndarray, target: tf.Tensor, n: int, rank: int | None, what: str, per_row: bool) -> np.ndarray:
+def _with_rows(value: np.ndarray, target: tf.Tensor, n: int, rank: int | None, what: str,
+               per_row: bool) -> np.ndarray:
     """Weights with the rank of T; the first axis has n rows or 1 when T has one row per sample."""
     if rank is None:
         rank = value.ndim
     if value.ndim > rank:
-        raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {text(target.shape)}: too many axes')
+        raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {text(target.shape)}: '
+                         f'too many axes')
     full = value.reshape((1,) * (rank - value.ndim) + value.shape)
     if per_row and rank and len(full) not in (1, n):
         raise ShapeError(f'{what} has {len(full)} rows, shape {value.shape}, but xs has {n}')
     free = 1 if per_row else 0          # the axis of T that grows with xs
-    if not all(unit is None or int(full.shape[axis]) in (1, unit) for axis, unit in enumerate(sizes(target)) if axis >= free):
+    if not all(unit is None or int(full.shape[axis]) in (1, unit) for axis, unit in enumerate(sizes(target))
+               if axis >= free):
         raise ShapeError(f'{what} has shape {value.shape}, but T "{target.name}" has {text(target.shape)}. '
                          'Give weights shaped like T, or class indices of shape (n,)')
     return full

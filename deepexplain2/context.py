@@ -39,42 +39,53 @@ class DeepExplain(checks.Live):
     session: a tf.compat.v1.Session; default: the default session at the time of the call.
     graph: the session's graph, or nothing.
 
-    Inside the context of a session its graph is the default graph. Building the model before, outside or inside makes no difference.
-    Leaving the context leaves graph and session as they are; explainers go on working.
+    Inside the context of a session its graph is the default graph. Building the model before, outside or
+    inside makes no difference. Leaving the context leaves graph and session as they are; explainers go on
+    working.
 
     Raises ContextError without an open session, or when `graph` is not the session's.
     """
 
     def __init__(self, session: Any = None, graph: tf.Graph | None = None):
         self.session, self.graph = checks.open_session(session, graph)
-        self._source: Source | None = None          # of a graph and session of our own, closed when the context is left
+        # of a graph and session of our own, closed when the context is left
+        self._source: Source | None = None
         self._entered: list[ExitStack] = []
 
     @classmethod
-    def from_keras(cls, model: Any, input_signature: Sequence[tf.TensorSpec] | None = None, check: bool = True) -> DeepExplain:
-        """A context for a Keras 3 or tf_keras model (Functional, Sequential, subclassed), or for the path of a saved one.
+    def from_keras(cls, model: Any, input_signature: Sequence[tf.TensorSpec] | None = None,
+                   check: bool = True) -> DeepExplain:
+        """A context for a Keras 3 or tf_keras model (Functional, Sequential, subclassed), or for the path of
+        a saved one.
 
-        What is explained is `model(x, training=False)`, as in `predict`: a `call` of your own is used, layers that train by default do not,
-        those that draw or count are as they are in inference. It is traced into a graph of its own, with a snapshot of the weights; the
-        model, its optimizer and Keras stay as they are, and later training does not reach the context. Symbolic tensors of the model
-        (`layer.output`, `model.input`) and layer names can be given as T and X, see `tensor`.
+        What is explained is `model(x, training=False)`, as in `predict`: a `call` of your own is used, layers
+        that train by default do not, those that draw or count are as they are in inference. It is traced into
+        a graph of its own, with a snapshot of the weights; the model, its optimizer and Keras stay as they
+        are, and later training does not reach the context. Symbolic tensors of the model (`layer.output`,
+        `model.input`) and layer names can be given as T and X, see `tensor`.
 
-        input_signature: what the model takes, with None for the batch: a tf.TensorSpec, or a list or dict of one per input. Subclassed models
-            that do not know their input need it; for the others it fixes sizes that they leave open.
-        check: whether a few rows go through the graph and through `model(x, training=False)`: SourceError where their outputs differ beyond
-            rounding, SourceWarning where the model fails on all that is tried. Nothing of the model changes by it. Where the model leaves an
-            axis open, two lengths are tried.
-        Cost: one trace of the model, and for the check, at each length, one eager call with 3 rows and one run of the graph.
-        Raises SourceError where that is not possible, the signature does not fit, or eager execution is off.
+        input_signature: what the model takes, with None for the batch: a tf.TensorSpec, or a list or dict of
+            one per input. Subclassed models that do not know their input need it; for the others it fixes
+            sizes that they leave open.
+        check: whether a few rows go through the graph and through `model(x, training=False)`: SourceError
+            where their outputs differ beyond rounding, SourceWarning where the model fails on all that is
+            tried. Nothing of the model changes by it. Where the model leaves an axis open, two lengths are
+            tried.
+        Cost: one trace of the model, and for the check, at each length, one eager call with 3 rows and one
+        run of the graph. Raises SourceError where that is not possible, the signature does not fit, or eager
+        execution is off.
         """
         return cls._of('from_keras', check, from_keras, model, input_signature)
 
     @classmethod
-    def from_saved_model(cls, path: Any, signature: str = 'serving_default', check: bool = True) -> DeepExplain:
-        """A context for one signature of a SavedModel (TensorFlow 2, Keras export, or TensorFlow 1), with a snapshot of its weights.
+    def from_saved_model(cls, path: Any, signature: str = 'serving_default',
+                         check: bool = True) -> DeepExplain:
+        """A context for one signature of a SavedModel (TensorFlow 2, Keras export, or TensorFlow 1), with a
+        snapshot of its weights.
 
         check: whether a few rows of the graph are compared with the signature, see from_keras.
-        Raises SourceError for a path without a SavedModel or an unknown signature, which lists the known ones.
+        Raises SourceError for a path without a SavedModel or an unknown signature, which lists the known
+        ones.
         """
         return cls._of('from_saved_model', check, from_saved_model, path, signature)
 
@@ -83,17 +94,20 @@ class DeepExplain(checks.Live):
         """A context for a frozen GraphDef: a proto, or the path of a binary or text file.
 
         check: as in the other ways in; a graph is its own model, and there is nothing to compare it with.
-        Inputs are its placeholders, outputs the tensors that nothing takes. Raises SourceError for other files and graphs with variables.
+        Inputs are its placeholders, outputs the tensors that nothing takes. Raises SourceError for other
+        files and graphs with variables.
         """
         return cls._of('from_graph_def', check, from_graph_def, graph_def)
 
     @classmethod
-    def from_function(cls, fn: Callable, input_signature: Sequence[tf.TensorSpec] | None = None, check: bool = True) -> DeepExplain:
-        """A context for a tf.function, a ConcreteFunction or a Python function of tensors, with a snapshot of the variables it uses.
+    def from_function(cls, fn: Callable, input_signature: Sequence[tf.TensorSpec] | None = None,
+                      check: bool = True) -> DeepExplain:
+        """A context for a tf.function, a ConcreteFunction or a Python function of tensors, with a snapshot of
+        the variables it uses.
 
-        input_signature: one tf.TensorSpec per argument, None for the batch; not needed for a ConcreteFunction or a tf.function that has
-        one. check: whether a few rows of the graph are compared with the function, see from_keras.
-        Raises SourceError where the function cannot be traced or frozen.
+        input_signature: one tf.TensorSpec per argument, None for the batch; not needed for a ConcreteFunction
+        or a tf.function that has one. check: whether a few rows of the graph are compared with the function,
+        see from_keras. Raises SourceError where the function cannot be traced or frozen.
         """
         return cls._of('from_function', check, from_function, fn, input_signature)
 
@@ -111,14 +125,16 @@ class DeepExplain(checks.Live):
     def __enter__(self) -> DeepExplain:
         checks.check_open(self.session)
         stack = ExitStack()
-        if self._source is None:            # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
+        # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
+        if self._source is None:
             stack.enter_context(self.graph.as_default())
         self._entered.append(stack)
         return self
 
     def __exit__(self, *exception: Any) -> None:
         if not self._entered:
-            raise ContextError('this context is not entered, or was left before. Use "with DeepExplain(session) as de:" once around the calls')
+            raise ContextError('this context is not entered, or was left before. Use "with '
+                               'DeepExplain(session) as de:" once around the calls')
         self._entered.pop().close()
         if self._source is not None and not self._entered:
             self.session.close()
@@ -132,7 +148,8 @@ class DeepExplain(checks.Live):
 
     @property
     def outputs(self) -> Tensors:
-        """The outputs of the model by position and name: of a session the floating tensors that depend on inputs and that nothing takes."""
+        """The outputs of the model by position and name: of a session the floating tensors that depend on
+        inputs and that nothing takes."""
         if self._source is None:
             return Tensors(leaves(self.graph, self.inputs))
         return Tensors(self._source.outputs, self._source.output_names)
@@ -140,11 +157,13 @@ class DeepExplain(checks.Live):
     def tensor(self, name: Any) -> tf.Tensor:
         """The tensor of this context's graph that `name` stands for.
 
-        name: 'scope/op:0', which is always that tensor; an op ('scope/op'), an input, output or Keras layer by name; a Keras symbolic
-            tensor; or a tensor of the graph itself. A layer in a model or layer is 'backbone/conv', or 'conv' where no other layer has that
-            name; the calls of a shared layer are 'enc/0' and 'enc/1', the outputs of a layer with several 'lstm:0' and 'lstm:1'.
+        name: 'scope/op:0', which is always that tensor; an op ('scope/op'), an input, output or Keras layer
+            by name; a Keras symbolic tensor; or a tensor of the graph itself. A layer in a model or layer is
+            'backbone/conv', or 'conv' where no other layer has that name; the calls of a shared layer are
+            'enc/0' and 'enc/1', the outputs of a layer with several 'lstm:0' and 'lstm:1'.
 
-        Raises TensorError with the closest names where there is no such tensor, and with all that it could mean where there are several.
+        Raises TensorError with the closest names where there is no such tensor, and with all that it could
+        mean where there are several.
         """
         if isinstance(name, tf.Tensor):
             return checks.tensor(name, self.graph, 'the tensor')
@@ -154,7 +173,8 @@ class DeepExplain(checks.Live):
             raise TensorError(f'{type(name).__name__} is not a tensor, a name or a Keras symbolic tensor')
         symbolic = self._source.symbolic if self._source else {}
         if id(name) not in symbolic:
-            raise TensorError(f'the Keras symbolic tensor "{name.name}" is not part of the model of this context, as it is called for inference')
+            raise TensorError(f'the Keras symbolic tensor "{name.name}" is not part of the model of this '
+                              f'context, as it is called for inference')
         return one_of(symbolic[id(name)][1], f'the Keras symbolic tensor "{name.name}"')
 
     @cached_property
@@ -163,14 +183,16 @@ class DeepExplain(checks.Live):
         return Names(self.graph, source.input_names, source.output_names, source.layers)
 
     def logits(self, T: Any) -> tf.Tensor:
-        """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T; T itself where it is none.
+        """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T; T
+        itself where it is none.
 
-        Softmax and sigmoid may be ops, or written by hand with exp or tanh, and inside of functions. What only moves the values on the
-        way to T (cast, reshape, transpose, slice, gather, split, concatenation of outputs of one kind) is applied to the logits, what clips
-        or masks them is left out. Where that needs new ops they are added to the graph, once for each T.
+        Softmax and sigmoid may be ops, or written by hand with exp or tanh, and inside of functions. What
+        only moves the values on the way to T (cast, reshape, transpose, slice, gather, split, concatenation
+        of outputs of one kind) is applied to the logits, what clips or masks them is left out. Where that
+        needs new ops they are added to the graph, once for each T.
 
-        Raises TensorError where T has no single logits: averages, products and other mixtures of probabilities, conditionals;
-        ContextError where ops are needed and the graph is finalized.
+        Raises TensorError where T has no single logits: averages, products and other mixtures of
+        probabilities, conditionals; ContextError where ops are needed and the graph is finalized.
         """
         target = self.tensor(T)
         with graph_lock(self.graph):
@@ -178,45 +200,55 @@ class DeepExplain(checks.Live):
             if target.name not in made:
                 found = squashing(target)
                 if isinstance(found, Mixed):
-                    raise TensorError(f'T "{target.name}" has no single logits: it {found.reason}. Target what goes into '
+                    raise TensorError(f'T "{target.name}" has no single logits: it {found.reason}. Target '
+                                      f'what goes into '
                                       f'{" or ".join(found.ops[:4])}, or T itself')
                 if found is None:
                     return target
                 if found.adds and self.graph.finalized:
-                    raise ContextError(f'the graph is finalized, and the logits of T "{target.name}" need ops of their own. Call de.logits before '
+                    raise ContextError(f'the graph is finalized, and the logits of T "{target.name}" need '
+                                       f'ops of their own. Call de.logits before '
                                        f'graph.finalize(), or target what goes into {found.ops[0]}')
                 made[target.name] = logits(found, self.graph)
             return made[target.name]
 
     def describe(self) -> Description:
-        """Print a table of the tensors that can be explained or targeted: name, shape, op, layer, role; returns its rows."""
+        """Print a table of the tensors that can be explained or targeted: name, shape, op, layer, role;
+        returns its rows."""
         names = self._names
         labels: dict[str, dict[str, None]] = {}
-        for label, t in [*names.inputs, *names.outputs, *((layer.label, layer.tensor) for layer in names.layers if layer.tensor is not None)]:
+        for label, t in [*names.inputs, *names.outputs, *((layer.label, layer.tensor)
+                                                          for layer in names.layers
+                                                          if layer.tensor is not None)]:
             labels.setdefault(t.name, {})[label] = None
         roles = {t.name: 'input' for t in self.inputs} | {t.name: 'output' for t in self.outputs}
-        rows = Description((t.name, checks.text(t.shape), t.op.type, ', '.join(labels.get(t.name, ())), roles.get(t.name, ''))
+        rows = Description((t.name, checks.text(t.shape), t.op.type, ', '.join(labels.get(t.name, ())),
+                            roles.get(t.name, ''))
                            for t in explainable(self.graph, self.inputs))
         print(rows)
         return rows
 
-    def get_explainer(self, method: str, T: tf.Tensor, X: Any, jit_compile: bool = False, **parameters: Any) -> Explainer | TokenExplainer:
+    def get_explainer(self, method: str, T: tf.Tensor, X: Any, jit_compile: bool = False,
+                      **parameters: Any) -> Explainer | TokenExplainer:
         """Compile `method` for the target T and the input X; see Explainer.run.
 
         method: a name out of deepexplain2.methods(). parameters: those of the method.
-        T: any floating tensor, its name, or a Keras symbolic tensor (see `tensor`). `T * ys` with an array ys is taken as T with weights ys.
-        X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods). For token ids (integers, or
-            floats that are only cast to integers, as those of a keras.Input without a dtype) the attributions are those at the output of their
-            embedding lookups, and two more parameters are understood: baseline may be 'zero', a token id or an array; sum_embedding=True
-            sums over the embedding. See TokenExplainer.run.
-        jit_compile: whether XLA compiles what the method asks the graph. Recurrent and attention networks get faster, convolutional ones
-            slower on a CPU, those with depthwise convolutions many times (docs/benchmarks.md). Compiling takes seconds, for every new
-            number of rows in a run: runs are filled up to one of a few numbers. Results are the same to rounding. The first run asks for T
-            without XLA as well, whose kernels check nothing. Refused, with PathError, for random ops and for indices that are fed;
-            RunError where XLA lacks an op.
+        T: any floating tensor, its name, or a Keras symbolic tensor (see `tensor`). `T * ys` with an array ys
+            is taken as T with weights ys.
+        X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods).
+            For token ids (integers, or floats that are only cast to integers, as those of a keras.Input
+            without a dtype) the attributions are those at the output of their embedding lookups, and two more
+            parameters are understood: baseline may be 'zero', a token id or an array; sum_embedding=True sums
+            over the embedding. See TokenExplainer.run.
+        jit_compile: whether XLA compiles what the method asks the graph. Recurrent and attention networks get
+            faster, convolutional ones slower on a CPU, those with depthwise convolutions many times
+            (docs/benchmarks.md). Compiling takes seconds, for every new number of rows in a run: runs are
+            filled up to one of a few numbers. Results are the same to rounding. The first run asks for T
+            without XLA as well, whose kernels check nothing. Refused, with PathError, for random ops and for
+            indices that are fed; RunError where XLA lacks an op.
 
-        Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a DeepExplainError, before anything
-        is added, where T, X or a parameter does not fit.
+        Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a
+        DeepExplainError, before anything is added, where T, X or a parameter does not fit.
         """
         parameters = _with_jit(parameters, jit_compile)
         tokens = self._tokens(method, T, X, parameters)
@@ -227,25 +259,32 @@ class DeepExplain(checks.Live):
         explainer.compile()
         return explainer.weighted(constant_weights)
 
-    def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
-                feed_dict: Any = None, return_delta: bool = False, return_std_error: bool = False, progress: Any = False,
-                memory_limit: int | None = None, out: Any = None, jit_compile: bool = False, **parameters: Any) -> Any:
+    def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None,
+                batch_size: int | None = None,
+                feed_dict: Any = None, return_delta: bool = False, return_std_error: bool = False,
+                progress: Any = False,
+                memory_limit: int | None = None, out: Any = None, jit_compile: bool = False,
+                **parameters: Any) -> Any:
         """get_explainer and Explainer.run in one call; see both.
 
-        The same method, T, X and parameters again add nothing to the graph, nor do another baseline, seed or number of steps, or a call that
-        ends in an error. Baselines and functions are not kept beyond the call.
+        The same method, T, X and parameters again add nothing to the graph, nor do another baseline, seed or
+        number of steps, or a call that ends in an error. Baselines and functions are not kept beyond the
+        call.
         """
         parameters = _with_jit(parameters, jit_compile)
         tokens = self._tokens(method, T, X, parameters)
         if tokens is not None:
-            return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit, out)
+            return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress,
+                              memory_limit, out)
         explainer, constant_weights = self._compiled(method, T, X, parameters)
-        return explainer.weighted(constant_weights).run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress, memory_limit, out)
+        return explainer.weighted(constant_weights).run(xs, ys, batch_size, feed_dict, return_delta,
+                                                        return_std_error, progress, memory_limit, out)
 
     def audit(self, method: str, T: Any, X: Any, **parameters: Any) -> Audit:
-        """How `method` treats every op between X and T, before any data is run: linear, by a rule (which), by the general rule, by its plain
-        gradient, not differentiable, or refused; see Audit. Adds nothing to the graph. Errors are those of get_explainer, but for ops
-        that the method refuses, which are in the table."""
+        """How `method` treats every op between X and T, before any data is run: linear, by a rule (which), by
+        the general rule, by its plain gradient, not differentiable, or refused; see Audit. Adds nothing to
+        the graph. Errors are those of get_explainer, but for ops that the method refuses, which are in the
+        table."""
         ids, target = self._resolve(X), self._resolve(T)
         if isinstance(ids, tf.Tensor):
             X = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X')) or ids
@@ -264,23 +303,29 @@ class DeepExplain(checks.Live):
             return None
 
         def make(given):
-            explainer, constant_weights = self._compiled(method, target, found if len(found) > 1 else found[0], given)
+            explainer, constant_weights = self._compiled(method, target, found if len(found) > 1
+                                                         else found[0], given)
             return explainer.weighted(constant_weights)
         return TokenExplainer(make, self.session, ids, found, parameters)
 
-    def _compiled(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> tuple[Explainer, np.ndarray | None]:
+    def _compiled(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> tuple[Explainer,
+                                                                                          np.ndarray | None]:
         """The explainer of T without the weights written into it, and these weights."""
         self._check_entered()
         checks.check_open(self.session)
-        T, X = self._resolve(T), [self._resolve(x) for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
+        T, X = self._resolve(T), [self._resolve(x)
+                                  for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
         inputs, is_list = checks.inputs(X, self.graph)
         with graph_lock(self.graph):
             weighted = checks.target(T, self.graph)
             target, constant_weights = split_weights(weighted, inputs)
             compiled = _compiled_for(self.session)
             query = target.name, *(x.name for x in inputs)
-            key: tuple = is_list, *query, _frozen(method), *((k, _frozen(v)) for k, v in sorted(parameters.items()) if k != 'baseline')
-            is_kept = isinstance(parameters.get('baseline'), numbers.Number | None)     # no array or function, which the caller may want to be gone
+            key: tuple = is_list, *query, _frozen(method), *((k, _frozen(v)) for k,
+                                                             v in sorted(parameters.items())
+                                                             if k != 'baseline')
+            # no array or function, which the caller may want to be gone
+            is_kept = isinstance(parameters.get('baseline'), numbers.Number | None)
             key += _frozen(parameters.get('baseline')) if is_kept else (object(),)
             if key in compiled.explainers:
                 compiled.explainers.move_to_end(key)
@@ -292,7 +337,8 @@ class DeepExplain(checks.Live):
                 compiled.models[jit, query] = Model(self.session, target, inputs, self._layers, jit)
             model = compiled.models[jit, query]
             model = model.keeping_masks if method_object.masks == 'keep' else model
-            explainer = Explainer(method_object, model, is_list, _warn_of_probabilities(model, method_object.name, weighted))
+            explainer = Explainer(method_object, model, is_list,
+                                  _warn_of_probabilities(model, method_object.name, weighted))
             if is_kept:
                 compiled.explainers[key] = explainer
                 while len(compiled.explainers) > KEPT:
@@ -305,12 +351,15 @@ class DeepExplain(checks.Live):
 
     def _check_entered(self) -> None:
         if not self._entered:
-            raise ContextError('get_explainer, explain and audit can be called only inside "with DeepExplain(session) as de:" or '
-                               '"with DeepExplain.from_keras(model) as de:" and the like. Explainers of a session of your own work outside')
+            raise ContextError('get_explainer, explain and audit can be called only inside "with '
+                               'DeepExplain(session) as de:" or '
+                               '"with DeepExplain.from_keras(model) as de:" and the like. Explainers of a '
+                               'session of your own work outside')
 
     def _resolve(self, value: Any) -> Any:
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""
-        return self.tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor' else value
+        return (self.tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor'
+                else value)
 
 
 class Tensors(checks.Live, Sequence[tf.Tensor]):
@@ -330,10 +379,12 @@ class Tensors(checks.Live, Sequence[tf.Tensor]):
         if not isinstance(key, str):
             raise TensorError(f'a tensor is found by its position or its name, not by {shown(key)}')
         found = [(f'{name!r}', t) for name, t in named(key, self._names)]
-        found = found or [(f'an output of the op {key!r}', t) for t in self._tensors if key in (t.name, t.op.name)]
+        found = found or [(f'an output of the op {key!r}', t) for t in self._tensors
+                          if key in (t.name, t.op.name)]
         if not found:
             raise NoTensorError(f'no tensor {key!r} here. There are: '
-                                + ', '.join(dict.fromkeys([name for name, _ in self._names] or [t.name for t in self._tensors])))
+                                + ', '.join(dict.fromkeys([name for name, _ in self._names]
+                                                          or [t.name for t in self._tensors])))
         return one_of(found, f'the name {key!r}')
 
     def __repr__(self) -> str:
@@ -356,8 +407,8 @@ class Description(list):
 class _Compiled:
     """What was compiled for a session, so that a second context finds it.
 
-    models: with all that costs: what was compiled, timed, and kept of a baseline. explainers: of the last parameters; new ones take their
-    questions from the models.
+    models: with all that costs: what was compiled, timed, and kept of a baseline. explainers: of the last
+    parameters; new ones take their questions from the models.
     """
     models: dict[tuple, Model] = field(default_factory=dict)
     explainers: OrderedDict[tuple, Explainer] = field(default_factory=OrderedDict)
@@ -365,12 +416,14 @@ class _Compiled:
 
 
 def _compiled_for(session: Any) -> _Compiled:
-    """Kept on the session itself: it goes when the session goes, which a table with the session as key would prevent."""
+    """Kept on the session itself: it goes when the session goes, which a table with the session as key would
+    prevent."""
     return vars(session).setdefault('_deepexplain2_compiled', _Compiled())
 
 
 def _warn_of_probabilities(model: Model, method: str, weighted: tf.Tensor) -> bool:
-    """TargetWarning where T is seen in the graph to be made of probabilities; whether it is. weighted: T as given, with its weights."""
+    """TargetWarning where T is seen in the graph to be made of probabilities; whether it is. weighted: T as
+    given, with its weights."""
     target = model.target
     found = squashing(target) or squashing(weighted)
     if found is None or (found.log if isinstance(found, Mixed) else found.kind == 'log'):
@@ -381,7 +434,8 @@ def _warn_of_probabilities(model: Model, method: str, weighted: tf.Tensor) -> bo
     else:
         what, logit = f'is the output of {ops}', 'the logits' if found.adds else f'"{found.make().name}"'
         instead = f'{logit} instead: de.logits(T)'
-    model.warn_once(method, f'T "{target.name}" {what}: the shares of all classes mix, and a saturated probability has no gradient. '
+    model.warn_once(method, f'T "{target.name}" {what}: the shares of all classes mix, and a saturated '
+                            f'probability has no gradient. '
                     f'Target {instead}', TargetWarning)
     return True
 
@@ -391,7 +445,8 @@ def _with_jit(parameters: dict[str, Any], jit_compile: bool) -> dict[str, Any]:
 
 
 def _frozen(value: Any) -> Any:
-    """A hashable stand-in for a parameter, equal for equal values; for what is not an array of numbers, equal to nothing."""
+    """A hashable stand-in for a parameter, equal for equal values; for what is not an array of numbers, equal
+    to nothing."""
     if value is None or isinstance(value, (str, bool, int, float, np.generic)):
         return type(value).__name__, value
     if isinstance(value, (list, tuple)):

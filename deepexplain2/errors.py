@@ -1,4 +1,5 @@
-"""Every error and warning the library raises. All errors derive from DeepExplainError and from the builtin they refine."""
+"""Every error and warning the library raises. All errors derive from DeepExplainError and from the builtin
+they refine."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ class RunError(DeepExplainError):
 
 
 class CopyError(DeepExplainError, TypeError):
-    """A context or an explainer was to be pickled or copied: it holds a session, which lives in one process."""
+    """A context or an explainer was to be pickled or copied: it holds a session, which lives in one
+    process."""
 
 
 class NonlinearOpWarning(UserWarning):
@@ -90,7 +92,8 @@ class ToleranceWarning(UserWarning):
 
 
 class MagnitudeWarning(UserWarning):
-    """Attributions of a row are so much larger than the output of the model that they only cancel one another."""
+    """Attributions of a row are so much larger than the output of the model that they only cancel one
+    another."""
 
 
 def shown(value: object) -> str:
@@ -103,10 +106,13 @@ def shown(value: object) -> str:
 
 
 def said(error: Exception) -> str:
-    """What an error says, without the places in TensorFlow's and Keras's code, and the nodes, that it names."""
-    text = re.sub('\x1b\\[[0-9;]*m', '', str(error).partition('Arguments received by')[0])         # Keras adds both
+    """What an error says, without the places in TensorFlow's and Keras's code, and the nodes, that it
+    names."""
+    # Keras adds both
+    text = re.sub('\x1b\\[[0-9;]*m', '', str(error).partition('Arguments received by')[0])
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if lines and lines[0] == 'in user code:':           # of AutoGraph: files and lines, the error itself at the end
+    # of AutoGraph: files and lines, the error itself at the end
+    if lines and lines[0] == 'in user code:':
         lines = lines[-1:]
     else:
         lines = [f'{type(error).__name__}: {" ".join(lines)}']

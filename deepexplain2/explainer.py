@@ -35,19 +35,21 @@ HUGE = 1e6          # times T: attributions that only cancel one another
 
 
 class Plan(NamedTuple):
-    """calls: of session.run. rows: in each at most. evaluations: of the model, in all. bytes: estimate of what the tensors between X and T take
-    in one call.
+    """calls: of session.run. rows: in each at most. evaluations: of the model, in all. bytes: estimate of
+    what the tensors between X and T take in one call.
 
-    For occlusion and shapley_sampling evaluations are the most there can be, and calls are those that these fill: no input is evaluated
-    twice, and how many are the same is seen when xs is known. shapley_sampling, which goes by rounds of permutations, may fill some calls only
-    in part."""
+    For occlusion and shapley_sampling evaluations are the most there can be, and calls are those that these
+    fill: no input is evaluated twice, and how many are the same is seen when xs is known. shapley_sampling,
+    which goes by rounds of permutations, may fill some calls only in part."""
     calls: int
     rows: int
     evaluations: int
     bytes: int
 
 
-OPTIONS = ['xs', 'ys', 'batch_size', 'feed_dict', 'return_delta', 'return_std_error', 'progress', 'memory_limit', 'out']        # of run
+# of run
+OPTIONS = ['xs', 'ys', 'batch_size', 'feed_dict', 'return_delta', 'return_std_error', 'progress',
+           'memory_limit', 'out']
 
 
 class _Checked(NamedTuple):
@@ -62,8 +64,8 @@ class _Checked(NamedTuple):
 class Explainer(Streaming):
     """One method, one target, compiled: `run` explains any number of batches and adds nothing to the graph.
 
-    Made by DeepExplain.get_explainer. It can be used after the context was left, from several threads, and follows changes of the
-    weights in the session.
+    Made by DeepExplain.get_explainer. It can be used after the context was left, from several threads, and
+    follows changes of the weights in the session.
     """
 
     def __init__(self, method: Method, model: Model, is_list: bool, is_probability: bool = False):
@@ -72,11 +74,13 @@ class Explainer(Streaming):
         self._seen = model.seen.setdefault(method.name, set())      # what was looked at in the first run
         self._constant_weights: np.ndarray | None = None         # weights that T was multiplied by
         if method.is_perturbation and len(model.inputs) > 1:
-            raise ParameterError(f'method "{method.name}" explains one input tensor, and X has {len(model.inputs)}. Explain them one '
+            raise ParameterError(f'method "{method.name}" explains one input tensor, and X has '
+                                 f'{len(model.inputs)}. Explain them one '
                                  'at a time, the others given in feed_dict, or use a gradient method')
         self._baselines = checks.baselines(method.baseline, model.inputs, is_list)
         method.check_tensors([model.target, *model.inputs])
-        self._averaged: list[bool] = []                 # whether the rows of the baseline were a set of references, once that is settled
+        # whether the rows of the baseline were a set of references, once that is settled
+        self._averaged: list[bool] = []
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._compiled: list[Query] = []             # shared with the copies that `weighted` makes
@@ -93,7 +97,8 @@ class Explainer(Streaming):
     def _tuner(self) -> BatchSizeTuner:
         query, tuners = (self._method.name, self._method.variant), self._model.tuners
         found = tuners.get(query)
-        return found or tuners.setdefault(query, BatchSizeTuner(self._model.default_rows(), self._model.most_rows()))
+        return found or tuners.setdefault(query, BatchSizeTuner(self._model.default_rows(),
+                                                                self._model.most_rows()))
 
     def __repr__(self) -> str:
         names = ', '.join(x.name for x in self._model.inputs)
@@ -112,46 +117,59 @@ class Explainer(Streaming):
         vars(other).update(vars(self))
         return other
 
-    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
-            return_delta: bool = False, return_std_error: bool = False, progress: bool | Callable[[Progress], Any] = False,
+    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any]
+            | None = None,
+            return_delta: bool = False, return_std_error: bool = False,
+            progress: bool | Callable[[Progress], Any] = False,
             memory_limit: int | None = None, out: Any = None, **unknown: Any) -> Any:
         """Attributions of T to X for the samples xs.
 
-        xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows. A memmap is read piece by piece. Or a
-            tf.data.Dataset of batches xs, or (xs, ys): each batch is a run, and the answers are joined. For a list X a batch is
-            ((a, b), ys), as (a, b) is taken for (xs, ys).
-        ys: what of T to explain: weights shaped like T (rows may broadcast), or integer class indices of shape (n,). Without it all
-            units of T are summed.
-        batch_size: at most that many rows in one session.run; chosen from the size of a row, and by timing, where not given. The answer does
-            not depend on it but for rounding.
-        feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its rows.
-        return_delta: whether to return the gap of every row too: (n,) in units of T, float64: f(x) - f(baseline) minus the sum of the
-            attributions, for elrp f(x) minus the sum, which is what biases and the stabilizer absorbed. For methods that promise a
-            sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp. Where T is one value for all rows of
-            a batch that the graph fixes, their attributions sum to it together: (number of batches,).
-        return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the attributions.
-        progress: True for a progress bar (tqdm where it is installed, else a line of text), or a function that is called with a Progress
-            after every session.run; its total shrinks where inputs need not be evaluated.
-        memory_limit: bytes that the tensors between X and T may take in one session.run, where batch_size is not given; default: half of
-            the memory that is free. See `plan`.
-        out: array or memmap (a list of them for a list X) of the shape of the attributions, into which they are written piece by piece, of 16
-            runs each: nothing as large as the answer is held in memory. Where a run is interrupted, the pieces before are written.
+        xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows. A
+            memmap is read piece by piece. Or a tf.data.Dataset of batches xs, or (xs, ys): each batch is a
+            run, and the answers are joined. For a list X a batch is ((a, b), ys), as (a, b) is taken for (xs,
+            ys).
+        ys: what of T to explain: weights shaped like T (rows may broadcast), or integer class indices of
+            shape (n,). Without it all units of T are summed.
+        batch_size: at most that many rows in one session.run; chosen from the size of a row, and by timing,
+            where not given. The answer does not depend on it but for rounding.
+        feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its
+            rows.
+        return_delta: whether to return the gap of every row too: (n,) in units of T, float64: f(x) -
+            f(baseline) minus the sum of the attributions, for elrp f(x) minus the sum, which is what biases
+            and the stabilizer absorbed. For methods that promise a
+            sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp.
+            Where T is one value for all rows of a batch that the graph fixes, their attributions sum to it
+            together: (number of batches,).
+        return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the
+            attributions.
+        progress: True for a progress bar (tqdm where it is installed, else a line of text), or a function
+            that is called with a Progress after every session.run; its total shrinks where inputs need not be
+            evaluated.
+        memory_limit: bytes that the tensors between X and T may take in one session.run, where batch_size is
+            not given; default: half of the memory that is free. See `plan`.
+        out: array or memmap (a list of them for a list X) of the shape of the attributions, into which they
+            are written piece by piece, of 16 runs each: nothing as large as the answer is held in memory.
+            Where a run is interrupted, the pieces before are written.
 
-        Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T; `out` where it is given. For integer X
-        the dtype is that of T. shapley_sampling returns (n,) + the sampled axes. With return_delta or return_std_error a tuple:
-        (attributions, delta), (attributions, standard errors), or all three in this order: attributions, standard errors, delta.
+        Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T; `out`
+        where it is given. For integer X the dtype is that of T. shapley_sampling returns (n,) + the sampled
+        axes. With return_delta or return_std_error a tuple: (attributions, delta), (attributions, standard
+        errors), or all three in this order: attributions, standard errors, delta.
 
         Where T has no batch axis (a scalar, say) every row is explained in a run of its own.
 
-        Raises ShapeError, ValueRangeError, FeedError, ParameterError, TensorError or ContextError (all DeepExplainError) before
-        anything is run; TensorError as soon as the first axis of T turns out not to be the batch; ValueRangeError where T or its
-        gradient is NaN or infinite, naming the op where that begins; RunError where TensorFlow fails.
+        Raises ShapeError, ValueRangeError, FeedError, ParameterError, TensorError or ContextError (all
+        DeepExplainError) before anything is run; TensorError as soon as the first axis of T turns out not to
+        be the batch; ValueRangeError where T or its gradient is NaN or infinite, naming the op where that
+        begins; RunError where TensorFlow fails.
         """
         checks.known_options(unknown, OPTIONS, 'run')
         self._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
         if isinstance(xs, tf.data.Dataset):
-            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, self._is_list), batch_size, feed_dict=feed_dict,
-                                     return_delta=return_delta, return_std_error=return_std_error, progress=progress, memory_limit=memory_limit)
+            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, self._is_list), batch_size,
+                                     feed_dict=feed_dict,
+                                     return_delta=return_delta, return_std_error=return_std_error,
+                                     progress=progress, memory_limit=memory_limit)
         checked = self._checked(xs, ys, batch_size, feed_dict, memory_limit, out)
         arrays, feeds, weights, answers, (size, fixed_batch, per_row, tuner) = checked
         model, n, shapes = self._model, len(arrays[0]), [a.shape for a in arrays]
@@ -160,22 +178,28 @@ class Explainer(Streaming):
         baselines, k = self._references(some, shapes)
 
         model.check_statistics(some, feeds)
-        together = size > 1 if fixed_batch else checks.batch_of(model.target) is None           # whether a run may hold other rows
+        # whether a run may hold other rows
+        together = size > 1 if fixed_batch else checks.batch_of(model.target) is None
         if n > 1 and per_row and together:
             if self._run_together(arrays, feeds, n, size, fixed_batch):
                 size, fixed_batch, per_row, tuner = self._together(n, batch_size, (n,))
                 if step < n:
                     step, some = n, self._piece(arrays, slice(0, n))
                     baselines, k = self._references(some, shapes)
-        elif n > 1 and not fixed_batch and not adds_up(model, lambda rows: self._piece(arrays, rows), feeds, n):
-            model.warn_once(self._method.name, f'T "{model.target.name}" {checks.text(model.target.shape)} does not grow with the rows of xs, and '
-                            'T of two rows is neither the sum nor the mean of T of each: every row is explained as if there were no others. If the '
-                            'first axis of X is time, feed the batch first: an X of shape (batch, time, ...), which the graph transposes itself',
+        elif n > 1 and not fixed_batch and not adds_up(model, lambda rows: self._piece(arrays, rows), feeds,
+                                                       n):
+            model.warn_once(self._method.name, f'T "{model.target.name}" {checks.text(model.target.shape)} '
+                                               f'does not grow with the rows of xs, and '
+                            'T of two rows is neither the sum nor the mean of T of each: every row is '
+                            'explained as if there were no others. If the '
+                            'first axis of X is time, feed the batch first: an X of shape (batch, time, '
+                            '...), which the graph transposes itself',
                             PathWarning)
         pieces = [slice(start, min(start + step, n)) for start in range(0, n, step)]
         self._look_at_target(some, size, fixed_batch, feeds, per_row)
         query = self.compile()
-        if query.is_line_integral and any(f.per_row and name in model.path.given for name, f in feeds.items()):
+        if query.is_line_integral and any(f.per_row and name in model.path.given for name,
+                                          f in feeds.items()):
             with graph_lock(model.target.graph):
                 query = model.gradient(self._method.name)
 
@@ -188,30 +212,37 @@ class Explainer(Streaming):
             return model.asked(model.elsewhere, points, arrays, rows, weights, feeds, per_row, max_rows)
 
         reporter = self._reporter(progress, n, k, shapes, return_delta)
-        sweep = Sweep(ask, n, size, fixed_batch, value, reporter, query.is_line_integral, tuner, fixed_batch and not per_row)
+        sweep = Sweep(ask, n, size, fixed_batch, value, reporter, query.is_line_integral, tuner, fixed_batch
+                      and not per_row)
         try:
             for piece in pieces:
                 if piece.start:
                     some = self._piece(arrays, piece)
                     baselines, k = self._references(some, shapes, piece.start)
-                answers.add(*self._explained(sweep.part(piece.start, piece.stop), some, baselines, k, return_delta, return_std_error))
+                answers.add(*self._explained(sweep.part(piece.start, piece.stop), some, baselines, k,
+                                             return_delta, return_std_error))
         finally:
             if reporter is not None:
                 reporter.close()
         return answers.whole()
 
-    def _check_options(self, batch_size: Any, memory_limit: Any, progress: Any, return_delta: Any, return_std_error: Any) -> None:
+    def _check_options(self, batch_size: Any, memory_limit: Any, progress: Any, return_delta: Any,
+                       return_std_error: Any) -> None:
         """Raise where an option of `run` is not of its kind, or the method cannot give what it asks for."""
         checks.check_open(self._model.session)
-        checks.run_options(batch_size, memory_limit, progress, return_delta=return_delta, return_std_error=return_std_error)
+        checks.run_options(batch_size, memory_limit, progress, return_delta=return_delta,
+                           return_std_error=return_std_error)
         if return_delta and self._method.sums_to is None:
-            raise ParameterError(f'return_delta: the attributions of "{self._method.name}" do not promise any sum. It is for the methods that do: '
+            raise ParameterError(f'return_delta: the attributions of "{self._method.name}" do not promise '
+                                 f'any sum. It is for the methods that do: '
                                  'intgrad, deeplift, shapley_sampling, elrp')
         if return_std_error:
             self._method.check_std_error()
 
-    def _checked(self, xs: Any, ys: Any, batch_size: int | None, feed_dict: Any, memory_limit: int | None, out: Any) -> _Checked:
-        """What the user gave for a run, checked against the graph; runs nothing, but where T seems to have no batch axis."""
+    def _checked(self, xs: Any, ys: Any, batch_size: int | None, feed_dict: Any, memory_limit: int | None,
+                 out: Any) -> _Checked:
+        """What the user gave for a run, checked against the graph; runs nothing, but where T seems to have no
+        batch axis."""
         method, model = self._method, self._model
         arrays = checks.samples(xs, model.inputs, self._is_list)
         n, shapes = len(arrays[0]), [a.shape for a in arrays]
@@ -226,27 +257,36 @@ class Explainer(Streaming):
         weights = checks.Weights(ys, self._constant_weights, model.target, n, per_row)
         if not callable(self._baselines):
             checks.references(self._baselines, shapes, model.inputs, method.average, method.averages)
-        read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None else [weights.array])]
-        return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes, self._is_list, read), (size, fixed_batch, per_row, tuner))
+        read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None
+                                                               else [weights.array])]
+        return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes,
+                                                        self._is_list, read), (size, fixed_batch, per_row,
+                                                                               tuner))
 
-    def _run_together(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int, size: int, fixed_batch: bool) -> bool:
-        """Whether all n rows must run together; see rows.py. Rows that mix are an error, or a warning where each of them runs alone."""
+    def _run_together(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int, size: int,
+                      fixed_batch: bool) -> bool:
+        """Whether all n rows must run together; see rows.py. Rows that mix are an error, or a warning where
+        each of them runs alone."""
         try:
-            return run_together(self._model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2), fixed_batch)
+            return run_together(self._model, lambda rows: self._piece(arrays, rows), feeds, n, max(size, 2),
+                                fixed_batch)
         except (TensorError, RunError) as e:
             if size > 1:
                 raise
             if isinstance(e, TensorError):              # else the graph takes one row at a time
-                self._model.warn_once(self._method.name, f'{e}. With batch_size=1 every row is explained as if there were no others', PathWarning)
+                self._model.warn_once(self._method.name, f'{e}. With batch_size=1 every row is explained as '
+                                                         f'if there were no others', PathWarning)
             return False
 
     def _rows(self) -> int:
         return self._tuner.rows
 
     def plan(self, n: int, batch_size: int | None = None, memory_limit: int | None = None) -> Plan:
-        """What `run` will do with n rows against one baseline, at most where inputs turn out to be the same (see Plan): runs nothing.
+        """What `run` will do with n rows against one baseline, at most where inputs turn out to be the same
+        (see Plan): runs nothing.
 
-        Raises ShapeError where X leaves the size of a feature axis open, ParameterError where a tolerance decides.
+        Raises ShapeError where X leaves the size of a feature axis open, ParameterError where a tolerance
+        decides.
         """
         checks.integer(n, 'n', 1)
         checks.run_options(batch_size, memory_limit, None)
@@ -256,12 +296,14 @@ class Explainer(Streaming):
                              + ', '.join(f'"{x.name}" {checks.text(x.shape)}' for x in self._model.inputs))
         points = self._method.points(shapes)
         if points is None:
-            raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by its tolerance')
+            raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by '
+                                 f'its tolerance')
         size, fixed_batch, *_ = self._layout(n, batch_size, memory_limit)
         runs = sum(calls(n, p, size, fixed_batch, self.compile().is_line_integral) for p in points)
         return Plan(runs, size, n * sum(points), size * self._model.path.row_total)
 
-    def _reporter(self, progress: bool | Callable[[Progress], Any], n: int, k: int, shapes: list[tuple[int, ...]], delta: bool) -> Reporter | None:
+    def _reporter(self, progress: bool | Callable[[Progress], Any], n: int, k: int,
+                  shapes: list[tuple[int, ...]], delta: bool) -> Reporter | None:
         if progress is None or not (callable(progress) or progress):
             return None
         points = self._method.points(shapes)
@@ -269,62 +311,78 @@ class Explainer(Streaming):
         return Reporter(progress, None if points is None else n * (sum(points) * k + more), self._method.name)
 
     def audit(self) -> Audit:
-        """How this method treats every op between X and T; see Audit. Runs nothing, and adds nothing to the graph."""
+        """How this method treats every op between X and T; see Audit. Runs nothing, and adds nothing to the
+        graph."""
         return Audit.of(self._method, self._model)
 
     @property
     def _dtypes(self) -> list[Any]:
-        return [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype for x in self._model.inputs]
+        return [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype
+                for x in self._model.inputs]
 
     def _piece(self, arrays: list[np.ndarray], rows: slice | np.ndarray) -> list[np.ndarray]:
         """Rows of xs, in memory and in the dtypes of X."""
         return [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, self._model.inputs)]
 
-    def _explained(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, with_delta: bool,
+    def _explained(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
+                   with_delta: bool,
                    with_error: bool) -> tuple[list[np.ndarray], np.ndarray | None, np.ndarray | None]:
         """(attributions, standard errors, gaps) of some rows."""
         found, errors = _averaged(self._method, sweep, arrays, baselines, k, with_error)
         delta = self._delta(sweep, arrays, baselines, k, found) if with_delta else None
         if not any(r.any() for r in found):
             self._check_zeros(sweep.unreported, arrays, baselines, k)
-        elif self._method.sums_to == 'difference' and max(float(max(r.max(), -r.min())) for r in found if r.size) > self._model.usual:
+        elif self._method.sums_to == 'difference' and max(float(max(r.max(), -r.min())) for r in found
+                                                          if r.size) > self._model.usual:
             self._check_size(sweep.unreported, arrays, baselines, k, found)
         dtypes = self._dtypes
         with np.errstate(over='ignore'):        # said below
             results = [r.astype(d, copy=False) for r, d in zip(found, dtypes)]
-        if any(np.isinf(r).any() or (not self._method.is_perturbation and np.isnan(r).any()) for r in results):
-            raise ValueRangeError(f'attributions of "{self._method.name}" leave the range of {np.dtype(dtypes[0]).name}. Build the model in a '
+        if any(np.isinf(r).any() or (not self._method.is_perturbation and np.isnan(r).any())
+               for r in results):
+            raise ValueRangeError(f'attributions of "{self._method.name}" leave the range of '
+                                  f'{np.dtype(dtypes[0]).name}. Build the model in a '
                                   'wider dtype, or scale its input')
         return results, None if errors is None else errors[0].astype(dtypes[0], copy=False), delta
 
-    def _references(self, arrays: list[np.ndarray], shapes: list[tuple[int, ...]], start: int = 0) -> tuple[list[np.ndarray], int]:
-        """(baselines of rows that begin with `start`, how many each is compared with); shapes: of all rows."""
+    def _references(self, arrays: list[np.ndarray], shapes: list[tuple[int, ...]],
+                    start: int = 0) -> tuple[list[np.ndarray], int]:
+        """(baselines of rows that begin with `start`, how many each is compared with); shapes: of all
+        rows."""
         given = self._baselines
         if callable(given):
-            given, shapes = checks.baselines_of(given, arrays, self._model.inputs, self._is_list), [a.shape for a in arrays]
-        baselines, k = checks.references(given, shapes, self._model.inputs, self._method.average, self._method.averages)
+            given, shapes = checks.baselines_of(given, arrays, self._model.inputs,
+                                                self._is_list), [a.shape for a in arrays]
+        baselines, k = checks.references(given, shapes, self._model.inputs, self._method.average,
+                                         self._method.averages)
         if max(map(len, baselines)) > 1 and self._method.average is None:
             if not self._averaged:
                 self._averaged.append(k > 1)
             if self._averaged[0] != (k > 1):
                 before, now = ('averaged over', 'one per row') if k == 1 else ('one per row', 'averaged over')
-                raise ParameterError(f'baseline has {max(map(len, baselines))} rows and xs {shapes[0][0]}: they would be {now}, but were {before} '
+                raise ParameterError(f'baseline has {max(map(len, baselines))} rows and xs {shapes[0][0]}: '
+                                     f'they would be {now}, but were {before} '
                                      f'in an earlier run. Say which: average={k == 1}')
         if k == 1 and not callable(self._baselines):
             baselines = [b if len(b) == 1 else b[start:start + len(arrays[0])] for b in baselines]
         return baselines, k
 
-    def _delta(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, results: list[np.ndarray]) -> np.ndarray:
+    def _delta(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
+               results: list[np.ndarray]) -> np.ndarray:
         """What is missing of the sum that the method promises, per value of T."""
         promised = sweep.value.once(lambda rows: [x[rows] for x in arrays])[0]
         if self._method.sums_to == 'difference':
             def at_baseline(start):
-                return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(start, arrays)])[0]
-            promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines) for j in range(k)) / k
+                return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b,
+                                                      x in zip(start, arrays)])[0]
+            promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines)
+                                      for j in range(k)) / k
         return promised - sweep.sums(results)
 
-    def _check_zeros(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int) -> None:
-        """Warn of a run whose attributions are all exactly 0 where T at x and at the baseline (the first of several) differ."""
+    def _check_zeros(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray],
+                     k: int) -> None:
+        """Warn of a run whose attributions are all exactly 0 where T at x and at the baseline (the first of
+        several) differ."""
         ends = self._ends(sweep, arrays, baselines, k)
         if ends is None:
             return
@@ -332,13 +390,18 @@ class Explainer(Streaming):
         gap = np.abs(at_x - at_start)
         if (gap > 1e-5 * np.maximum(np.abs(at_x), np.abs(at_start))).any():
             smaller = ', a smaller epsilon' if self._method.name == 'elrp' else ''
-            checks.warn(f'all attributions of "{self._method.name}" are exactly 0, but T "{self._model.target.name}" at x and at the baseline '
-                        f'differ by up to {gap.max():.3g}: the map says nothing about X. Units may be saturated, or their gradient is lost on '
-                        f'the way (see audit). Choose another T, X or baseline{smaller}, or another method', PathWarning)
+            checks.warn(f'all attributions of "{self._method.name}" are exactly 0, but T '
+                        f'"{self._model.target.name}" at x and at the baseline '
+                        f'differ by up to {gap.max():.3g}: the map says nothing about X. Units may be '
+                        f'saturated, or their gradient is lost on '
+                        f'the way (see audit). Choose another T, X or baseline{smaller}, or another method',
+                        PathWarning)
 
-    def _check_size(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int, found: list[np.ndarray]) -> None:
-        """Warn of attributions that are HUGE beside T at x and at the baseline, which they should make the difference of: they only cancel one
-        another, as where a mask of -1e38 is added to the logits of an attention. Looked at where they are larger than ever before."""
+    def _check_size(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
+                    found: list[np.ndarray]) -> None:
+        """Warn of attributions that are HUGE beside T at x and at the baseline, which they should make the
+        difference of: they only cancel one another, as where a mask of -1e38 is added to the logits of an
+        attention. Looked at where they are larger than ever before."""
         ends = self._ends(sweep, arrays, baselines, k)
         sizes = sweep.sums([np.abs(r) for r in found])
         if ends is None or len(ends[0]) != len(sizes):
@@ -347,13 +410,18 @@ class Explainer(Streaming):
         if ratio.max() <= HUGE:
             self._model.usual = 10 * float(sizes.max())
             return
-        checks.warn(f'{self._method.name}: the attributions of {np.count_nonzero(ratio > HUGE)} of {len(ratio)} rows sum in magnitude to more than '
-                    f'{HUGE:.0e} times T at x and at the baseline, of row {ratio.argmax()} to {sizes[ratio.argmax()]:.1g}: they cancel one another, '
-                    'and say nothing. Is there a mask that changes between x and the baseline? Take another baseline, an X behind the mask, or '
+        checks.warn(f'{self._method.name}: the attributions of {np.count_nonzero(ratio > HUGE)} of '
+                    f'{len(ratio)} rows sum in magnitude to more than '
+                    f'{HUGE:.0e} times T at x and at the baseline, of row {ratio.argmax()} to '
+                    f'{sizes[ratio.argmax()]:.1g}: they cancel one another, '
+                    'and say nothing. Is there a mask that changes between x and the baseline? Take another '
+                    'baseline, an X behind the mask, or '
                     'occlusion', MagnitudeWarning)
 
-    def _ends(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """T at x and at the baseline, the first of several; None where it has no value there, which the method need not look at."""
+    def _ends(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray],
+              k: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """T at x and at the baseline, the first of several; None where it has no value there, which the
+        method need not look at."""
         starts = [b[:1] if k > 1 else b for b in baselines]
         try:
             at_x, at_start = (sweep.value.once(point)[0] for point in (
@@ -363,8 +431,10 @@ class Explainer(Streaming):
             return None
         return at_x, at_start
 
-    def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool, BatchSizeTuner | None]:
-        """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better ones)."""
+    def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool,
+                                                                                         BatchSizeTuner | None]:
+        """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better
+        ones)."""
         target = self._model.target
         rows_of_t = checks.batch_of(target)
         fixed = {checks.batch_of(x) for x in self._model.inputs} - {None}
@@ -376,12 +446,15 @@ class Explainer(Streaming):
             assert size
             per_row = target.shape.rank != 0 and rows_of_t in (None, size)
             if batch_size is not None and batch_size < size:
-                raise ParameterError(f'batch_size is {batch_size}, but X "{self._model.inputs[0].name}" fixes the batch at {size} rows')
+                raise ParameterError(f'batch_size is {batch_size}, but X "{self._model.inputs[0].name}" '
+                                     f'fixes the batch at {size} rows')
             if not per_row and self._method.is_perturbation and size > 1:
-                raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} rows: method '
+                raise TensorError(f'T "{target.name}" has no batch axis and X fixes the batch at {size} '
+                                  f'rows: method '
                                   f'"{self._method.name}" needs one value per row. Give a T with a batch axis')
             if not per_row and n % size:
-                raise ShapeError(f'xs has {n} rows, but T "{target.name}" is one value for {size} rows of X, which fixes the batch: give a '
+                raise ShapeError(f'xs has {n} rows, but T "{target.name}" is one value for {size} rows of X, '
+                                 f'which fixes the batch: give a '
                                  f'multiple of {size} rows')
             return size, True, per_row, None
         constant_weights = self._model.fixed_rows
@@ -389,31 +462,39 @@ class Explainer(Streaming):
             shape = constant_weights.target_of(n)
             if shape is None:
                 rows, op = constant_weights.fixes_rows or (None, '')
-                raise ShapeError(f'an array of {rows or "other"} rows was written into T "{target.name}" at {op}, but xs has {n} rows. '
+                raise ShapeError(f'an array of {rows or "other"} rows was written into T "{target.name}" at '
+                                 f'{op}, but xs has {n} rows. '
                                  'Leave that array out of T and pass it as ys')
             if n == 1 and not (shape.rank and shape.as_list()[0] == 1):
-                return 1, False, False, None            # a row that broadcasts over the array: all of T is about it
+                # a row that broadcasts over the array: all of T is about it
+                return 1, False, False, None
             return self._together(n, batch_size, tuple(shape.as_list()) if shape.rank else ())
         if target.shape.rank == 0 or rows_of_t is not None:
             return 1, False, rows_of_t == 1, None       # T does not grow with X
         if batch_size is None and memory_limit is None:
-            return self._tuner.rows, False, True, None if self._model.jit else self._tuner     # every trial would be compiled
+            # every trial would be compiled
+            return self._tuner.rows, False, True, None if self._model.jit else self._tuner
         return batch_size or self._model.default_rows(memory_limit), False, True, None
 
-    def _together(self, n: int, batch_size: int | None, shape: tuple[int | None, ...]) -> tuple[int, bool, bool, BatchSizeTuner | None]:
+    def _together(self, n: int, batch_size: int | None, shape: tuple[int | None, ...]) -> tuple[int, bool,
+                                                                                                bool, BatchSizeTuner | None]:
         """The layout where n rows must run together, for which T has this shape."""
         target = self._model.target
         per_row = bool(shape) and shape[0] == n
         if batch_size is not None and batch_size < n:
-            raise ParameterError(f'batch_size is {batch_size}, but T "{target.name}" contains an array of {n} rows, so all rows must run together. '
+            raise ParameterError(f'batch_size is {batch_size}, but T "{target.name}" contains an array of '
+                                 f'{n} rows, so all rows must run together. '
                                  'Leave that array out of T and pass it as ys')
         if self._method.is_perturbation and not per_row:
-            raise TensorError(f'T "{target.name}" has no batch axis and contains an array of {n} rows: method "{self._method.name}" needs '
+            raise TensorError(f'T "{target.name}" has no batch axis and contains an array of {n} rows: '
+                              f'method "{self._method.name}" needs '
                               'one value per row. Leave that array out of T and pass it as ys')
         return n, True, per_row, None
 
-    def _look_at_target(self, arrays: list[np.ndarray], size: int, fixed_batch: bool, feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
-        """Once, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random ops change it."""
+    def _look_at_target(self, arrays: list[np.ndarray], size: int, fixed_batch: bool,
+                        feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
+        """Once, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random
+        ops change it."""
         model = self._model
 
         def units():
@@ -423,15 +504,19 @@ class Explainer(Streaming):
                 return model.plain_value.raw([a[rows] for a in arrays], feeds, rows)[0]
             return None
         drawn = model.random_ops
-        state = (*feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1)) if drawn else ()       # rates and switches
+        # rates and switches
+        state = (*feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1)) if drawn else ()
         if drawn and 'random' not in self._seen and state not in self._seen:
             self._seen.add(state)
             # seeds that are constants give the same numbers in every run
             first = None if any(op.startswith('Stateless') for _, op in drawn) else units()
             if first is None or not np.array_equal(first, units(), equal_nan=True):
                 self._seen.add('random')
-                names = ', '.join(f'"{name}" ({op})' for name, op in drawn[:5]) + (f' and {len(drawn) - 5} more' if len(drawn) > 5 else '')
-                checks.warn(f'T "{model.target.name}" is random: {names} {"draw" if len(drawn) > 1 else "draws"} numbers that it depends on, '
+                names = ', '.join(f'"{name}" ({op})' for name, op in drawn[:5]) + (f' and {len(drawn) - 5} '
+                                                                                   f'more' if len(drawn) > 5
+                                                                                   else '')
+                checks.warn(f'T "{model.target.name}" is random: {names} '
+                            f'{"draw" if len(drawn) > 1 else "draws"} numbers that it depends on, '
                             'so attributions change with the draws, and with the place of a row in a run. '
                             'Build the model for inference (training=False), or average over several runs',
                             RandomWarning)
@@ -439,10 +524,13 @@ class Explainer(Streaming):
             return
         if model.sums_to_one is None:
             values, model.few = units() if model.few is None else model.few, None
-            model.sums_to_one = values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row else 0)
+            model.sums_to_one = values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row
+                                                                    else 0)
         if model.sums_to_one:
-            model.warn_once(self._method.name, f'T "{model.target.name}" looks like probabilities: its values are between 0 and 1 and sum to 1. The '
-                            'shares of all classes mix, and a saturated probability has no gradient. Target the logits instead', TargetWarning)
+            model.warn_once(self._method.name, f'T "{model.target.name}" looks like probabilities: its '
+                                               f'values are between 0 and 1 and sum to 1. The '
+                            'shares of all classes mix, and a saturated probability has no gradient. Target '
+                            'the logits instead', TargetWarning)
 
 
 def _sums_to_one(values: np.ndarray, first: int) -> bool:
@@ -450,14 +538,16 @@ def _sums_to_one(values: np.ndarray, first: int) -> bool:
     if values.size == 0 or not np.all((values >= -1e-6) & (values <= 1 + 1e-3)):
         return False
     # float32 sums of 1000 classes are right to 1e-4
-    return any(values.shape[axis] > 1 and np.allclose(values.sum(axis), 1, atol=1e-3) for axis in range(first, values.ndim))
+    return any(values.shape[axis] > 1 and np.allclose(values.sum(axis), 1, atol=1e-3)
+               for axis in range(first, values.ndim))
 
 
 def _averaged(method: Method, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
               std_error: bool) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
     """Attributions, their mean over k references where there are several, and standard errors if wanted.
 
-    Few rows are explained against many references at once, each pair a row of its own; many rows against one after the other.
+    Few rows are explained against many references at once, each pair a row of its own; many rows against one
+    after the other.
     """
     if std_error:
         return method.sample(sweep, arrays, baselines)
@@ -469,7 +559,8 @@ def _averaged(method: Method, sweep: Sweep, arrays: list[np.ndarray], baselines:
         some = [b[start:start + together] for b in baselines]
         m = len(some[0])
         pairs = sweep if m == 1 else sweep.among(np.repeat(np.arange(n), m))
-        found = method.attribute(pairs, [np.repeat(a, m, 0) for a in arrays], [b if m == 1 else np.tile(b, (n,) + (1,) * (b.ndim - 1)) for b in some])
+        found = method.attribute(pairs, [np.repeat(a, m, 0) for a in arrays],
+                                 [b if m == 1 else np.tile(b, (n,) + (1,) * (b.ndim - 1)) for b in some])
         for t, f in zip(total, found):
             t += f.reshape(n, m, *f.shape[1:]).sum(1)
     return [t / k for t in total], None

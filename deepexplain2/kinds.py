@@ -16,17 +16,21 @@ TAKEN_BY = {                        # what is at a path -> what to do with it
     SAVED_MODEL: 'from_saved_model takes it',
     GRAPH: 'from_graph_def takes it',
     'a .keras or .h5 file that is damaged': 'Save the model again with model.save',
-    OTHER: 'from_keras takes .keras and .h5 files, from_saved_model a folder with saved_model.pb, from_graph_def a frozen graph (.pb, .pbtxt)',
+    OTHER: 'from_keras takes .keras and .h5 files, from_saved_model a folder with saved_model.pb, '
+           'from_graph_def a frozen graph (.pb, .pbtxt)',
     NOTHING: 'Give the path of a model',
     'an empty file': 'Save the model again',
-    'a folder without saved_model.pb': 'from_saved_model takes the folder that holds saved_model.pb; from_keras takes a .keras or .h5 file in it',
+    'a folder without saved_model.pb': 'from_saved_model takes the folder that holds saved_model.pb; '
+                                       'from_keras takes a .keras or .h5 file in it',
     'the saved_model.pb of a SavedModel': 'from_saved_model takes its folder',
     'a file of weights without the model': 'Build the model, call its load_weights, and give it to from_keras',
-    'a checkpoint': 'It holds weights without a model. Build the model, restore the checkpoint, and use from_keras; or in TensorFlow 1 '
+    'a checkpoint': 'It holds weights without a model. Build the model, restore the checkpoint, and use '
+                    'from_keras; or in TensorFlow 1 '
                     'DeepExplain(session)',
     'a TensorFlow Lite model': 'It cannot be explained. Give the model that it was converted from',
     'an ONNX model': 'It cannot be explained. Convert it to a SavedModel, and use from_saved_model',
-    'a PyTorch file or a pickle': 'It cannot be explained. Export the model to TensorFlow, and use from_saved_model',
+    'a PyTorch file or a pickle': 'It cannot be explained. Export the model to TensorFlow, and use '
+                                  'from_saved_model',
 }
 FRONT = 8                           # bytes that tell what a file is
 
@@ -34,11 +38,13 @@ FRONT = 8                           # bytes that tell what a file is
 def path_of(given: Any, way: str, *takes: str) -> str:
     """A path that `way` can read, as a string; SourceError unless one of the kinds in `takes` is there."""
     if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
-        raise SourceError(f'{way} takes a path as a str or a pathlib.Path, not {type(given).__name__}{way_in(given)}')
+        raise SourceError(f'{way} takes a path as a str or a pathlib.Path, not '
+                          f'{type(given).__name__}{way_in(given)}')
     path = os.fspath(given)
     found = _kind(path)
     if found not in takes:
-        raise SourceError(f'{way}: no {takes[0].removeprefix("a ")} at {path!r}, where there is {found}. {TAKEN_BY[found]}')
+        raise SourceError(f'{way}: no {takes[0].removeprefix("a ")} at {path!r}, where there is {found}. '
+                          f'{TAKEN_BY[found]}')
     return path
 
 
@@ -50,16 +56,19 @@ def way_in(given: Any) -> str:
     if is_keras_model(given):
         return f'. Use DeepExplain.from_keras for a Keras model such as {name}'
     if type(given).__module__.partition('.')[0] in ('keras', 'tf_keras') and callable(given):
-        return f'. {name} is a Keras layer: use DeepExplain.from_keras(keras.Sequential([keras.Input(...), layer]))'
+        return (f'. {name} is a Keras layer: use DeepExplain.from_keras(keras.Sequential([keras.Input(...), '
+                f'layer]))')
     if isinstance(given, (str, os.PathLike)):
         found = _kind(os.fspath(given))
         return f'. At {os.fspath(given)!r} there is {found}. {TAKEN_BY[found]}'
     if isinstance(given, tf.compat.v1.GraphDef):
         return '. Use DeepExplain.from_graph_def for a GraphDef'
     if isinstance(given, tf.Graph):
-        return '. Give DeepExplain(session) the session that runs a graph, or DeepExplain.from_graph_def its graph.as_graph_def() once it is frozen'
+        return ('. Give DeepExplain(session) the session that runs a graph, or DeepExplain.from_graph_def '
+                'its graph.as_graph_def() once it is frozen')
     if isinstance(given, tf.compat.v1.MetaGraphDef):
-        return '. Import a MetaGraphDef with tf.compat.v1.train.import_meta_graph, restore the weights, and use DeepExplain(session)'
+        return ('. Import a MetaGraphDef with tf.compat.v1.train.import_meta_graph, restore the weights, and '
+                'use DeepExplain(session)')
     if isinstance(given, (tf.compat.v1.Session, tf.compat.v1.InteractiveSession)):
         return '. Use DeepExplain(session)'
     if hasattr(given, 'signatures') and not callable(given):
@@ -71,7 +80,8 @@ def way_in(given: Any) -> str:
 
 
 def is_keras_model(given: Any) -> bool:
-    return not isinstance(given, type) and callable(given) and hasattr(given, 'layers') and hasattr(given, 'call')
+    return (not isinstance(given, type) and callable(given) and hasattr(given, 'layers')
+            and hasattr(given, 'call'))
 
 
 def _kind(path: str | bytes) -> str:

@@ -19,22 +19,27 @@ ROWS = 256      # of ids that are looked up in one run, unless batch_size says
 
 
 class TokenExplainer(Streaming):
-    """An Explainer for token ids as X, integers or floats: `run` attributes at the output of the embedding lookups behind them.
+    """An Explainer for token ids as X, integers or floats: `run` attributes at the output of the embedding
+    lookups behind them.
 
-    make: from parameters to the Explainer of the lookups. baseline: 'zero' (the zero vector), a token id (e.g. that of the padding), or
-    an array in the space of the embedding. sum_embedding: whether attributions are summed over the axis of the embedding.
+    make: from parameters to the Explainer of the lookups. baseline: 'zero' (the zero vector), a token id
+    (e.g. that of the padding), or an array in the space of the embedding. sum_embedding: whether attributions
+    are summed over the axis of the embedding.
     """
 
-    def __init__(self, make: Callable[[dict[str, Any]], Explainer], session: Any, ids: tf.Tensor, lookups: list[tf.Tensor],
+    def __init__(self, make: Callable[[dict[str, Any]], Explainer], session: Any, ids: tf.Tensor,
+                 lookups: list[tf.Tensor],
                  parameters: dict[str, Any]):
         self._make, self._session, self._ids, self._lookups = make, session, ids, lookups
-        self._sizes = [v for v in (vocabulary(t, ids) for t in lookups) if v is not None]       # of vocabularies
+        # of vocabularies
+        self._sizes = [v for v in (vocabulary(t, ids) for t in lookups) if v is not None]
         self._parameters = dict(parameters)
         self._sum = checks.flag(self._parameters.pop('sum_embedding', False), 'sum_embedding')
         self._token: np.ndarray | None = None
         if 'baseline' in self._parameters:
             self._set_baseline(self._parameters.pop('baseline'))
-        self._checker = self._make(self._parameters | ({} if self._token is None else {'baseline': 0}))     # checks the parameters
+        # checks the parameters
+        self._checker = self._make(self._parameters | ({} if self._token is None else {'baseline': 0}))
 
     def compile(self) -> None:
         """Add the ops of the method to the graph, the first time."""
@@ -43,23 +48,29 @@ class TokenExplainer(Streaming):
     def __repr__(self) -> str:
         return f'<TokenExplainer: {self._ids.name} at {", ".join(t.name for t in self._lookups)}>'
 
-    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any] | None = None,
-            return_delta: bool = False, return_std_error: bool = False, progress: Any = False, memory_limit: int | None = None,
+    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any]
+            | None = None,
+            return_delta: bool = False, return_std_error: bool = False, progress: Any = False,
+            memory_limit: int | None = None,
             out: Any = None, **unknown: Any) -> Any:
         """Attributions of T to the embedded tokens, (n, tokens, dim), or (n, tokens) with sum_embedding.
 
-        xs: token ids, (n, tokens), or a tf.data.Dataset of batches of them. The other arguments and errors are those of Explainer.run. Where
-        the ids are looked up in several tables the attributions are added up, which without sum_embedding needs tables of one width.
+        xs: token ids, (n, tokens), or a tf.data.Dataset of batches of them. The other arguments and errors
+        are those of Explainer.run. Where the ids are looked up in several tables the attributions are added
+        up, which without sum_embedding needs tables of one width.
         Cost: a lookup per row beside that of the method. ValueRangeError for ids outside of the vocabulary.
         """
         checks.known_options(unknown, OPTIONS, 'run')
         self._checker._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
         if return_std_error and self._sum:
-            raise ParameterError('return_std_error: standard errors of a sum over the embedding are not those of its parts. Sample tokens: '
+            raise ParameterError('return_std_error: standard errors of a sum over the embedding are not '
+                                 'those of its parts. Sample tokens: '
                                  'sampling_dims=[1]')
         if isinstance(xs, tf.data.Dataset):
-            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, False), batch_size, feed_dict=feed_dict,
-                                     return_delta=return_delta, return_std_error=return_std_error, progress=progress, memory_limit=memory_limit)
+            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, False), batch_size,
+                                     feed_dict=feed_dict,
+                                     return_delta=return_delta, return_std_error=return_std_error,
+                                     progress=progress, memory_limit=memory_limit)
         ids, = checks.samples(xs, [self._ids], False)
         self._check_known(ids, f'xs for X "{self._ids.name}"')
         feeds = checks.feeds(feed_dict, self._ids.graph, [self._ids], lambda t: False, len(ids))
@@ -71,7 +82,8 @@ class TokenExplainer(Streaming):
             embedded = self._look_up(np.full_like(ids[:1], self._token), {}, 1)
             parameters['baseline'] = embedded if several else embedded[0]
         embedded = self._look_up(ids, others, batch_size or ROWS)
-        result = self._make(parameters).run(embedded if several else embedded[0], ys, batch_size, fed, return_delta, return_std_error, progress,
+        result = self._make(parameters).run(embedded if several else embedded[0], ys, batch_size, fed,
+                                            return_delta, return_std_error, progress,
                                             memory_limit)
         result, *more = result if return_delta or return_std_error else (result,)
         answers.add([self._joined(result if several else [result], ids.ndim)], *more)
@@ -93,30 +105,40 @@ class TokenExplainer(Streaming):
                 raise ParameterError(what)
             self._token = checks.array(value, self._ids.dtype, 'the token id given as baseline')
             self._check_known(self._token, 'baseline')
-        elif value.dtype.kind in 'iub':         # (tokens, dim) integers could as well be ids of (rows, tokens)
+        elif value.dtype.kind in 'iub':
+            # (tokens, dim) integers could as well be ids of (rows, tokens)
             raise ParameterError(f'{what}. Ids in an array are not looked up: give their embedding as floats')
         else:
             self._parameters['baseline'] = given
 
     def _check_known(self, ids: np.ndarray, what: str) -> None:
-        """Raise ValueRangeError for ids that are no whole numbers, or that a lookup does not know, where the size of its vocabulary is known."""
-        if ids.dtype.kind == 'f' and (broken := ids.reshape(-1)[ids.reshape(-1) != np.rint(ids.reshape(-1))]).size:
-            raise ValueRangeError(f'{what} holds {broken[0]}, and is looked up in an embedding: ids are whole numbers')
+        """Raise ValueRangeError for ids that are no whole numbers, or that a lookup does not know, where the
+        size of its vocabulary is known."""
+        if ids.dtype.kind == 'f' and (
+            broken := ids.reshape(-1)[ids.reshape(-1) != np.rint(ids.reshape(-1))]).size:
+            raise ValueRangeError(f'{what} holds {broken[0]}, and is looked up in an embedding: ids are '
+                                  f'whole numbers')
         if self._sizes:
             size = min(self._sizes)
             wrong = ids.reshape(-1)[(ids.reshape(-1) < 0) | (ids.reshape(-1) >= size)]
             if wrong.size:
-                raise ValueRangeError(f'{what} holds id {int(wrong[0])}, but the embedding behind "{self._ids.name}" knows {size}: 0 to {size - 1}')
+                raise ValueRangeError(f'{what} holds id {int(wrong[0])}, but the embedding behind '
+                                      f'"{self._ids.name}" knows {size}: 0 to {size - 1}')
 
-    def _answers(self, ids: np.ndarray, ys: Any, batch_size: int | None, feeds: Mapping[tf.Tensor, Any], memory_limit: int | None,
+    def _answers(self, ids: np.ndarray, ys: Any, batch_size: int | None, feeds: Mapping[tf.Tensor, Any],
+                 memory_limit: int | None,
                  out: Any) -> Answers:
-        """Where the attributions go; everything is checked that can be before the lookup, by zeros that take no memory."""
+        """Where the attributions go; everything is checked that can be before the lookup, by zeros that take
+        no memory."""
         features = [[d for d in checks.sizes(t)[1:] if d is not None] for t in self._lookups]
         if any(t.shape.rank != len(f) + 1 for t, f in zip(self._lookups, features)):
-            return Answers(out, None, self._dtypes, False, [ids])               # an axis is open: how long the lookups are shows later
+            # an axis is open: how long the lookups are shows later
+            return Answers(out, None, self._dtypes, False, [ids])
         shapes = [(len(ids), *f) for f in features]
-        zeros = [np.broadcast_to(np.zeros((), t.dtype.as_numpy_dtype), shape) for t, shape in zip(self._lookups, shapes)]
-        self._checker._checked(zeros if len(zeros) > 1 else zeros[0], ys, batch_size, feeds, memory_limit, None)
+        zeros = [np.broadcast_to(np.zeros((), t.dtype.as_numpy_dtype), shape) for t,
+                 shape in zip(self._lookups, shapes)]
+        self._checker._checked(zeros if len(zeros) > 1 else zeros[0], ys, batch_size, feeds, memory_limit,
+                               None)
         parts = self._checker._method.results(shapes)
         whole = self._summed(parts, ids.ndim)
         if len(set(whole)) > 1:
@@ -155,10 +177,13 @@ class TokenExplainer(Streaming):
             full = ids
         checks.check_open(self._session)
         with reported(f'the embedding of "{self._ids.name}"'):
-            parts = [self._session.run(self._lookups, {**feeds, self._ids: full[k:k + rows]}) for k in range(0, len(full), rows)]
+            parts = [self._session.run(self._lookups, {**feeds, self._ids: full[k:k + rows]})
+                     for k in range(0, len(full), rows)]
         found = [np.concatenate(p) for p in zip(*parts)]
         for t, f in zip(self._lookups, found):
             if len(f) != len(full):
-                raise TensorError(f'the embedding lookup "{t.name}" of X "{self._ids.name}" gives {len(f)} rows for {len(full)} rows of ids: its '
-                                  'first axis is not the batch. Explain a tensor behind it whose first axis is')
+                raise TensorError(f'the embedding lookup "{t.name}" of X "{self._ids.name}" gives {len(f)} '
+                                  f'rows for {len(full)} rows of ids: its '
+                                  'first axis is not the batch. Explain a tensor behind it whose first axis '
+                                  'is')
         return [f[:len(ids)] for f in found]

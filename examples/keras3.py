@@ -1,8 +1,9 @@
 """A Keras 3 model as it is: train, explain in three lines, train on.
 
-A model with a Rescaling layer, batch normalization, a residual connection and a softmax is trained on real digits. The context takes a
-snapshot of it; the target is the tensor before the softmax. Prints which pixels count: the share of the attributions on the digit's own
-pixels, and what happens to the score when the most important tenth of the pixels is removed, against a random tenth.
+A model with a Rescaling layer, batch normalization, a residual connection and a softmax is trained on real
+digits. The context takes a snapshot of it; the target is the tensor before the softmax. Prints which pixels
+count: the share of the attributions on the digit's own pixels, and what happens to the score when the most
+    important tenth of the pixels is removed, against a random tenth.
 """
 
 import argparse
@@ -40,16 +41,19 @@ def main(short=False):
     with DeepExplain.from_keras(model) as de:
         logits = de.logits(de.outputs[0])
         print(f'target: {logits.name} {logits.shape}, before {de.outputs[0].name}\n')
-        found = {method: de.explain(method, logits, model.input, xs, ys=ys) for method in ('grad*input', 'intgrad', 'elrp', 'deeplift')}
+        found = {method: de.explain(method, logits, model.input, xs, ys=ys)
+                 for method in ('grad*input', 'intgrad', 'elrp', 'deeplift')}
         f = de.session.run(logits, {de.inputs[0]: xs})[np.arange(100), ys]
-        print(f'{"method":12}{"on the digit":>14}{"score":>8}{"without top 10 %":>18}{"without random 10 %":>21}')
+        print(
+            f'{"method":12}{"on the digit":>14}{"score":>8}{"without top 10 %":>18}{"without random 10 %":>21}')
         rng = np.random.default_rng(0)
         for method, a in found.items():
             row = [np.abs(a)[xs > 0].sum() / np.abs(a).sum(), f.mean()]
             for order in a.reshape(100, -1), rng.random((100, 784)) + (xs.reshape(100, -1) > 0):
                 removed = xs.reshape(100, -1).copy()
                 np.put_along_axis(removed, np.argsort(order, 1)[:, -78:], 0, 1)
-                row.append(de.session.run(logits, {de.inputs[0]: removed.reshape(xs.shape)})[np.arange(100), ys].mean())
+                row.append(de.session.run(logits, {de.inputs[0]: removed.reshape(xs.shape)})[np.arange(100),
+                                                                                             ys].mean())
             print(f'{method:12}{row[0]:14.0%}{row[1]:8.1f}{row[2]:18.1f}{row[3]:21.1f}')
     loss = model.fit(x[:train], y[:train], epochs=1, verbose=0).history['loss'][0]
     print(f'\nthe model trains on as before: loss {loss:.3f}')

@@ -1,6 +1,7 @@
 """Train a small CNN on real handwritten digits in graph mode and explain test digits with all seven methods.
 
-Prints the time and the completeness gap of each method and writes the attribution maps to examples/output/mnist.png.
+Prints the time and the completeness gap of each method and writes the attribution maps to
+examples/output/mnist.png.
 """
 
 import argparse
@@ -28,7 +29,8 @@ def cnn(x, seed=1):
     """Two convolutions with max pooling and two dense layers; returns the logits, (batch, 10)."""
     def weights(*shape):
         std = np.sqrt(2 / np.prod(shape[:-1]))
-        return v1.get_variable(f'w{len(v1.global_variables())}', shape, initializer=v1.truncated_normal_initializer(0, std, seed=seed))
+        return v1.get_variable(f'w{len(v1.global_variables())}', shape,
+                               initializer=v1.truncated_normal_initializer(0, std, seed=seed))
 
     def bias(n):
         return v1.get_variable(f'b{len(v1.global_variables())}', [n], initializer=v1.zeros_initializer())
@@ -56,7 +58,8 @@ def train(session, X, logits, x, y, epochs):
 
 def draw(digits, titles, maps, path):
     """One row per digit: the digit, then a map per method, red for and blue against the class."""
-    figure, axes = plt.subplots(len(digits), 1 + len(maps), figsize=(1.5 * (1 + len(maps)), 1.55 * len(digits)), squeeze=False)
+    figure, axes = plt.subplots(len(digits), 1 + len(maps), figsize=(1.5 * (1 + len(maps)),
+                                                                     1.55 * len(digits)), squeeze=False)
     for row, digit in enumerate(digits):
         axes[row, 0].imshow(digit[..., 0], cmap='gray_r')
         axes[row, 0].set_ylabel(titles[row], fontsize=9)

@@ -1,7 +1,7 @@
 """Two inputs of different kinds, one explanation: a signal and a few numbers about it.
 
-The label depends on a bump in the signal and on one of the numbers. All gradient methods explain both inputs at once; the share of each
-input, and of the true cause in it, is printed.
+The label depends on a bump in the signal and on one of the numbers. All gradient methods explain both inputs
+at once; the share of each input, and of the true cause in it, is printed.
 """
 
 import argparse
@@ -15,7 +15,8 @@ v1 = tf.compat.v1
 
 
 def make(n, seed):
-    """Signals (n, 64, 1) with a bump at sample 20 or 44, tables (n, 5), and labels: late bump and table[:, 2] > 0."""
+    """Signals (n, 64, 1) with a bump at sample 20 or 44, tables (n, 5), and labels: late bump and table[:, 2]
+    > 0."""
     rng = np.random.default_rng(seed)
     late = rng.integers(0, 2, n)
     at = np.where(late == 1, 44, 20)[:, None]
@@ -31,7 +32,8 @@ def network(signal, table):
     h = tf.nn.relu(tf.nn.conv1d(signal, kernel, 4, 'SAME'))
     h = tf.concat([tf.reshape(h, [-1, 16 * 8]), table], 1)
     for k, (rows, columns) in enumerate([(16 * 8 + 5, 32), (32, 16)]):
-        h = tf.nn.tanh(h @ v1.get_variable(f'w{k}', [rows, columns], initializer=init) + v1.get_variable(f'b{k}', [columns]))
+        h = tf.nn.tanh(h @ v1.get_variable(f'w{k}', [rows, columns], initializer=init)
+                       + v1.get_variable(f'b{k}', [columns]))
     return (h @ v1.get_variable('w', [16, 1], initializer=init))[:, 0]
 
 
@@ -41,10 +43,12 @@ def main(short=False):
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         v1.set_random_seed(0)
-        X = [v1.placeholder(tf.float32, [None, 64, 1], 'signal'), v1.placeholder(tf.float32, [None, 5], 'table')]
+        X = [v1.placeholder(tf.float32, [None, 64, 1], 'signal'),
+             v1.placeholder(tf.float32, [None, 5], 'table')]
         Y = v1.placeholder(tf.float32, [None])
         logit = network(*X)
-        step = v1.train.AdamOptimizer(3e-3).minimize(tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(Y, logit)))
+        step = v1.train.AdamOptimizer(3e-3).minimize(
+            tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(Y, logit)))
         session.run(v1.global_variables_initializer())
         for _ in range(20 if short else 100):
             for k in range(0, len(labels), 100):
@@ -56,7 +60,8 @@ def main(short=False):
         xs = [test_signal[found], test_table[found]]
         baseline = [0, table.mean(0)]           # silence, and the average row
         print(f'{found.sum()} positive rows; share of |attribution|\n')
-        print(f'{"method":12}{"signal":>8}{"table":>8}   of the signal at samples 36..52   of the table at column 2')
+        print(f'{"method":12}{"signal":>8}{"table":>8}   of the signal at samples 36..52   of the table at '
+              f'column 2')
         shares = {}
         with DeepExplain(session) as de:
             for method in 'grad*input', 'intgrad', 'elrp', 'deeplift':

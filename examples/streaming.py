@@ -1,6 +1,7 @@
 """Explain a stream: compile once, then feed batches from a generator.
 
-Prints throughput, the median and the 99th percentile of the latency per batch, and the number of ops in the graph before and after.
+Prints throughput, the median and the 99th percentile of the latency per batch, and the number of ops in the
+graph before and after.
 """
 
 import argparse
@@ -52,7 +53,8 @@ def main(short=False):
             after = len(graph.get_operations())
             growth[method] = after - before
             p50, p99 = np.percentile(latencies, [50, 99]) * 1e3
-            print(f'{method:12}{batches * rows / sum(latencies):10.0f}{p50:10.2f}{p99:10.2f}{before:12}{after:12}')
+            print(
+                f'{method:12}{batches * rows / sum(latencies):10.0f}{p50:10.2f}{p99:10.2f}{before:12}{after:12}')
     return growth
 
 

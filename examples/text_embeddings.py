@@ -1,7 +1,9 @@
-"""Which words made the classifier say so? A graph-mode text classifier, explained at the output of its embedding lookup.
+"""Which words made the classifier say so? A graph-mode text classifier, explained at the output of its
+embedding lookup.
 
-Trains a small convolutional network on short sentences, prints test sentences with their words coloured by attribution (green speaks for
-a good review, red for a bad one) and writes the same as HTML to examples/output/text_embeddings.html.
+Trains a small convolutional network on short sentences, prints test sentences with their words coloured by
+attribution (green speaks for a good review, red for a bad one) and writes the same as HTML to
+examples/output/text_embeddings.html.
 """
 
 import argparse
@@ -33,16 +35,19 @@ def encode(sentences, vocabulary):
 
 
 def network(ids, words, dropout):
-    """(embedded words, logit): embedding, convolutions over 1 and 2 words, maximum over the sentence, a dense layer."""
+    """(embedded words, logit): embedding, convolutions over 1 and 2 words, maximum over the sentence, a dense
+    layer."""
     init = v1.random_uniform_initializer(-.2, .2, seed=4)
     table = v1.get_variable('embedding', [words, WIDTH], initializer=init)
     embedded = tf.nn.embedding_lookup(table, ids)
     h = []
     for size in 1, 2:
         kernel = v1.get_variable(f'kernel{size}', [size, WIDTH, 16], initializer=init)
-        h.append(tf.nn.max_pool1d(tf.nn.relu(tf.nn.conv1d(embedded, kernel, 1, 'VALID')), LENGTH + 1 - size, 1, 'VALID')[:, 0])
+        h.append(tf.nn.max_pool1d(tf.nn.relu(tf.nn.conv1d(embedded, kernel, 1, 'VALID')), LENGTH + 1 - size,
+                                  1, 'VALID')[:, 0])
     h = tf.nn.dropout(tf.concat(h, 1), rate=dropout)
-    logit = h @ v1.get_variable('w', [32, 1], initializer=init) + v1.get_variable('b', [1], initializer=v1.zeros_initializer())
+    logit = h @ v1.get_variable('w', [32, 1], initializer=init) + v1.get_variable('b', [1],
+                                                                                  initializer=v1.zeros_initializer())
     return embedded, logit[:, 0]
 
 
@@ -56,7 +61,8 @@ def colour(words, scores, terminal):
             r, g, b = (shade, 255, shade) if s > 0 else (255, shade, shade)
             parts.append(f'\x1b[48;2;{r};{g};{b}m\x1b[30m{word}\x1b[0m')
         else:
-            parts.append(f'<span style="background: rgba({"0,150,0" if s > 0 else "220,0,0"}, {strength:.2f})" title="{s:+.2f}">'
+            parts.append(f'<span style="background: rgba({"0,150,0" if s > 0 else "220,0,0"}, '
+                         f'{strength:.2f})" title="{s:+.2f}">'
                          f'{html.escape(word)}</span>')
     return ' '.join(parts)
 
@@ -75,25 +81,31 @@ def main(short=False, output=HERE / 'output'):
         Y = v1.placeholder(tf.float32, [None], 'labels')
         dropout = v1.placeholder_with_default(0., [], 'dropout')
         embedded, logit = network(X, len(words) + 2, dropout)
-        step = v1.train.AdamOptimizer(3e-3).minimize(tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(Y, logit)))
+        step = v1.train.AdamOptimizer(3e-3).minimize(
+            tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(Y, logit)))
         session.run(v1.global_variables_initializer())
         for _ in range(10 if short else 30):
             order = rng.permutation(len(ids) - test)
             for k in range(0, len(order), 30):
                 batch = ids[order[k:k + 30]]
-                seen = np.where(rng.random(batch.shape) < .1, np.minimum(batch, UNKNOWN), batch)    # some words unknown, as in the test
+                # some words unknown, as in the test
+                seen = np.where(rng.random(batch.shape) < .1, np.minimum(batch, UNKNOWN), batch)
                 session.run(step, {X: seen, Y: labels[order[k:k + 30]], dropout: .3})
         scores, xs = session.run([logit, embedded], {X: ids[-test:]})
         empty = session.run(embedded, {X: np.full((1, LENGTH), PADDING)})
         print(f'accuracy on {test} test sentences: {np.mean((scores > 0) == labels[-test:]):.0%}\n')
 
-        with DeepExplain(session) as de:        # X: the embedded words; the baseline: a sentence of nothing but padding
-            by_word = {method: de.explain(method, logit, embedded, xs, baseline=empty[0]).sum(2) for method in ('intgrad', 'deeplift')}
+        # X: the embedded words; the baseline: a sentence of nothing but padding
+        with DeepExplain(session) as de:
+            by_word = {method: de.explain(method, logit, embedded, xs, baseline=empty[0]).sum(2)
+                       for method in ('intgrad', 'deeplift')}
         gap = np.abs(by_word['intgrad'].sum(1) - (scores - session.run(logit, {embedded: empty})))
-        print(f'intgrad: the words of a sentence sum to its score minus that of padding, up to {gap.max():.1e}\n')
+        print(f'intgrad: the words of a sentence sum to its score minus that of padding, up to '
+              f'{gap.max():.1e}\n')
 
     page = ['<!doctype html><meta charset="utf-8"><title>Attributions of words</title>',
-            '<style>body { font: 16px/1.8 sans-serif; margin: 2em } span { padding: 1px 3px; border-radius: 3px }</style>',
+            '<style>body { font: 16px/1.8 sans-serif; margin: 2em } span { padding: 1px 3px; border-radius: '
+            '3px }</style>',
             '<h1>Which words speak for a good review, which for a bad one</h1>',
             '<p>Integrated gradients at the output of the embedding lookup, summed over its dimensions.</p>']
     for row, sentence in enumerate(sentences[-test:]):

@@ -21,7 +21,8 @@ ACTIVATIONS = {
     'sigmoid': (tf.nn.sigmoid, _sigmoid, lambda z: _sigmoid(z) * _sigmoid(-z)),
     'tanh': (tf.nn.tanh, np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     'softplus': (tf.nn.softplus, lambda z: np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0), _sigmoid),
-    'leaky_relu': (lambda z: tf.nn.leaky_relu(z, .25), lambda z: np.where(z > 0, z, .25 * z), lambda z: np.where(z > 0, 1, .25)),
+    'leaky_relu': (lambda z: tf.nn.leaky_relu(z, .25), lambda z: np.where(z > 0, z, .25 * z),
+                   lambda z: np.where(z > 0, 1, .25)),
     'selu': (tf.nn.selu, lambda z: SELU[0] * np.where(z > 0, z, SELU[1] * np.expm1(z)),
              lambda z: SELU[0] * np.where(z >= 0, 1, SELU[1] * np.exp(z))),
     'relu6': (tf.nn.relu6, lambda z: np.clip(z, 0, 6), lambda z: ((z > 0) & (z < 6)) * 1.),
@@ -30,7 +31,8 @@ ACTIVATIONS = {
 
 
 class Net:
-    """Layers applied to (n,) + shape. A layer is ('dense', matrix, bias), ('conv', kernel, bias), ('pool', size) or an activation."""
+    """Layers applied to (n,) + shape. A layer is ('dense', matrix, bias), ('conv', kernel, bias), ('pool',
+    size) or an activation."""
 
     def __init__(self, shape, layers):
         self.shape, self.layers = shape, layers
@@ -39,9 +41,12 @@ class Net:
         h = x
         for layer in self.layers:
             if layer[0] == 'dense':
-                h = tf.reshape(h, [-1, layer[1].shape[0]]) @ tf.constant(layer[1], h.dtype) + tf.constant(layer[2], h.dtype)
+                h = tf.reshape(h, [-1, layer[1].shape[0]]) @ tf.constant(layer[1],
+                                                                         h.dtype) + tf.constant(layer[2],
+                                                                                                h.dtype)
             elif layer[0] == 'conv':
-                h = tf.nn.conv2d(h, tf.constant(layer[1], h.dtype), 1, 'VALID') + tf.constant(layer[2], h.dtype)
+                h = tf.nn.conv2d(h, tf.constant(layer[1], h.dtype), 1,
+                                 'VALID') + tf.constant(layer[2], h.dtype)
             elif layer[0] == 'pool':
                 h = tf.nn.max_pool2d(h, layer[1], layer[1], 'VALID')
             else:
@@ -68,8 +73,8 @@ class Net:
         return (self.forward(x)[-1] * ys).sum(1)
 
     def backward(self, x, ys, rule, pool=None):
-        """The gradient of (T * ys).sum() by x, with `rule(name, k, r, values)` at the activation after value k, and with `pool(index, k, r,
-        values)` at max pooling over the windows of `index`."""
+        """The gradient of (T * ys).sum() by x, with `rule(name, k, r, values)` at the activation after value
+        k, and with `pool(index, k, r, values)` at max pooling over the windows of `index`."""
         values, shapes = self.forward(x), [self.shape]
         for layer in self.layers:
             shapes.append(_affine(layer, shapes[-1])[2] if layer[0] in ('dense', 'conv')
@@ -95,14 +100,15 @@ class Net:
 
     def elrp(self, x, ys, epsilon=1e-4):
         """What a function is at 0 absorbs relevance, as biases do."""
-        return x * self.backward(x, ys, lambda name, k, r, values: r * (values[k + 1] - ACTIVATIONS[name][1](np.zeros(1)))
-                                 / (values[k] + epsilon * np.where(values[k] >= 0, 1, -1)))
+        return (x * self.backward(x, ys, lambda name, k, r, values: r * (values[k + 1] - ACTIVATIONS[name][1](np.zeros(1)))
+                                 / (values[k] + epsilon * np.where(values[k] >= 0, 1, -1))))
 
     def deeplift(self, x, ys, baseline, cross=True):
         reference = self.forward(np.broadcast_to(baseline, np.shape(x)))
 
         def pool(index, k, r, values):
-            """Window by window, row by row: the change of the maximum to the winner on the side that has the larger one."""
+            """Window by window, row by row: the change of the maximum to the winner on the side that has the
+            larger one."""
             result, (z, z_ref) = np.zeros_like(values[k]), (values[k], reference[k])
             for row in range(len(z)):
                 for w, window in enumerate(index):
@@ -155,7 +161,8 @@ def mlp(*activations, sizes=(5, 7, 6, 3), seed=0):
 def cnn(activation, second='sigmoid', seed=0):
     """Convolution, activation, max pooling, dense, activation, dense on (6, 6, 2)."""
     rng = np.random.default_rng(seed)
-    return Net((6, 6, 2), [('conv', rng.normal(size=(3, 3, 2, 4)), rng.normal(size=4)), (activation,), ('pool', 2),
+    return Net((6, 6, 2), [('conv', rng.normal(size=(3, 3, 2, 4)), rng.normal(size=4)), (activation,),
+                           ('pool', 2),
                            ('dense', rng.normal(size=(16, 5)) / 2, rng.normal(size=5)), (second,),
                            ('dense', rng.normal(size=(5, 3)), rng.normal(size=3))])
 

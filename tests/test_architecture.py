@@ -6,9 +6,11 @@ from pathlib import Path
 import deepexplain2
 
 ROOT = Path(deepexplain2.__file__).parent
-LAYERS = [{'__init__', 'tensorflow'}, {'context'}, {'probe'}, {'sources', 'tokens'}, {'keras_models'}, {'names'}, {'explainer'}, {'audit', 'rows'},
+LAYERS = [{'__init__', 'tensorflow'}, {'context'}, {'probe'}, {'sources', 'tokens'}, {'keras_models'},
+          {'names'}, {'explainer'}, {'audit', 'rows'},
           {'methods'},
-          {'model', 'rules', 'points', 'sweep', 'progress', 'pieces'}, {'graph'}, {'checks'}, {'kinds'}, {'registry'}, {'errors'}]
+          {'model', 'rules', 'points', 'sweep', 'progress', 'pieces'}, {'graph'}, {'checks'}, {'kinds'},
+          {'registry'}, {'errors'}]
 
 
 def room(path):
@@ -19,11 +21,13 @@ def imported(path):
     """Rooms that a file imports, with the file inside the room where it is named."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
-            base = path.relative_to(ROOT).parts[:-node.level] if node.level <= len(path.relative_to(ROOT).parts) else ()
+            base = path.relative_to(ROOT).parts[:-node.level] if node.level <= len(
+                path.relative_to(ROOT).parts) else ()
             parts = base + tuple((node.module or '').split('.') if node.module else ())
             for alias in node.names:
                 yield (*parts, alias.name)
-        assert not (isinstance(node, ast.ImportFrom) and not node.level and node.module.startswith('deepexplain2')), path
+        assert not (isinstance(node, ast.ImportFrom) and not node.level
+                    and node.module.startswith('deepexplain2')), path
 
 
 def test_imports_point_one_way():

@@ -23,15 +23,18 @@ def test_groups():
     """Every op once, function bodies included; under each method in its own way."""
     with opened(NET) as (de, X, T, session):
         loop = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.sigmoid(h) * h), [0, T])[1]
-        target = tf.reduce_max(tf.linalg.inv(tf.einsum('bi,bj->bij', loop, loop) + 9 * tf.eye(3, dtype=tf.float64)), [1, 2])
+        target = tf.reduce_max(tf.linalg.inv(tf.einsum('bi,bj->bij', loop, loop)
+                                             + 9 * tf.eye(3, dtype=tf.float64)), [1, 2])
         before = len(session.graph.get_operations())
         found = {name: types(de.audit(name, target, X)) for name in methods()}
         assert len(session.graph.get_operations()) == before
         assert found['deeplift']['rule'] == ['Einsum', 'Max', 'Mul', 'Relu', 'Sigmoid', 'Tanh']
         assert found['deeplift']['general rule'] == ['MatrixInverse']
         assert found['elrp']['rule'] == ['Einsum', 'Mul', 'Relu', 'Sigmoid', 'Tanh']
-        assert found['elrp']['gradient on purpose'] == ['Max'] and found['elrp']['plain gradient'] == ['MatrixInverse']
-        assert found['saliency'].keys() == found['intgrad'].keys() == {'gradient', 'linear'} and 'Tanh' in found['saliency']['gradient']
+        assert found['elrp'][
+            'gradient on purpose'] == ['Max'] and found['elrp']['plain gradient'] == ['MatrixInverse']
+        assert found['saliency'].keys() == found['intgrad'].keys() == {'gradient',
+                                                                       'linear'} and 'Tanh' in found['saliency']['gradient']
         assert found['occlusion'].keys() == found['shapley_sampling'].keys() == {'evaluated'}
         assert len({sum(map(len, g.values())) for g in found.values()}) == 1
         assert de.audit('deeplift', target, X).fits and not de.audit('elrp', target, X).fits
@@ -47,7 +50,8 @@ def test_what_does_not_fit_is_in_the_table():
     with opened(NET) as (de, X, T, _):
         chosen = tf.where(tf.equal(tf.argmax(T, 1), 0)[:, None], T, 2 * T)
         audit = de.audit('deeplift', chosen, X)
-        assert not audit.fits and [r.more for r in audit.groups['plain gradient']] == ['a condition that is not a comparison']
+        assert not audit.fits and [r.more for r in audit.groups['plain gradient']] == ['a condition that is '
+                                                                                       'not a comparison']
         assert 'does not fit' in str(audit) and audit.title in repr(audit)
         assert '<table>' in audit._repr_html_() and 'SelectV2' in audit._repr_html_() and '<td>plain gradient' in audit._repr_html_()
         loop = tf.while_loop(lambda h: tf.reduce_sum(h) < 100., lambda h: tf.nn.softplus(h) + 1., [T])[0]
@@ -76,8 +80,10 @@ def test_layers_are_named():
     model = keras.Model(x, L.Dense(2)(L.LSTM(3, name='recurrent')(L.Dense(4, 'relu', name='first')(x))))
     with DeepExplain.from_keras(model) as de:
         rows = de.audit('deeplift', de.outputs[0], de.inputs[0]).rows
-        assert {r.layer for r in rows if r.type == 'Relu'} == {'first'} and {r.layer for r in rows if r.type == 'Tanh'} == {'recurrent'}
+        assert {r.layer for r in rows if r.type == 'Relu'} == {'first'} and {r.layer for r in rows
+                                                                             if r.type == 'Tanh'} == {'recurrent'}
         h = keras.ops.where(keras.ops.equal(keras.ops.argmax(x, -1), 0)[..., None], x, 2 * x)
     model = keras.Model(x, L.Flatten(name='flat')(L.Dense(2)(h)))
-    with DeepExplain.from_keras(model) as de, pytest.warns(errors.NonlinearOpWarning, match=r'\(SelectV2\) of layer "where'):
+    with DeepExplain.from_keras(model) as de, pytest.warns(errors.NonlinearOpWarning, match=r'\(SelectV2\) '
+                                                                                            r'of layer "where'):
         de.get_explainer('deeplift', de.outputs[0], de.inputs[0])

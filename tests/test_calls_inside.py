@@ -1,4 +1,5 @@
-"""Functions that are called in the bodies of loops and conditionals: as if what they do were written there."""
+"""Functions that are called in the bodies of loops and conditionals: as if what they do were written
+there."""
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ def built(call, v):
         'several results': lambda: loop(3, lambda i, h: .3 * tf.add_n(waves(h, i)) + v, v),
         'hands on': lambda: loop(2, lambda i, h: same(same(h)) * v, v),
         'a loop called in a loop': lambda: loop(3, lambda i, h: many(h, i) + v, v),
-        'a loop called in a loop of a function': lambda: call(lambda u: loop(3, lambda i, h: many(h, i) + u, u))(v),
+        'a loop called in a loop of a function': lambda: call(lambda u: loop(3, lambda i, h: many(h, i) + u,
+                                                                             u))(v),
         'a conditional called in a loop': lambda: loop(2, lambda i, h: either(h) + v, v),
         'branch': lambda: tf.cond(tf.shape(v)[1] > 2, lambda: wave(v) * wave(v), lambda: v),
         'case': lambda: tf.switch_case(tf.minimum(tf.shape(v)[1], 1), [lambda: v, lambda: wave(v)]),
@@ -41,7 +43,8 @@ def test_calls_in_bodies(session, name):
     with DeepExplain() as de:
         for method in 'grad*input', 'deeplift':
             a = de.explain(method, T, x, XS)
-            np.testing.assert_allclose(a, de.explain(method, flat, x, XS), rtol=1e-9, atol=1e-12, err_msg=method)
+            np.testing.assert_allclose(a, de.explain(method, flat, x, XS), rtol=1e-9, atol=1e-12,
+                                       err_msg=method)
         gap = de.explain('deeplift', T, x, XS, return_delta=True, baseline=.3)[1]
         assert np.abs(gap).max() < 1e-9
         assert '(PartitionedCall)' not in str(de.audit('deeplift', T, x))

@@ -1,4 +1,5 @@
-"""What every registered method keeps to, whatever it computes. A new method is covered the day it is registered."""
+"""What every registered method keeps to, whatever it computes. A new method is covered the day it is
+registered."""
 
 import threading
 
@@ -40,7 +41,8 @@ def thrice(monkeypatch):
 
 
 def test_seven_methods_with_a_line_each():
-    assert set(ALL) >= {'saliency', 'grad*input', 'intgrad', 'elrp', 'deeplift', 'occlusion', 'shapley_sampling'}
+    assert set(ALL) >= {'saliency', 'grad*input', 'intgrad', 'elrp', 'deeplift', 'occlusion',
+                        'shapley_sampling'}
     assert all(line.endswith('.') and len(line) > 20 for line in methods().values())
 
 
@@ -98,7 +100,8 @@ def test_explain_again_adds_no_op(name):
         for _ in range(3):
             de.explain(name, T, X, X7, ys=YS7)
         assert len(session.graph.get_operations()) == before
-        for _ in range(3):                                  # a constant and a product each, made by the caller
+        # a constant and a product each, made by the caller
+        for _ in range(3):
             de.explain(name, T * YS7, X, X7)
         assert len(session.graph.get_operations()) == before + 6
 
@@ -109,7 +112,9 @@ def test_works_after_the_context_and_in_threads(name):
         whole = explainer.run(X7, YS7)
         de.__exit__(None, None, None)
         results = {}
-        threads = [threading.Thread(target=lambda k=k: results.update({k: explainer.run(X7, YS7, batch_size=k)})) for k in range(1, 5)]
+        threads = [
+            threading.Thread(target=lambda k=k: results.update({k: explainer.run(X7, YS7, batch_size=k)}))
+                   for k in range(1, 5)]
         for t in threads:
             t.start()
         for t in threads:
@@ -132,12 +137,14 @@ def test_follows_the_weights(session, name):
         after = explainer.run(X7)
         assert np.abs(after - before).max() > .1
         fresh = v1.placeholder(tf.float64, (None, 5))
-        np.testing.assert_allclose(after, de.explain(name, tf.nn.softplus(tf.nn.elu(fresh @ w)), fresh, X7), rtol=1e-12)
+        np.testing.assert_allclose(after, de.explain(name, tf.nn.softplus(tf.nn.elu(fresh @ w)), fresh, X7),
+                                   rtol=1e-12)
 
 
 def test_what_the_user_gives_is_not_changed(name):
     x, ys = X7.copy(), YS7.copy()
-    parameters = {'baseline': np.full(5, .25)} if METHODS[name].baseline is not METHODS['saliency'].baseline else {}
+    parameters = {
+        'baseline': np.full(5, .25)} if METHODS[name].baseline is not METHODS['saliency'].baseline else {}
     x.setflags(write=False)
     ys.setflags(write=False)
     state = np.random.get_state()[1].copy()
@@ -153,7 +160,8 @@ def test_ways_to_say_the_target(name):
     with opened(NET) as (de, X, T, _):
         expected = de.explain(name, T, X, X7, ys=one_hot)
         for got in (de.explain(name, T, X, X7, ys=CLASSES), de.explain(name, T * one_hot, X, X7),
-                    de.explain(name, one_hot * T, X, X7, batch_size=2), de.explain(name, T * one_hot * 2., X, X7, ys=np.full((1, 3), .5)),
+                    de.explain(name, one_hot * T, X, X7, batch_size=2),
+                    de.explain(name, T * one_hot * 2., X, X7, ys=np.full((1, 3), .5)),
                     de.explain(name, tf.reduce_sum(T * one_hot, 1), X, X7)):
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
         second = de.explain(name, T, X, X7, ys=np.ones(7, int))
@@ -176,7 +184,8 @@ def test_target_without_a_batch_axis(name):
     """The mean over all rows, as a scalar: each row is explained as if it were alone."""
     with opened(NET) as (de, X, T, _):
         expected = de.explain(name, T[:, 0], X, X7)
-        np.testing.assert_allclose(de.explain(name, tf.reduce_mean(T[:, 0]), X, X7), expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(de.explain(name, tf.reduce_mean(T[:, 0]), X, X7), expected, rtol=1e-9,
+                                   atol=1e-12)
         over_rows = tf.reduce_mean(T, 0)                    # 3 entries, with 3 rows the same number as rows
         expected = de.explain(name, T, X, X7[:3])
         np.testing.assert_allclose(de.explain(name, over_rows, X, X7[:3]), expected, rtol=1e-9, atol=1e-12)
@@ -193,7 +202,8 @@ def test_target_of_any_rank_and_unknown_shapes(name):
             open_x = v1.placeholder(tf.float64, shape)
             T = cnn('elu').tensorflow(tf.ensure_shape(open_x, (None, 6, 6, 2)))
             expected = de.explain(name, T, open_x, x)
-            np.testing.assert_allclose(expected, de.explain(name, cnn('elu').tensorflow(X), X, x), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(expected, de.explain(name, cnn('elu').tensorflow(X), X, x), rtol=1e-9,
+                                       atol=1e-12)
 
 
 def test_hidden_input(name):
@@ -231,7 +241,8 @@ def test_learning_phase_is_zero_unless_given(name):
         T2 = T * tf.where(phase, tf.constant(3., T.dtype), tf.constant(1., T.dtype))
         expected = de.explain(name, T, X, X7)
         np.testing.assert_allclose(de.explain(name, T2, X, X7), expected, rtol=1e-12)
-        np.testing.assert_allclose(de.explain(name, T2, X, X7, feed_dict={phase: True}), 3 * expected, rtol=1e-12)
+        np.testing.assert_allclose(de.explain(name, T2, X, X7, feed_dict={phase: True}), 3 * expected,
+                                   rtol=1e-12)
 
 
 def test_lists_in_lists_out(name):
@@ -249,7 +260,8 @@ def test_lists_in_lists_out(name):
 
 
 def test_partial_derivatives_when_one_input_leads_to_another():
-    """X2 is computed from X1: attributions to X1 are those that do not go through X2, which has a value of its own."""
+    """X2 is computed from X1: attributions to X1 are those that do not go through X2, which has a value of
+    its own."""
     with opened(NET) as (de, X, T, session):
         hidden = tf.nn.softplus(2 * X)
         T = tf.reduce_sum(hidden ** 1. + 3 * X, 1)
@@ -274,7 +286,8 @@ def test_the_three_places_to_build_the_graph(name):
         with context as de:
             inside = v1.placeholder(tf.float64, (None, 5))
             T_inside = NET.tensorflow(inside)
-            a, b, c = (de.explain(name, T, X, X7) for T, X in ((T_before, before), (T_outside, outside), (T_inside, inside)))
+            a, b, c = (de.explain(name, T, X, X7) for T, X in ((T_before, before), (T_outside, outside),
+                                                               (T_inside, inside)))
     np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(a, c)
 
@@ -320,21 +333,25 @@ def test_linearity(name):
         pytest.skip('the absolute value is not linear')
     with opened(NET) as (de, X, T, _):
         a, b = (de.explain(name, T[:, k], X, X7) for k in (0, 1))
-        np.testing.assert_allclose(de.explain(name, 2 * T[:, 0] - .5 * T[:, 1], X, X7), 2 * a - .5 * b, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(de.explain(name, 2 * T[:, 0] - .5 * T[:, 1], X, X7), 2 * a - .5 * b,
+                                   rtol=1e-9, atol=1e-12)
 
 
 # Baselines
 
-@pytest.mark.parametrize('name', [n for n in ALL if METHODS[n]().baseline is not METHODS['saliency'].baseline or
+@pytest.mark.parametrize('name', [n for n in ALL if METHODS[n]().baseline is not METHODS['saliency'].baseline
+                                  or
                                   n in ('intgrad', 'deeplift', 'occlusion', 'shapley_sampling')])
 def test_kinds_of_baseline(name):
     with opened(NET) as (de, X, T, _):
         expected = de.explain(name, T, X, X7, baseline=np.full((7, 5), .5))
         for baseline in .5, np.full(5, .5), [.5] * 5, np.full((1, 5), .5):
-            np.testing.assert_allclose(de.explain(name, T, X, X7, baseline=baseline), expected, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(de.explain(name, T, X, X7, baseline=baseline), expected, rtol=1e-9,
+                                       atol=1e-12)
         own = np.random.default_rng(0).normal(size=(7, 5))
         whole = de.explain(name, T, X, X7, baseline=own, batch_size=2)
-        np.testing.assert_allclose(whole[3:4], de.explain(name, T, X, X7[3:4], baseline=own[3]), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(whole[3:4], de.explain(name, T, X, X7[3:4], baseline=own[3]), rtol=1e-9,
+                                   atol=1e-12)
         changing = np.full(5, .5)
         explainer = de.get_explainer(name, T, X, baseline=changing)
         changing += 1                                       # the explainer keeps what it was given
@@ -342,7 +359,8 @@ def test_kinds_of_baseline(name):
 
 
 def test_shared_baseline_behind_a_reshape_that_joins_batch_and_time():
-    """Rows of one baseline do not line up with (batch * time, features): the reference is then fed row by row."""
+    """Rows of one baseline do not line up with (batch * time, features): the reference is then fed row by
+    row."""
     with opened(NET) as (de, X, T, _):
         x = v1.placeholder(tf.float64, (None, 4, 5))
         T = tf.reshape(NET.tensorflow(tf.reshape(x, (-1, 5))), (-1, 12))
@@ -371,4 +389,5 @@ def test_integer_input_of_perturbation_methods():
         for name in 'occlusion', 'shapley_sampling':
             a = de.explain(name, T, counts, xs, baseline=1)
             assert a.dtype == 'float64'
-            np.testing.assert_allclose(a, de.explain(name, NET.tensorflow(X), X, xs, baseline=1), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(a, de.explain(name, NET.tensorflow(X), X, xs, baseline=1), rtol=1e-9,
+                                       atol=1e-12)

@@ -27,7 +27,8 @@ def test_sign_of_zero_is_plus_in_the_epsilon_rule(session, name):
     function, f, _ = ACTIVATIONS[name]
     x = v1.placeholder(tf.float64, (None, 2))
     with DeepExplain() as de:
-        a, b = (de.explain('elrp', function(tf.reduce_sum(x, 1)), x, [[1., -1.]], epsilon=.5, offset=offset) for offset in ('pass', 'absorb'))
+        a, b = (de.explain('elrp', function(tf.reduce_sum(x, 1)), x, [[1., -1.]], epsilon=.5, offset=offset)
+                for offset in ('pass', 'absorb'))
     close(a, f(np.zeros(1)) / .5 * [[1, -1]])
     close(b, [[0, 0]])
 
@@ -38,7 +39,8 @@ def test_multiplier_is_the_derivative_where_x_and_reference_agree(session, name)
     function, _, derivative = ACTIVATIONS[name]
     x, c = v1.placeholder(tf.float64, (None, 2)), np.array([-2., -.5, .5, 3., 7.])
     with DeepExplain() as de:
-        a = de.explain('deeplift', function(tf.reduce_sum(x, 1, keepdims=True) + c), x, np.tile([[1., -1.]], (5, 1)), ys=np.arange(5))
+        a = de.explain('deeplift', function(tf.reduce_sum(x, 1, keepdims=True) + c), x,
+                       np.tile([[1., -1.]], (5, 1)), ys=np.arange(5))
     np.testing.assert_allclose(a, derivative(c)[:, None] * [[1, -1]], rtol=1e-12, atol=1e-14)
 
 
@@ -52,7 +54,8 @@ def test_sums_do_not_stagnate_in_float16(session):
     """The sum over runs is kept in float64: 2000 runs of one point each."""
     x = v1.placeholder(tf.float16, (None, 2))
     with DeepExplain() as de:
-        a = de.get_explainer('intgrad', 3 * x, x, steps=2000, quadrature='riemann_middle').run([[1., .5]], batch_size=1)
+        a = de.get_explainer('intgrad', 3 * x, x, steps=2000, quadrature='riemann_middle').run([[1., .5]],
+                                                                                               batch_size=1)
     np.testing.assert_allclose(a, [[3, 1.5]], rtol=1e-3)
 
 
@@ -63,7 +66,8 @@ def test_neighbours_in_float16(session, name):
     b = a + (np.tile([1, 4, 16], 8) * np.spacing(a)).astype('float16')
     x = v1.placeholder(tf.float16, (None, a.size))
     with DeepExplain() as de:
-        got = de.explain('deeplift', function(x), x, a[None], ys=np.full((1, a.size), 1024.), baseline=b)[0].astype(float) / 1024
+        got = de.explain('deeplift', function(x), x, a[None], ys=np.full((1, a.size), 1024.),
+                         baseline=b)[0].astype(float) / 1024
     u, v = a.astype(float), b.astype(float)
     np.testing.assert_allclose(got / (u - v), (f(u) - f(v)) / (u - v), rtol=1.2e-3, atol=1e-6)
 
@@ -73,7 +77,8 @@ def test_int_window_is_cut_to_short_axes(session):
     xs = np.random.default_rng(0).normal(size=(2, 5, 4, 1))
     T = tf.reduce_sum(x ** 3, [1, 2, 3])
     with DeepExplain() as de:
-        close(de.explain('occlusion', T, x, xs, window_shape=3), de.explain('occlusion', T, x, xs, window_shape=(3, 3, 1)))
+        close(de.explain('occlusion', T, x, xs, window_shape=3), de.explain('occlusion', T, x, xs,
+                                                                            window_shape=(3, 3, 1)))
 
 
 def test_a_single_player(session):
@@ -111,7 +116,8 @@ def test_target_of_unknown_shape_on_a_fixed_batch(session, x, name):
     fixed = v1.placeholder(tf.float64, (2, 4))
     T = v1.placeholder_with_default(tf.tanh(fixed @ W), None)
     with DeepExplain() as de:
-        close(de.explain(name, T, fixed, XS, ys=np.eye(3)), de.explain(name, tf.tanh(x @ W), x, XS, ys=np.eye(3)))
+        close(de.explain(name, T, fixed, XS, ys=np.eye(3)), de.explain(name, tf.tanh(x @ W), x, XS,
+                                                                       ys=np.eye(3)))
 
 
 @pytest.mark.parametrize('name', ALL)
@@ -168,7 +174,8 @@ def test_a_later_run_without_the_feed(session, x, name):
 @pytest.mark.parametrize('op', ['Prod', 'Cumprod', 'UnsortedSegmentProd'])
 def test_products_along_an_axis_are_not_linear(session, x, op):
     f = {'Prod': lambda h: tf.reduce_prod(h, 1), 'Cumprod': lambda h: tf.math.cumprod(h, 1),
-         'UnsortedSegmentProd': lambda h: tf.transpose(tf.math.unsorted_segment_prod(tf.transpose(h), [0, 0, 1, 1], 2))}[op]
+         'UnsortedSegmentProd': lambda h: tf.transpose(tf.math.unsorted_segment_prod(tf.transpose(h),
+                                                                                     [0, 0, 1, 1], 2))}[op]
     with DeepExplain() as de, pytest.warns(errors.NonlinearOpWarning, match=rf'\({op}\)'):
         de.get_explainer('elrp', f(x), x)
 
@@ -185,7 +192,8 @@ def test_features_first(session, x, name):
     """Features first: the first axis of a sum is not the batch."""
     T = tf.transpose(tf.nn.elu(tf.matmul(W.T, x, transpose_b=True) + np.array([[1.], [2], [3]])))
     with DeepExplain() as de:
-        np.testing.assert_allclose(de.explain(name, T, x, XS), de.explain(name, tf.nn.elu(x @ W + [1., 2, 3]), x, XS), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(de.explain(name, T, x, XS), de.explain(name, tf.nn.elu(x @ W + [1., 2, 3]),
+                                                                          x, XS), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize('kind', ['feeds', 'None', 'variable'])
@@ -210,7 +218,8 @@ def test_one_row_of_baseline_where_a_variable_knows_the_batch(session, x):
     session.run(v1.global_variables_initializer())
     T = tf.reduce_sum(tf.nn.relu(tf.reshape(x, [size, -1]) - .5), 1)
     with DeepExplain() as de:
-        close(de.explain('deeplift', T, x, xs, baseline=b).sum(1), np.maximum(xs - .5, 0).sum(1) - np.maximum(b - .5, 0).sum())
+        close(de.explain('deeplift', T, x, xs, baseline=b).sum(1),
+              np.maximum(xs - .5, 0).sum(1) - np.maximum(b - .5, 0).sum())
 
 
 def test_inputs_and_outputs_are_those_of_the_model(session, x):

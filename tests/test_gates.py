@@ -65,7 +65,8 @@ def gru(x, W, U, b, reset_after):
 @pytest.mark.parametrize('layer, oracle', [
     (lambda: L.LSTM(5, dtype='float64'), lstm), (lambda: L.LSTM(5, unroll=True, dtype='float64'), lstm),
     (lambda: L.GRU(5, dtype='float64'), lambda *a: gru(*a, True)),
-    (lambda: L.GRU(5, reset_after=False, unroll=True, dtype='float64'), lambda *a: gru(*a, False))], ids=['lstm', 'unrolled', 'gru', 'reset before'])
+    (lambda: L.GRU(5, reset_after=False, unroll=True, dtype='float64'), lambda *a: gru(*a, False))],
+                         ids=['lstm', 'unrolled', 'gru', 'reset before'])
 def test_recurrent_layers(layer, oracle):
     """In loops and unrolled, in every run."""
     keras.utils.set_random_seed(0)
@@ -80,12 +81,16 @@ def test_recurrent_layers(layer, oracle):
             np.testing.assert_allclose(delta, h.sum(1) - expected.sum((1, 2)), atol=1e-9)
 
 
-GATES = {'sigmoid': tf.sigmoid, 'rest': lambda z: 1 - tf.sigmoid(z), 'by hand': lambda z: 1 / (1 + tf.exp(-z)),
-         'clipped': lambda z: tf.clip_by_value(.2 * z + .5, 0., 1.), 'hard': lambda z: tf.nn.relu6(z + 3) / 6, 'exp': tf.exp,
+GATES = {'sigmoid': tf.sigmoid, 'rest': lambda z: 1 - tf.sigmoid(z),
+         'by hand': lambda z: 1 / (1 + tf.exp(-z)),
+         'clipped': lambda z: tf.clip_by_value(.2 * z + .5, 0., 1.), 'hard': lambda z: tf.nn.relu6(z + 3) / 6,
+         'exp': tf.exp,
          'two': lambda z: tf.sigmoid(z) * tf.sigmoid(2 * z), 'denominator': lambda z: 1 / (z * z + 1),
          'joined': lambda z: tf.concat([tf.sigmoid(z[:, :1]), tf.sigmoid(z[:, 1:])], 1)}
-SIGNALS = {'itself': tf.identity, 'tanh': tf.tanh, 'relu': tf.nn.relu, 'softplus': tf.nn.softplus, 'swish': lambda z: z * tf.sigmoid(z),
-           'gelu': lambda z: .5 * z * (1 + tf.math.erf(z / np.sqrt(2.))), 'mish': lambda z: z * tf.tanh(tf.nn.softplus(z))}
+SIGNALS = {'itself': tf.identity, 'tanh': tf.tanh, 'relu': tf.nn.relu, 'softplus': tf.nn.softplus,
+           'swish': lambda z: z * tf.sigmoid(z),
+           'gelu': lambda z: .5 * z * (1 + tf.math.erf(z / np.sqrt(2.))),
+           'mish': lambda z: z * tf.tanh(tf.nn.softplus(z))}
 
 
 @pytest.mark.parametrize('gate', GATES)
@@ -98,7 +103,8 @@ def test_gates_take_nothing(session, gate):
         for name, T in zip(SIGNALS, targets):
             got = de.explain('elrp', T, x, xs, epsilon=1e-12)
             np.testing.assert_array_equal(got[:, :2], 0, err_msg=name)
-            kept = session.run(T, {x: xs}) - (np.log(2) * session.run(GATES[gate](x[:, :2]), {x: xs}) if name == 'softplus' else 0)
+            kept = session.run(T, {x: xs}) - (np.log(2) * session.run(GATES[gate](x[:, :2]), {x: xs})
+                                              if name == 'softplus' else 0)
             np.testing.assert_allclose(got[:, 2:], kept, atol=1e-9, err_msg=name)
 
 
@@ -119,10 +125,13 @@ def test_a_root_that_is_bounded_is_a_scale(session):
     x = v1.placeholder(tf.float64, (None, 3))
     xs = np.array([[1., -2, 3], [0, 0, 0]])
     with DeepExplain() as de:
-        for T in (x * tf.minimum(tf.math.rsqrt(tf.reduce_sum(x * x, 1, keepdims=True)), 1e6), tf.nn.l2_normalize(x, 1),
-                  x / tf.sqrt(tf.reduce_sum(x * x, 1, keepdims=True) + 1e-9), x / tf.maximum(tf.norm(x, axis=1, keepdims=True), 1e-6)):
+        for T in (x * tf.minimum(tf.math.rsqrt(tf.reduce_sum(x * x, 1, keepdims=True)), 1e6),
+                  tf.nn.l2_normalize(x, 1),
+                  x / tf.sqrt(tf.reduce_sum(x * x, 1, keepdims=True) + 1e-9),
+                  x / tf.maximum(tf.norm(x, axis=1, keepdims=True), 1e-6)):
             a, delta = de.explain('elrp', T, x, xs, return_delta=True)
-            np.testing.assert_allclose(a, xs / np.maximum(np.linalg.norm(xs, axis=1, keepdims=True), 1e-9), atol=1e-8)
+            np.testing.assert_allclose(a, xs / np.maximum(np.linalg.norm(xs, axis=1, keepdims=True), 1e-9),
+                                       atol=1e-8)
             np.testing.assert_allclose(delta, 0, atol=1e-8)
 
 
@@ -131,14 +140,16 @@ def test_a_constant_numerator_leaves_all_to_the_denominator(session):
     xs = np.abs(RNG.normal(size=(3, 3))) + 1
     with DeepExplain() as de:
         for products in 'signal', 'uniform':
-            np.testing.assert_allclose(de.explain('elrp', 2. / x, x, xs, products=products), 2 / xs, rtol=1e-9)
+            np.testing.assert_allclose(de.explain('elrp', 2. / x, x, xs, products=products), 2 / xs,
+                                       rtol=1e-9)
 
 
 def test_an_input_that_is_only_a_gate_is_named(session):
     x, g = (v1.placeholder(tf.float64, (None, 3), name) for name in 'xg')
     T = x * tf.sigmoid(g)
     with DeepExplain() as de:
-        with pytest.warns(errors.PathWarning, match=r'X "g:0" reaches T only as a gate .* its attributions are 0. Take products=\'uniform\''):
+        with pytest.warns(errors.PathWarning, match=r'X "g:0" reaches T only as a gate .* its attributions '
+                                                    r'are 0. Take products=\'uniform\''):
             a, b = de.explain('elrp', T, [x, g], [XS[0, :, :], XS[1, :, :]])
         np.testing.assert_array_equal(b, 0)
         np.testing.assert_allclose(a, XS[0] * sigmoid(XS[1]), atol=1e-12)
@@ -149,13 +160,15 @@ def test_an_input_that_is_only_a_gate_is_named(session):
 
 @pytest.mark.parametrize('batch', [None, 3])
 def test_attributions_that_dwarf_the_output(session, batch):
-    """Said of the rows that it is true of, with ys, piece by piece and in a fixed batch; nothing is said of others."""
+    """Said of the rows that it is true of, with ys, piece by piece and in a fixed batch; nothing is said of
+    others."""
     x = v1.placeholder(tf.float64, (batch, 2))
     T = tf.stack([1001 * x[:, 0] - 1000 * x[:, 1], 499 * x[:, 0] - 498 * x[:, 1]], 1)
     with DeepExplain() as de:
         explainer = de.get_explainer('elrp', T, x)
         for _ in range(2):
-            with pytest.warns(errors.MagnitudeWarning, match=r'elrp: the attributions of 1 of 3 rows sum .* 1000 \|f\(x\)\|, of row 1 to 2e\+03'):
+            with pytest.warns(errors.MagnitudeWarning, match=r'elrp: the attributions of 1 of 3 rows sum .* '
+                                                             r'1000 \|f\(x\)\|, of row 1 to 2e\+03'):
                 explainer.run([[1., 0], [1, 1], [2, 1]], ys=[0, 0, 0], batch_size=batch)
         with warnings.catch_warnings():
             warnings.simplefilter('error')
@@ -165,7 +178,8 @@ def test_attributions_that_dwarf_the_output(session, batch):
 
 
 def test_offsets_that_are_passed_on_are_warned_of(session):
-    """The quotient of DeepExplain where z is near 0, layer upon layer; with the offset absorbed the sizes are those of f."""
+    """The quotient of DeepExplain where z is near 0, layer upon layer; with the offset absorbed the sizes are
+    those of f."""
     x = v1.placeholder(tf.float64, (None, 6))
     h = x
     for k in range(4):
@@ -186,24 +200,29 @@ def test_sizes_of_recurrent_networks(kind):
     """No more than those of DeepLIFT, whose multipliers are slopes too, times 5."""
     keras.utils.set_random_seed(0)
     if kind == 'ids':
-        model = keras.Sequential([keras.Input((12,), dtype='int32'), L.Embedding(20, 8), L.Conv1D(8, 3, activation='relu'), L.LSTM(8), L.Dense(1)])
+        model = keras.Sequential([keras.Input((12,), dtype='int32'), L.Embedding(20, 8),
+                                  L.Conv1D(8, 3, activation='relu'), L.LSTM(8), L.Dense(1)])
         xs = RNG.integers(0, 20, (3, 12))
     elif kind == 'ConvLSTM2D':
         model = keras.Sequential([keras.Input((4, 6, 6, 2)), L.ConvLSTM2D(3, 3), L.Flatten(), L.Dense(1)])
         xs = RNG.normal(size=(3, 4, 6, 6, 2)).astype('f')
     else:
-        model = keras.Sequential([keras.Input((12, 4)), L.Bidirectional(L.LSTM(8, return_sequences=True)), L.LSTM(8), L.Dense(1)])
+        model = keras.Sequential([keras.Input((12, 4)), L.Bidirectional(L.LSTM(8, return_sequences=True)),
+                                  L.LSTM(8), L.Dense(1)])
         model.set_weights([2 * w for w in model.get_weights()])
         xs = RNG.normal(size=(3, 12, 4)).astype('f')
     with DeepExplain.from_keras(model) as de:
-        a, b = (np.abs(de.explain(method, de.outputs[0], de.inputs[0], xs)).reshape(3, -1).sum(1) for method in ('elrp', 'deeplift'))
+        a, b = (np.abs(de.explain(method, de.outputs[0], de.inputs[0], xs)).reshape(3, -1).sum(1)
+                for method in ('elrp', 'deeplift'))
     assert (a < 5 * b).all(), (a, b)
 
 
 def test_zeros_of_elrp_name_epsilon(session):
-    """Outputs as small as those of a deep untrained network: epsilon mutes every layer until nothing is left."""
+    """Outputs as small as those of a deep untrained network: epsilon mutes every layer until nothing is
+    left."""
     h = x = v1.placeholder(tf.float32, (None, 2))
     for _ in range(9):
         h = tf.nn.relu(1e-3 * h)
-    with DeepExplain() as de, pytest.warns(errors.PathWarning, match='exactly 0, .*, a smaller epsilon, or another method'):
+    with DeepExplain() as de, pytest.warns(errors.PathWarning, match='exactly 0, .*, a smaller epsilon, or '
+                                                                     'another method'):
         de.explain('elrp', h, x, [[1., 2]], epsilon=1.)

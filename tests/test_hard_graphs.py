@@ -1,4 +1,5 @@
-"""Graphs that are easy to get wrong: functions, loops, several outputs, rows written into T, feeds in odd places."""
+"""Graphs that are easy to get wrong: functions, loops, several outputs, rows written into T, feeds in odd
+places."""
 
 import threading
 
@@ -26,7 +27,8 @@ def ops(session):
 
 @pytest.mark.parametrize('name', methods())
 def test_functions_are_opened(session, x, name):
-    """A tf.function, one inside another, in a session that has run before: rules apply inside, and the session goes on working."""
+    """A tf.function, one inside another, in a session that has run before: rules apply inside, and the
+    session goes on working."""
     @tf.function
     def inner(h, w):
         return tf.tanh(h @ w), h
@@ -42,7 +44,8 @@ def test_functions_are_opened(session, x, name):
         expected = de.explain(name, tf.tanh(x @ W) + tf.tanh(2 * x @ W), x, XS)
     np.testing.assert_allclose(a, expected, rtol=1e-9, atol=1e-12)
     session.run(x * 3, {x: XS})
-    with v1.Session() as fresh:             # TensorFlow's own gradient of a function cannot be added to a session that has run it
+    # TensorFlow's own gradient of a function cannot be added to a session that has run it
+    with v1.Session() as fresh:
         fresh.run(tf.gradients(T, x), {x: XS})
 
 
@@ -58,11 +61,13 @@ def test_loops_leave_session_and_gradients_usable(session, x, kind):
     other = x * 3
     session.run(other, {x: XS})
     with DeepExplain() as de:
-        found = {name: de.explain(name, T, x, XS) for name in GRADIENTS if (name, kind) != ('deeplift', 'cond')}
+        found = {name: de.explain(name, T, x, XS) for name in GRADIENTS
+                 if (name, kind) != ('deeplift', 'cond')}
         with DeepExplain() as again:
             again.explain('elrp', T + 0, x, XS)
     session.run(other, {x: XS})
-    with v1.Session() as fresh:             # TensorFlow's own gradient of a loop cannot be added to a session that has run it
+    # TensorFlow's own gradient of a loop cannot be added to a session that has run it
+    with v1.Session() as fresh:
         gradient = fresh.run(tf.gradients(T, x)[0], {x: XS})
     np.testing.assert_allclose(found['grad*input'], gradient * XS, rtol=1e-9)
 
@@ -84,7 +89,8 @@ class TestRulesInside:
         with DeepExplain() as de:
             for batch_size in None, 2:
                 np.testing.assert_allclose(de.explain(name, T, x, XS, batch_size=batch_size, **parameters),
-                                           de.explain(name, total @ W, x, XS, **parameters), rtol=1e-9, atol=1e-12)
+                                           de.explain(name, total @ W, x, XS, **parameters), rtol=1e-9,
+                                           atol=1e-12)
 
     @pytest.mark.parametrize('name', BOTH)
     def test_conditional_on_something_else(self, session, x, name):
@@ -92,7 +98,8 @@ class TestRulesInside:
         T = tf.cond(on, lambda: tf.tanh(x @ W), lambda: tf.nn.elu(x @ W))
         with DeepExplain() as de:
             for value, f in (True, tf.tanh), (False, tf.nn.elu):
-                np.testing.assert_allclose(de.explain(name, T, x, XS, feed_dict={on: value}), de.explain(name, f(x @ W), x, XS), rtol=1e-9)
+                np.testing.assert_allclose(de.explain(name, T, x, XS, feed_dict={on: value}),
+                                           de.explain(name, f(x @ W), x, XS), rtol=1e-9)
 
     @pytest.mark.parametrize('name', BOTH)
     def test_nested(self, session, x, name):
@@ -106,17 +113,22 @@ class TestRulesInside:
         T = tf.while_loop(lambda i, _: i < 2, step, [0, x])[1] @ W
         flat = tf.tanh(tf.tanh(tf.nn.softplus(tf.tanh(tf.tanh(tf.nn.elu(2 * x)))))) @ W
         with DeepExplain() as de:
-            np.testing.assert_allclose(de.explain(name, T, x, XS), de.explain(name, flat, x, XS), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(de.explain(name, T, x, XS), de.explain(name, flat, x, XS), rtol=1e-9,
+                                       atol=1e-12)
 
     @pytest.mark.parametrize('name', BOTH)
     def test_map(self, session, x, name):
         T = tf.map_fn(lambda row: tf.tanh(2 * row), x) @ W
         with DeepExplain() as de:
-            np.testing.assert_allclose(de.explain(name, T, x, XS), de.explain(name, tf.tanh(2 * x) @ W, x, XS), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(de.explain(name, T, x, XS), de.explain(name, tf.tanh(2 * x) @ W, x,
+                                                                              XS), rtol=1e-9, atol=1e-12)
 
     def test_nonlinear_ops_inside_are_named(self, session, x):
-        T = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.tanh(tf.math.cumprod(h, 1))), [0, x])[1] @ W
-        with DeepExplain() as de, pytest.warns(errors.NonlinearOpWarning, match=r'no rule for 1 nonlinear op.*"while/Cumprod" \(Cumprod\)'):
+        T = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.tanh(tf.math.cumprod(h, 1))),
+                          [0, x])[1] @ W
+        with DeepExplain() as de, pytest.warns(errors.NonlinearOpWarning, match=r'no rule for 1 nonlinear '
+                                                                                r'op.*"while/Cumprod" '
+                                                                                r'\(Cumprod\)'):
             de.get_explainer('elrp', T, x)
 
     def test_another_number_of_iterations_or_branch(self, session, x):
@@ -130,7 +142,8 @@ class TestRulesInside:
                 de.explain('deeplift', T, x, XS[:1])
             with pytest.warns(errors.NonlinearOpWarning, match='"cond"'):
                 a = de.explain('elrp', T, x, XS, batch_size=1)
-            expected = [de.explain('elrp', (tf.tanh(x) if row.sum() > 0 else x) @ W, x, row[None])[0] for row in XS]
+            expected = [de.explain('elrp', (tf.tanh(x) if row.sum() > 0 else x) @ W, x, row[None])[0]
+                        for row in XS]
             np.testing.assert_allclose(a, expected, rtol=1e-9)
 
 
@@ -152,7 +165,8 @@ def test_axes_computed_from_constants(session, x):
     h = tf.reshape(x, (-1, 2, 2))
     T = tf.nn.elu(tf.reduce_mean(h, axis=tf.range(1, 3)))
     with DeepExplain() as de:
-        np.testing.assert_allclose(de.explain('deeplift', T, x, XS).sum(1), np.where((m := XS.mean(1)) > 0, m, np.expm1(m)), rtol=1e-9)
+        np.testing.assert_allclose(de.explain('deeplift', T, x, XS).sum(1),
+                                   np.where((m := XS.mean(1)) > 0, m, np.expm1(m)), rtol=1e-9)
 
 
 def test_outputs_of_one_op_and_its_source_as_inputs(session, x):
@@ -171,9 +185,11 @@ class TestRowsWrittenIntoT:
         expected = session.run(tf.gradients(T, x)[0], {x: XS}) * XS
         with DeepExplain() as de:
             np.testing.assert_allclose(de.explain('grad*input', T, x, XS), expected)
-            with pytest.raises(errors.ShapeError, match=r'an array of 3 rows was written into T .* but xs has 2 rows'):
+            with pytest.raises(errors.ShapeError, match=r'an array of 3 rows was written into T .* but xs '
+                                                        r'has 2 rows'):
                 de.explain('grad*input', T, x, XS[:2])
-            with pytest.raises(errors.TensorError, match=r'T .* has no batch axis and contains an array of 3 rows'):
+            with pytest.raises(errors.TensorError, match=r'T .* has no batch axis and contains an array of 3 '
+                                                         r'rows'):
                 de.explain('occlusion', T, x, XS)
 
     def test_other_number_of_rows(self, session, x):
@@ -194,8 +210,10 @@ def test_a_matrix_that_joins_rows(session, x):
     xs = np.random.default_rng(0).normal(size=(5, 4))
     with DeepExplain() as de:
         for name in 'grad*input', 'deeplift':
-            np.testing.assert_allclose(de.explain(name, T, x, xs), mixing.sum(0)[:, None] * W.sum(1) * xs, rtol=1e-9)
-            with pytest.raises(errors.ShapeError, match=r'an array of 5 rows was written into T .* but xs has 3 rows'):
+            np.testing.assert_allclose(de.explain(name, T, x, xs), mixing.sum(0)[:, None] * W.sum(1) * xs,
+                                       rtol=1e-9)
+            with pytest.raises(errors.ShapeError, match=r'an array of 5 rows was written into T .* but xs '
+                                                        r'has 3 rows'):
                 de.explain(name, T, x, xs[:3])
 
 
@@ -209,8 +227,10 @@ def test_one_row_of_baseline_where_the_graph_knows_the_batch(session, x):
     with DeepExplain() as de:
         for shape, feed in ([size, -1], {size: 4}), ([4, -1], {}):
             T = tf.reduce_sum(tf.nn.relu(tf.reshape(x, shape) - .5), 1)
-            np.testing.assert_allclose(de.explain('deeplift', T, x, xs, feed_dict=feed, baseline=b).sum(1), expected)
-        T = tf.reduce_sum(tf.nn.relu(tf.reshape(x, [tf.shape(other)[0], -1]) - .5), 1) + tf.reduce_sum(other, 1)
+            np.testing.assert_allclose(de.explain('deeplift', T, x, xs, feed_dict=feed, baseline=b).sum(1),
+                                       expected)
+        T = tf.reduce_sum(tf.nn.relu(tf.reshape(x, [tf.shape(other)[0], -1]) - .5),
+                          1) + tf.reduce_sum(other, 1)
         a, _ = de.explain('deeplift', T, [x, other], [xs, xs], baseline=[b, np.tile(b, (4, 1))])
         np.testing.assert_allclose(a.sum(1), expected)
 
@@ -220,8 +240,10 @@ class TestFeeds:
         z = v1.placeholder(tf.float64, (None, 4), 'z')
         with DeepExplain() as de:
             for batch_size in None, 2:
-                with pytest.raises(errors.FeedError, match=r'feed_dict gives 2 rows for "z:0" .*, but xs has 3'):
-                    de.explain('saliency', tf.reduce_sum(x * z, 1), x, XS, batch_size=batch_size, feed_dict={z: np.ones((2, 4))})
+                with pytest.raises(errors.FeedError,
+                                   match=r'feed_dict gives 2 rows for "z:0" .*, but xs has 3'):
+                    de.explain('saliency', tf.reduce_sum(x * z, 1), x, XS, batch_size=batch_size,
+                               feed_dict={z: np.ones((2, 4))})
             a = de.explain('saliency', tf.reduce_sum(x * z, 1), x, XS, feed_dict={z: np.full((1, 4), 2.)})
             np.testing.assert_allclose(a, 2)
 
@@ -230,7 +252,8 @@ class TestFeeds:
         c = v1.placeholder(tf.float64, (3,))
         with DeepExplain() as de:
             for batch_size in None, 1:
-                a = de.explain('grad*input', x @ W * c, x, XS, batch_size=batch_size, feed_dict={c: [1., 10, 100]})
+                a = de.explain('grad*input', x @ W * c, x, XS, batch_size=batch_size,
+                               feed_dict={c: [1., 10, 100]})
                 np.testing.assert_allclose(a, XS * (W @ [1, 10, 100]))
 
     def test_between_x_and_t(self, session, x):
@@ -253,7 +276,8 @@ def test_targets_of_unknown_shape(session, x):
     with DeepExplain() as de:
         for name in methods():
             expected = de.explain(name, x @ W, x, XS, ys=np.eye(3))
-            np.testing.assert_allclose(de.explain(name, scores, x, XS, ys=np.eye(3)), expected, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(de.explain(name, scores, x, XS, ys=np.eye(3)), expected, rtol=1e-9,
+                                       atol=1e-12)
             with pytest.raises(errors.DeepExplainError):
                 de.explain(name, scores, x, XS, ys=np.array([1., 2, 3]), batch_size=1)
             with pytest.raises(errors.DeepExplainError):
@@ -376,7 +400,8 @@ def test_contexts_in_threads(session, x):
     def work(k):
         try:
             with DeepExplain(session) as de:
-                results[k] = [de.explain(name, targets[k], x, XS) for name in ('elrp', 'deeplift', 'grad*input')]
+                results[k] = [de.explain(name, targets[k], x, XS)
+                              for name in ('elrp', 'deeplift', 'grad*input')]
         except Exception as e:
             failures.append(e)
     threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
@@ -403,7 +428,8 @@ def test_warnings_as_errors_leave_nothing(session, x):
 
 def test_no_gradient_after_all_leaves_nothing(session, x):
     """zeta has a registered gradient, which is None for x in places."""
-    T = tf.math.zeta(tf.constant(2., tf.float64), x + 2.) * 0. + tf.math.polygamma(x + 1., tf.constant(2., tf.float64))
+    T = tf.math.zeta(tf.constant(2., tf.float64),
+                     x + 2.) * 0. + tf.math.polygamma(x + 1., tf.constant(2., tf.float64))
     before = ops(session)
     with DeepExplain() as de:
         for name in 'saliency', 'intgrad':
@@ -411,4 +437,5 @@ def test_no_gradient_after_all_leaves_nothing(session, x):
                 de.explain(name, tf.math.polygamma(x + 1., tf.constant(2., tf.float64)), x, XS)
             except errors.DeepExplainError:
                 pass
-    assert not [op.name for op in session.graph.get_operations()[before:] if 'deepexplain2' in op.name] and T is not None
+    assert not [op.name for op in session.graph.get_operations()[before:]
+                if 'deepexplain2' in op.name] and T is not None

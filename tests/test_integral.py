@@ -1,4 +1,5 @@
-"""Integrated gradients with the linear front of a network computed once: the same as with every step through the whole network."""
+"""Integrated gradients with the linear front of a network computed once: the same as with every step through
+the whole network."""
 
 import numpy as np
 import pytest
@@ -37,7 +38,8 @@ def nothing(x):
 
 
 def image(x):
-    """Padding, convolution, normalization with given statistics, pooling; the size of the batch is read from X, and from behind the front."""
+    """Padding, convolution, normalization with given statistics, pooling; the size of the batch is read from
+    X, and from behind the front."""
     h = tf.nn.conv2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), KERNEL, 1, 'VALID')
     h = tf.nn.avg_pool2d((h - .2) * 1.5, 2, 2, 'VALID')
     h = tf.reshape(h, tf.stack([tf.shape(x)[0], -1])) + 0. * tf.cast(tf.shape(h)[1], tf.float64)
@@ -73,7 +75,8 @@ def constant_choice(x):
 
 
 NETS = {net: shape for shape, nets in {
-    (D,): [dense, deep_front, linear, residual, nothing, wide, constant_choice], (4, 4, 2): [image], (5, 4): [tokens, joined, steps_first],
+    (D,): [dense, deep_front, linear, residual, nothing, wide, constant_choice], (4, 4, 2): [image],
+                                       (5, 4): [tokens, joined, steps_first],
 }.items() for net in nets}
 
 
@@ -101,12 +104,14 @@ def test_the_same_without_hoisting(case):
             expected = de.explain('intgrad', T, X, xs, ys, baseline=baseline, steps=7, hoist=False)
             explainer = de.get_explainer('intgrad', T, X, baseline=baseline, steps=7)
             for batch_size in None, 1, 3, 7, 16:
-                np.testing.assert_allclose(explainer.run(xs, ys, batch_size), expected, rtol=1e-10, atol=1e-12)
+                np.testing.assert_allclose(explainer.run(xs, ys, batch_size), expected, rtol=1e-10,
+                                           atol=1e-12)
         hoisted, plain = (de.explain('intgrad', T, X, xs, ys, tolerance=1e-6, hoist=h) for h in (True, False))
         np.testing.assert_allclose(hoisted, plain, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize('net, gone', [(dense, ['MatMul']), (deep_front, ['MatMul', 'Mul']), (image, ['Conv2D', 'AvgPool', 'Pad']),
+@pytest.mark.parametrize('net, gone', [(dense, ['MatMul']), (deep_front, ['MatMul', 'Mul']),
+                                       (image, ['Conv2D', 'AvgPool', 'Pad']),
                                        (tokens, ['MatMul'])])
 def test_the_front_is_not_computed_at_the_points(net, gone):
     with tf.Graph().as_default() as graph, v1.Session() as session, DeepExplain(session) as de:
@@ -132,7 +137,8 @@ def test_fixed_batch_and_targets_without_rows():
         with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
             X = v1.placeholder(tf.float64, (batch, 5, 4))
             T = reduce(steps_first(X))
-            np.testing.assert_allclose(de.explain('intgrad', T, X, xs, steps=6), de.explain('intgrad', T, X, xs, steps=6, hoist=False),
+            np.testing.assert_allclose(de.explain('intgrad', T, X, xs, steps=6),
+                                       de.explain('intgrad', T, X, xs, steps=6, hoist=False),
                                        rtol=1e-10, atol=1e-12)
 
 
@@ -142,22 +148,27 @@ def test_two_inputs():
         X = [v1.placeholder(tf.float64, (None, k)) for k in (D, 4)]
         T = tf.nn.tanh(X[0] @ W + tf.nn.sigmoid(X[1]) @ FILTER[0][:, :1])
         for baseline in 0, [RNG.normal(size=D), RNG.normal(size=(3, 4))]:
-            for a, b in zip(*(de.explain('intgrad', T, X, xs, baseline=baseline, steps=5, hoist=h) for h in (True, False))):
+            for a, b in zip(*(de.explain('intgrad', T, X, xs, baseline=baseline, steps=5, hoist=h)
+                              for h in (True, False))):
                 np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
 def test_rows_fed_beside_x():
-    """A mask with a row for each row of xs goes with its rows: nothing is hoisted. One for all rows, and a default that is fed by row."""
+    """A mask with a row for each row of xs goes with its rows: nothing is hoisted. One for all rows, and a
+    default that is fed by row."""
     xs, mask = RNG.normal(size=(3, D)), RNG.normal(size=(3, D))
     with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
         X = v1.placeholder(tf.float64, (None, D))
         M = v1.placeholder(tf.float64, (None, D))
         factor = v1.placeholder_with_default(tf.ones([1, D], tf.float64), (None, D))
-        expected = np.concatenate([de.explain('intgrad', dense(X * m), X, x[None], steps=5) for x, m in zip(xs, mask)])
-        np.testing.assert_allclose(de.explain('intgrad', dense(X * M), X, xs, steps=5, feed_dict={M: mask}), expected, rtol=1e-10)
+        expected = np.concatenate([de.explain('intgrad', dense(X * m), X, x[None], steps=5) for x,
+                                   m in zip(xs, mask)])
+        np.testing.assert_allclose(de.explain('intgrad', dense(X * M), X, xs, steps=5, feed_dict={M: mask}),
+                                   expected, rtol=1e-10)
         explainer = de.get_explainer('intgrad', dense(X * factor), X, steps=5)
         np.testing.assert_allclose(explainer.run(xs, feed_dict={factor: mask}), expected, rtol=1e-10)
-        np.testing.assert_allclose(explainer.run(xs, feed_dict={factor: mask[:1]})[0], expected[0], rtol=1e-10)
+        np.testing.assert_allclose(explainer.run(xs, feed_dict={factor: mask[:1]})[0], expected[0],
+                                   rtol=1e-10)
         computed = tf.ones(tf.stack([v1.placeholder_with_default(1, ()), D]), tf.float64)
         explainer = de.get_explainer('intgrad', dense(X * computed), X, steps=5)
         np.testing.assert_allclose(explainer.run(xs, feed_dict={computed: mask}), expected, rtol=1e-10)
@@ -175,7 +186,8 @@ def test_noise_is_drawn_for_every_point():
         assert 'RandomUniform' in points_of(graph)
 
 
-@pytest.mark.parametrize('dtype, rtol', [(tf.float16, 2e-2), (tf.float32, 1e-5)])      # the digits of the dtype
+# the digits of the dtype
+@pytest.mark.parametrize('dtype, rtol', [(tf.float16, 2e-2), (tf.float32, 1e-5)])
 def test_narrow_dtypes(dtype, rtol):
     xs = RNG.normal(size=(3, D))
     with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
@@ -215,6 +227,7 @@ def test_shapes_of_tensorflow_1(net):
         with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
             X = v1.placeholder(tf.float64, (None, *NETS[net]))
             T = net(X)
-            np.testing.assert_allclose(*(de.explain('intgrad', T, X, xs, steps=5, hoist=h) for h in (True, False)), rtol=1e-10, atol=1e-12)
+            np.testing.assert_allclose(*(de.explain('intgrad', T, X, xs, steps=5, hoist=h)
+                                         for h in (True, False)), rtol=1e-10, atol=1e-12)
     finally:
         v1.enable_v2_tensorshape()

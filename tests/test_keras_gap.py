@@ -1,4 +1,5 @@
-"""DeepLIFT is complete on what Keras is made of: every activation, recurrent layers, attention; in float32 and without a warning."""
+"""DeepLIFT is complete on what Keras is made of: every activation, recurrent layers, attention; in float32
+and without a warning."""
 
 import functools
 import inspect
@@ -12,7 +13,8 @@ from keras import activations, layers
 from deepexplain2 import DeepExplain
 
 PROMISE = 1e-4          # of max(1, |f(x) - f(baseline)|)
-NAMES = sorted({f.__name__ for f in vars(activations).values() if inspect.isfunction(f)} - {'get', 'serialize', 'deserialize'})
+NAMES = sorted({f.__name__ for f in vars(activations).values()
+                if inspect.isfunction(f)} - {'get', 'serialize', 'deserialize'})
 
 
 def transformer():

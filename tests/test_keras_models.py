@@ -1,4 +1,5 @@
-"""Keras models as they are called for inference, the names of what is in them, and that they are left as they were."""
+"""Keras models as they are called for inference, the names of what is in them, and that they are left as they
+were."""
 
 import contextlib
 import os
@@ -48,7 +49,8 @@ class Twice(L.Layer):
 
     def __init__(self, **options):
         super().__init__(**options)
-        self.inner, self.other = L.Dense(4, 'tanh', name='inner'), L.Dense(4, name='other', activity_regularizer='l2')
+        self.inner, self.other = L.Dense(4, 'tanh', name='inner'), L.Dense(4, name='other',
+                                                                           activity_regularizer='l2')
 
     def call(self, x):
         return self.other(self.inner(self.inner(x)))
@@ -81,7 +83,8 @@ class Pair(keras.Model):
 
 
 def backbone(name='backbone'):
-    return keras.Sequential([keras.Input((4,)), L.Dense(4, 'tanh', name='dense'), Doubles(name='doubles')], name=name)
+    return keras.Sequential([keras.Input((4,)), L.Dense(4, 'tanh', name='dense'), Doubles(name='doubles')],
+                            name=name)
 
 
 def image(*layers):
@@ -114,7 +117,8 @@ def functional(kind):
 
 def ops_only():
     x = keras.Input((4, 5))
-    return keras.Model(x, keras.ops.softmax(keras.ops.matmul(x, keras.ops.transpose(x, (0, 2, 1))) / 2., axis=-1)[:, 0])
+    return keras.Model(x, keras.ops.softmax(keras.ops.matmul(x, keras.ops.transpose(x, (0, 2, 1))) / 2.,
+                                            axis=-1)[:, 0])
 
 
 def attention():
@@ -138,18 +142,24 @@ def mixed_precision():
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy('mixed_float16')
     try:
-        return keras.Sequential([keras.Input((4,)), L.Dense(8, 'relu'), L.Dropout(.5), L.Dense(2, dtype='float32')])
+        return keras.Sequential([keras.Input((4,)), L.Dense(8, 'relu'), L.Dropout(.5),
+                                 L.Dense(2, dtype='float32')])
     finally:
         keras.config.set_dtype_policy(policy)
 
 
 MODELS = {
-    'doubles': lambda: functional(keras.Model), 'noisy': lambda: keras.Sequential([keras.Input((4,)), Noisy(), Noisy(), L.Dense(2)]),
-    'call of its own': lambda: functional(Scaled), 'rerouted': lambda: functional(Rerouted), 'shared': shared, 'nested': nested,
-    'twice nested': twice_nested, 'ops only': ops_only, 'attention': attention, 'states': states, 'function': of_a_function,
+    'doubles': lambda: functional(keras.Model),
+          'noisy': lambda: keras.Sequential([keras.Input((4,)), Noisy(), Noisy(), L.Dense(2)]),
+    'call of its own': lambda: functional(Scaled), 'rerouted': lambda: functional(Rerouted), 'shared': shared,
+          'nested': nested,
+    'twice nested': twice_nested, 'ops only': ops_only, 'attention': attention, 'states': states,
+          'function': of_a_function,
     'mixed precision': mixed_precision, 'cloned': lambda: keras.models.clone_model(nested_of_keras()),
-    'augmentation': lambda: image(L.RandomRotation(.2), L.RandomTranslation(.1, .1), L.RandomErasing(), L.RandomBrightness(.5), L.MixUp()),
-    'cropped': lambda: image(L.RandomCrop(6, 6), L.GaussianDropout(.5), L.AlphaDropout(.5), L.SpatialDropout2D(.5), L.RandomContrast(.5)),
+    'augmentation': lambda: image(L.RandomRotation(.2), L.RandomTranslation(.1, .1), L.RandomErasing(),
+                                  L.RandomBrightness(.5), L.MixUp()),
+    'cropped': lambda: image(L.RandomCrop(6, 6), L.GaussianDropout(.5), L.AlphaDropout(.5),
+                             L.SpatialDropout2D(.5), L.RandomContrast(.5)),
     'sub-model': lambda: (lambda m: keras.Model(m.inputs, m.layers[-2].output))(nested_of_keras()),
 }
 
@@ -168,7 +178,8 @@ def everything(model):
     """What a model consists of, down to the lists that its layers keep."""
     layers = model._flatten_layers()
     nodes = [n for layer in layers for n in layer._inbound_nodes + layer._outbound_nodes]
-    state = [(k, v, list(v) if isinstance(v, list) else None) for layer in layers for k, v in vars(layer).items()]
+    state = [(k, v, list(v) if isinstance(v, list) else None) for layer in layers for k,
+             v in vars(layer).items()]
     return [(id(layer), layer.name) for layer in layers], [(id(n), id(n.operation)) for n in nodes], [
         (k, id(v), [id(x) for x in content] if content is not None else None) for k, v, content in state]
 
@@ -178,25 +189,31 @@ def unchanged(model):
     """Attributes, nodes, losses, variables and random states are after it what they were before it."""
     random.seed(3)
     np.random.seed(3)
-    before, values, losses = everything(model), [v.numpy() for v in model.variables], [float(x) for x in model.losses]
-    global_names = keras.src.backend.common.global_state.get_global_attribute('object_name_uids')        # of layers made from now on
+    before, values, losses = everything(model), [v.numpy()
+                                                 for v in model.variables], [float(x) for x in model.losses]
+    # of layers made from now on
+    global_names = keras.src.backend.common.global_state.get_global_attribute('object_name_uids')
     made = dict(global_names)
     yield
-    assert everything(model) == before and [float(x) for x in model.losses] == losses and dict(global_names) == made
+    assert everything(model) == before and [float(x)
+                                            for x in model.losses] == losses and dict(global_names) == made
     for value, variable in zip(values, model.variables):
         np.testing.assert_array_equal(value, variable)
     assert random.random() == random.Random(3).random()
     assert np.random.random() == np.random.RandomState(3).random()
 
 
-@pytest.mark.filterwarnings('ignore:The structure of `inputs` doesn:UserWarning')          # Keras on a tensor in place of a list of one
+# Keras on a tensor in place of a list of one
+@pytest.mark.filterwarnings('ignore:The structure of `inputs` doesn:UserWarning')
 @pytest.mark.parametrize('kind', MODELS)
 def test_as_in_inference(kind):
-    """Outputs of predict, of the source's callable, and of every layer on the way, as on a model that ends there."""
+    """Outputs of predict, of the source's callable, and of every layer on the way, as on a model that ends
+    there."""
     keras.utils.set_random_seed(0)
     model = MODELS[kind]()
     xs = arrays(model)
-    expected = [np.asarray(y) for y in tf.nest.flatten(model.predict(xs if len(xs) > 1 else xs[0], verbose=0))]
+    expected = [np.asarray(y) for y in tf.nest.flatten(model.predict(xs if len(xs) > 1 else xs[0],
+                                                                     verbose=0))]
     model(xs if len(xs) > 1 else xs[0])                 # its layers note their losses
     with unchanged(model):
         context = DeepExplain.from_keras(model)
@@ -214,7 +231,8 @@ def test_as_in_inference(kind):
         graph = getattr(model, '_functional', None) or model
         symbols = [t for nodes in graph._nodes_by_depth.values() for node in nodes for t in node.outputs]
         if kind == 'rerouted':
-            with pytest.raises(errors.TensorError, match='is not part of the model of this context, as it is called for inference'):
+            with pytest.raises(errors.TensorError, match='is not part of the model of this context, as it is '
+                                                         'called for inference'):
                 de.tensor(model.get_layer('doubles').output)
             with pytest.raises(errors.TensorError, match="no tensor 'doubles'"):
                 de.tensor('doubles')
@@ -224,17 +242,21 @@ def test_as_in_inference(kind):
         for t in symbols:
             part = keras.Model(model.inputs, t)
             wanted = part(xs if len(xs) > 1 else xs[0], training=False)
-            np.testing.assert_allclose(de.session.run(de.tensor(t), feed), wanted, atol=tolerance, rtol=tolerance, err_msg=t.name)
+            np.testing.assert_allclose(de.session.run(de.tensor(t), feed), wanted, atol=tolerance,
+                                       rtol=tolerance, err_msg=t.name)
 
 
 def test_names_of_shared_layers():
     model = shared()
     encoder, (a, b) = model.get_layer('enc'), (x.astype('f') for x in arrays(model))
     with DeepExplain.from_keras(model) as de:
-        with pytest.raises(errors.TensorError, match=r"the name 'enc' is ambiguous: it could be the layer 'enc/0', tensor .*; the layer 'enc/1'"):
+        with pytest.raises(errors.TensorError, match=r"the name 'enc' is ambiguous: it could be the layer "
+                                                     r"'enc/0', tensor .*; the layer 'enc/1'"):
             de.tensor('enc')
-        for name, x in ('enc/0', a), ('enc/1', b), (encoder.output, a):         # Keras: output of the first call
-            np.testing.assert_allclose(de.session.run(de.tensor(name), dict(zip(de.inputs, (a, b)))), encoder(x), atol=1e-6)
+        # Keras: output of the first call
+        for name, x in ('enc/0', a), ('enc/1', b), (encoder.output, a):
+            np.testing.assert_allclose(de.session.run(de.tensor(name), dict(zip(de.inputs, (a, b)))),
+                                       encoder(x), atol=1e-6)
         with pytest.raises(errors.TensorError, match=r"no tensor 'enc/2' in the graph. Close: .*enc/1"):
             de.tensor('enc/2')
         assert de.tensor('a') is de.inputs['a'] is de.inputs[0] and de.tensor('out') is de.outputs['out']
@@ -247,20 +269,26 @@ def test_names_in_nested_models():
     middle, twice = model.layers[:2]
     inner, x = middle.get_layer('backbone'), RNG.normal(size=(3, 4)).astype('f')
     hidden = inner.get_layer('dense')(x)
-    ends = {'middle/backbone/dense': hidden, 'backbone/dense': hidden, inner.get_layer('dense').output: hidden, inner.inputs[0]: x,
-            inner.outputs[0]: hidden, 'doubles': hidden, 'middle': middle(x, training=False), 'twice': twice(middle(x, training=False)),
-            'twice/inner/0': twice.inner(middle(x, training=False)), 'inner/1': twice.inner(twice.inner(middle(x, training=False))),
+    ends = {'middle/backbone/dense': hidden, 'backbone/dense': hidden,
+            inner.get_layer('dense').output: hidden, inner.inputs[0]: x,
+            inner.outputs[0]: hidden, 'doubles': hidden, 'middle': middle(x, training=False),
+            'twice': twice(middle(x, training=False)),
+            'twice/inner/0': twice.inner(middle(x, training=False)),
+            'inner/1': twice.inner(twice.inner(middle(x, training=False))),
             'dense': model(x, training=False), middle.outputs[0]: middle(x, training=False)}
     with DeepExplain.from_keras(model) as de:
         for name, expected in ends.items():         # 'dense' in full is the outer one
-            np.testing.assert_allclose(de.session.run(de.tensor(name), {de.inputs[0]: x}), expected, atol=1e-5, err_msg=str(name))
-        with pytest.raises(errors.TensorError, match=r"'inner' is ambiguous: it could be the layer 'twice/inner/0', .* the layer 'twice/inner/1'"):
+            np.testing.assert_allclose(de.session.run(de.tensor(name), {de.inputs[0]: x}), expected,
+                                       atol=1e-5, err_msg=str(name))
+        with pytest.raises(errors.TensorError, match=r"'inner' is ambiguous: it could be the layer "
+                                                     r"'twice/inner/0', .* the layer 'twice/inner/1'"):
             de.tensor('inner')
     model = twice_nested()
     inner = model.get_layer('backbone')
     with DeepExplain.from_keras(model) as de:
         for name in 'dense/0', 'backbone/dense', inner.get_layer('dense').output, inner.inputs[0]:
-            with pytest.raises(errors.TensorError, match=r"ambiguous: .*('backbone/0|input_layer)|no tensor 'dense/0' .*backbone/0/dense"):
+            with pytest.raises(errors.TensorError, match=r"ambiguous: .*('backbone/0|input_layer)|no tensor "
+                                                         r"'dense/0' .*backbone/0/dense"):
                 de.tensor(name)
         xs = arrays(model)
         for k in 0, 1:
@@ -293,14 +321,16 @@ def test_keys_are_the_names_of_inputs_and_outputs():
     expected = model(xs)
     with DeepExplain.from_keras(model) as de:
         feed = {de.inputs[k]: v for k, v in xs.items()}
-        for name, value in {'p': expected['p'], 'q': expected['q'], 'more/0': xs['b'], 'more/1': expected['q'], 'more/2': expected['q']}.items():
+        for name, value in {'p': expected['p'], 'q': expected['q'], 'more/0': xs['b'],
+                            'more/1': expected['q'], 'more/2': expected['q']}.items():
             np.testing.assert_allclose(de.session.run(de.outputs[name], feed), value, atol=1e-6)
         assert de.outputs['more/0'] is de.inputs['b'] and de.outputs['more/1'] is de.outputs['more/2'] is de.outputs['q']
         assert [t.name for t in de.inputs] == [de.inputs[k].name for k in ('a', 'b')] and len(de.outputs) == 5
         for t, y in zip(de.session.run(list(de.outputs), feed), tf.nest.flatten(expected)):
             np.testing.assert_allclose(t, y, atol=1e-6)
         for name in 'a', 'p':
-            with pytest.raises(errors.TensorError, match=rf"the name '{name}' is ambiguous: it could be the (in|out)put '{name}', .*; the layer"):
+            with pytest.raises(errors.TensorError, match=rf"the name '{name}' is ambiguous: it could be the "
+                                                         rf"(in|out)put '{name}', .*; the layer"):
                 de.tensor(name)
         assert de.tensor(de.outputs['p'].name) is de.outputs['p']
 
@@ -312,31 +342,40 @@ def test_subclassed_models_have_names_too():
     with DeepExplain.from_keras(model, {'b': spec, 'a': spec}) as de:
         expected = model(xs, training=False)
         feed = {de.inputs[k]: v for k, v in xs.items()}
-        for name, value in {'sum': expected['sum'], 'parts/0': expected['parts'][0], 'parts/1': expected['parts'][1]}.items():
+        for name, value in {'sum': expected['sum'], 'parts/0': expected['parts'][0],
+                            'parts/1': expected['parts'][1]}.items():
             np.testing.assert_allclose(de.session.run(de.outputs[name], feed), value, atol=1e-6)
         dense = model.backbone.get_layer('dense')
-        np.testing.assert_allclose(de.session.run(de.tensor('backbone/1/dense'), feed), dense(xs['b']), atol=1e-6)
+        np.testing.assert_allclose(de.session.run(de.tensor('backbone/1/dense'), feed), dense(xs['b']),
+                                   atol=1e-6)
         assert de.tensor('head') is de.outputs['sum']
-        for a, b in zip(from_keras(model, {'b': spec, 'a': spec}).original(*(xs[k] for k in 'ab')), tf.nest.flatten(expected)):
+        for a, b in zip(from_keras(model, {'b': spec, 'a': spec}).original(*(xs[k] for k in 'ab')),
+                        tf.nest.flatten(expected)):
             np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-@pytest.mark.filterwarnings('ignore:Layer .pair. looks:UserWarning', 'ignore:`build..` was called on layer .pair.:UserWarning')
+@pytest.mark.filterwarnings('ignore:Layer .pair. looks:UserWarning', 'ignore:`build..` was called on layer '
+                                                                     '.pair.:UserWarning')
 def test_input_signature():
-    """Fixes sizes that a model leaves open: the steps of TimeDistributed, which Keras takes from the batch where it does not know them."""
+    """Fixes sizes that a model leaves open: the steps of TimeDistributed, which Keras takes from the batch
+    where it does not know them."""
     x = RNG.normal(size=(3, 7, 4)).astype('f')
     model = keras.Sequential([keras.Input((None, 4), name='x'), L.TimeDistributed(L.Dense(1))])
     spec = tf.TensorSpec((None, 7, 4), tf.float32)
     for signature in [spec], spec, {'x': spec}, (spec,):
         with DeepExplain.from_keras(model, signature) as de:
             assert de.inputs[0].shape.as_list() == [None, 7, 4] and from_keras(model, signature).specs[0].shape.as_list() == [None, 7, 4]
-            np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], 'x', x).sum(-1), model.predict(x, verbose=0)[..., 0], atol=1e-5)
+            np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], 'x', x).sum(-1),
+                                       model.predict(x, verbose=0)[..., 0], atol=1e-5)
     with DeepExplain.from_keras(model, [tf.TensorSpec(None, tf.float32)], check=False) as de:
         assert de.inputs[0].shape.as_list() == [None, None, 4]
     for message, signature in {'gives input "x" the shape (None, 7, 5), but': [tf.TensorSpec((None, 7, 5))],
-                               'the shape (7, 4), but "': tf.TensorSpec((7, 4)), 'has 2 entries (0, 1), but': [spec, spec],
-                               'has 1 entries (y), but': {'y': spec}, 'holds 3, which is not a tf.TensorSpec': [3], 'holds None': [None],
-                               'input_signature is empty': [], 'the model takes strings': tf.TensorSpec((None, 7, 4), tf.string)}.items():
+                               'the shape (7, 4), but "': tf.TensorSpec((7, 4)),
+                               'has 2 entries (0, 1), but': [spec, spec],
+                               'has 1 entries (y), but': {'y': spec},
+                               'holds 3, which is not a tf.TensorSpec': [3], 'holds None': [None],
+                               'input_signature is empty': [],
+                               'the model takes strings': tf.TensorSpec((None, 7, 4), tf.string)}.items():
         with pytest.raises(errors.SourceError, match=message.replace('(', r'\(').replace(')', r'\)')):
             DeepExplain.from_keras(model, signature)
     a, b = keras.Input((None,), name='a'), keras.Input((None,), name='b')
@@ -349,7 +388,8 @@ def test_input_signature():
     with DeepExplain.from_keras(fixed, tf.TensorSpec((None, 2))) as de:
         assert de.inputs[0].shape.as_list() == [3, 2]                   # the batch is the model's
     subclassed = Pair(backbone())
-    with pytest.raises(errors.SourceError, match=r'could not trace "pair" with training=False for "a" \(None, 5\), .* Keras says'):
+    with pytest.raises(errors.SourceError, match=r'could not trace "pair" with training=False for "a" '
+                                                 r'\(None, 5\), .* Keras says'):
         DeepExplain.from_keras(subclassed, {'a': five, 'b': five})
 
 
@@ -410,7 +450,8 @@ def test_other_threads_may_call_the_model():
         t.join()
     stop.set()
     threads[0].join()
-    assert not wrong and everything(model)[:2] == before[:2] and not any('call' in vars(layer) for layer in model._flatten_layers())
+    assert not wrong and everything(model)[:2] == before[:2] and not any('call' in vars(layer)
+                                                                         for layer in model._flatten_layers())
 
 
 def test_functions_by_the_structure_of_what_they_take_and_give(tmp_path):
@@ -421,11 +462,14 @@ def test_functions_by_the_structure_of_what_they_take_and_give(tmp_path):
     spec = tf.TensorSpec((None, 3), tf.float32)
     with DeepExplain.from_function(fn, [spec]) as de:
         for name, value in {'a/0': 1, 'a/1': 2, 'b': 3, 'c': 5, 'same': 1}.items():
-            np.testing.assert_allclose(de.session.run(de.outputs[name], {de.inputs['x']: one}), value * one, rtol=1e-6)
+            np.testing.assert_allclose(de.session.run(de.outputs[name], {de.inputs['x']: one}), value * one,
+                                       rtol=1e-6)
         assert de.outputs['same'] is de.inputs[0] and len(de.outputs) == 5
-        with pytest.raises(errors.TensorError, match=r"the name 'b' is ambiguous: it could be the output 'b', tensor .*; the op 'b', tensor \"b:0\""):
+        with pytest.raises(errors.TensorError, match=r"the name 'b' is ambiguous: it could be the output "
+                                                     r"'b', tensor .*; the op 'b', tensor \"b:0\""):
             de.tensor('b')
-        with pytest.raises(errors.TensorError, match=r"the name 'a' is ambiguous: it could be 'a/0', tensor .*; 'a/1', tensor"):
+        with pytest.raises(errors.TensorError, match=r"the name 'a' is ambiguous: it could be 'a/0', tensor "
+                                                     r".*; 'a/1', tensor"):
             de.outputs['a']
 
     def two(second, first):
@@ -435,7 +479,8 @@ def test_functions_by_the_structure_of_what_they_take_and_give(tmp_path):
         feed = {de.inputs['second']: one, de.inputs['first/p']: 2 * one, de.inputs['first/q']: one}
         np.testing.assert_allclose(de.session.run(de.outputs['difference'], feed), -3 * one, rtol=1e-6)
         for look in de.tensor, de.inputs.__getitem__:
-            with pytest.raises(errors.TensorError, match=r"the name 'first' is ambiguous: .*'first/p', .*'first/q'"):
+            with pytest.raises(errors.TensorError, match=r"the name 'first' is ambiguous: .*'first/p', "
+                                                         r".*'first/q'"):
                 look('first')
 
     class Module(tf.Module):
@@ -444,11 +489,14 @@ def test_functions_by_the_structure_of_what_they_take_and_give(tmp_path):
             return {'p': y - 2 * z, 'o': z}
     tf.saved_model.save(module := Module(), str(tmp_path / 'tf2'), signatures=module.serve)
     with tf.Graph().as_default(), v1.Session() as session:
-        z, y = v1.placeholder(tf.float32, (None, 3), 'y'), v1.placeholder(tf.float32, (None, 3), 'z')        # the ops the other way round
-        v1.saved_model.simple_save(session, str(tmp_path / 'tf1'), {'z': z, 'y': y}, {'p': y - 2 * z, 'o': tf.identity(z)})
+        # the ops the other way round
+        z, y = v1.placeholder(tf.float32, (None, 3), 'y'), v1.placeholder(tf.float32, (None, 3), 'z')
+        v1.saved_model.simple_save(session, str(tmp_path / 'tf1'), {'z': z, 'y': y},
+                                   {'p': y - 2 * z, 'o': tf.identity(z)})
     for way in 'tf2', 'tf1':
         with DeepExplain.from_saved_model(tmp_path / way) as de:
-            got = de.session.run([de.outputs['p'], de.outputs['o']], {de.inputs['z']: one, de.inputs['y']: 5 * one})
+            got = de.session.run([de.outputs['p'], de.outputs['o']], {de.inputs['z']: one,
+                                                                      de.inputs['y']: 5 * one})
             np.testing.assert_allclose(got, [3 * one, one], rtol=1e-6, err_msg=way)
 
 
@@ -465,7 +513,7 @@ LEGACY = '''
     import random
     import numpy as np, tensorflow as tf, tf_keras as K
     from deepexplain2 import DeepExplain, errors
-    from deepexplain2.sources import from_keras
+    from deepexplain2.sources.ways import from_keras
     L, rng = K.layers, np.random.default_rng(0)
 
     class Doubles(L.Layer):
@@ -550,5 +598,6 @@ def test_tf_keras(tmp_path):
     pytest.importorskip('tf_keras')
     script = tmp_path / 'legacy.py'                     # autograph reads the source
     script.write_text(textwrap.dedent(LEGACY))
-    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=400, env=dict(os.environ))
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=400,
+                         env=dict(os.environ))
     assert run.returncode == 0, run.stderr[-3000:]

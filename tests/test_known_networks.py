@@ -37,19 +37,23 @@ def simpler(x):
 ])
 def test_simpler_model(method, expected, parameters):
     a = explain(method, simpler, [[3, 1], [-10, -5]], **parameters)
-    # intgrad: kinks between points, 1/(2 * 2000) * 3; shapley: two orders, standard error .5/sqrt(2000) = .011
-    np.testing.assert_allclose(a, [expected, (0, 0)], atol={'intgrad': 1e-3, 'shapley_sampling': .04}.get(method, 1e-8))
+    # intgrad: kinks between points, 1/(2 * 2000) * 3; shapley: two orders, standard error .5/sqrt(2000) =
+    # .011
+    np.testing.assert_allclose(a, [expected, (0, 0)], atol={'intgrad': 1e-3,
+                                                            'shapley_sampling': .04}.get(method, 1e-8))
 
 
 def test_simpler_model_with_a_baseline():
     """Captum: x = (2, 0) and (3, 0) from the reference (1, 0)."""
     for method in 'intgrad', 'deeplift':
-        np.testing.assert_allclose(explain(method, simpler, [[2, 0], [3, 0]], baseline=[1, 0]), [[1, 0], [2, 0]], atol=1e-9)
+        np.testing.assert_allclose(explain(method, simpler, [[2, 0], [3, 0]], baseline=[1, 0]),
+                                   [[1, 0], [2, 0]], atol=1e-9)
 
 
 def test_implementation_invariance_of_intgrad():
     """relu(relu(x1) - 1 - relu(x2)) computes the same function: Captum BasicModel2."""
-    a = explain('intgrad', lambda x: relu(relu(x[:, :1]) - 1 - relu(x[:, 1:])), [[3, 1]], steps=2000, quadrature='riemann_middle')
+    a = explain('intgrad', lambda x: relu(relu(x[:, :1]) - 1 - relu(x[:, 1:])), [[3, 1]], steps=2000,
+                quadrature='riemann_middle')
     np.testing.assert_allclose(a, [[1.5, -.5]], atol=1e-3)
 
 
@@ -64,7 +68,8 @@ def test_two_inputs(method):
 def test_minimum_has_known_shapley_values():
     a = explain('shapley_sampling', lambda x: tf.reduce_min(x, 1), [[2, -2], [4, 2]], samples=3000)
     np.testing.assert_allclose(a, [[0, -2], [1, 1]], atol=.1)   # standard error 2/sqrt(3000) = .037
-    a = explain('shapley_sampling', lambda x: tf.reduce_min(x, [1, 2]), [[[-1, 4], [-2, 1]]], samples=3000, sampling_dims=[1])
+    a = explain('shapley_sampling', lambda x: tf.reduce_min(x, [1, 2]), [[[-1, 4], [-2, 1]]], samples=3000,
+                sampling_dims=[1])
     np.testing.assert_allclose(a, [[-.5, -1.5]], atol=.06)
 
 
@@ -72,7 +77,8 @@ def test_relu_model_of_captum():
     """2 relu(x1) + 2 relu(x2 - 1.5) at (1, 2): ReLUDeepLiftModel."""
     f = lambda x: 2 * relu(x[:, 0]) + 2 * relu(x[:, 1] - 1.5)  # noqa: E731
     np.testing.assert_allclose(explain('deeplift', f, [[1, 2]]), [[2, 1]])
-    np.testing.assert_allclose(explain('intgrad', f, [[1, 2]], steps=4000, quadrature='riemann_middle'), [[2, 1]], atol=1e-3)
+    np.testing.assert_allclose(explain('intgrad', f, [[1, 2]], steps=4000, quadrature='riemann_middle'),
+                               [[2, 1]], atol=1e-3)
 
 
 def multilayer(x):
@@ -82,15 +88,18 @@ def multilayer(x):
 
 
 def test_captum_multilayer():
-    np.testing.assert_allclose(explain('occlusion', multilayer, [[20, 50, 30], [2, 10, 3]]), [[80, 200, 120], [8, 35, 12]])
+    np.testing.assert_allclose(explain('occlusion', multilayer, [[20, 50, 30], [2, 10, 3]]),
+                               [[80, 200, 120], [8, 35, 12]])
     a = explain('shapley_sampling', multilayer, [[20, 50, 30], [2, 10, 3]], samples=4000)
-    np.testing.assert_allclose(a, [[230 / 3, 590 / 3, 350 / 3], [7, 32.5, 10.5]], atol=.6)      # values differ by up to 10 between orders
+    # values differ by up to 10 between orders
+    np.testing.assert_allclose(a, [[230 / 3, 590 / 3, 350 / 3], [7, 32.5, 10.5]], atol=.6)
     a = explain('occlusion', multilayer, [[20, 50, 30]], baseline=4)
     np.testing.assert_allclose(a, [[64, 184, 104]])
 
 
 def test_captum_multilayer_windows():
-    """Window 2, step 1, baseline 10: Captum adds the two drops 200 and 240 up; here a window's drop is shared by its 2 features."""
+    """Window 2, step 1, baseline 10: Captum adds the two drops 200 and 240 up; here a window's drop is shared
+    by its 2 features."""
     a = explain('occlusion', multilayer, [[20, 50, 30]], window_shape=2, baseline=10)
     np.testing.assert_allclose(a, [[100, 110, 120]])
 
@@ -106,14 +115,16 @@ def test_captum_convolution():
     image = np.arange(16.).reshape(1, 4, 4, 1)
     expected = [[0, 1, 2, 3], [0, 5, 6, 7], [0, 9, 10, 11], [0, 0, 0, 0]]
     for method, parameters in ('elrp', {'epsilon': 1e-9}), ('grad*input', {}):
-        np.testing.assert_allclose(explain(method, conv_net, image, **parameters)[0, :, :, 0], expected, atol=1e-8)
+        np.testing.assert_allclose(explain(method, conv_net, image, **parameters)[0, :, :, 0], expected,
+                                   atol=1e-8)
 
 
 def test_captum_simple_lrp():
     for x, f, expected in [
             ([[1, 2, 3]], lambda x: relu(x @ np.full((3, 3), 2.)) @ np.full((3, 1), 3.), (18, 36, 54)),
             ([[2, 3]], lambda x: (x @ np.full((2, 2), 5.) + x)[:, 1], (10, 18)),
-            ([[1, 2, 3]], lambda x: tf.tanh(x @ np.full((3, 3), .1)) @ np.full((3, 1), .1), (.0269, .0537, .0806))]:
+            ([[1, 2, 3]], lambda x: tf.tanh(x @ np.full((3, 3), .1)) @ np.full((3, 1), .1),
+             (.0269, .0537, .0806))]:
         np.testing.assert_allclose(explain('elrp', f, x, epsilon=1e-9), [expected], atol=5e-5)
 
 
@@ -125,7 +136,8 @@ def test_max_pooling_passes_to_the_winner():
 
 
 def test_rescale_multipliers_of_kundajelab():
-    """Dense (1, 2, 3, 4), bias -1 and its negative, relu; x = 1s and 2s, reference 0: multipliers .9, .95 and .1, .05 of the weights."""
+    """Dense (1, 2, 3, 4), bias -1 and its negative, relu; x = 1s and 2s, reference 0: multipliers .9, .95 and
+    .1, .05 of the weights."""
     w = np.array([1., 2, 3, 4])
     for sign, factors in (1, (.9, .95)), (-1, (.1, .05)):
         f = lambda x, sign=sign: relu(x @ (sign * w)[:, None] - sign)  # noqa: E731
@@ -152,13 +164,18 @@ def test_linear_model_gives_its_terms():
     """(x - mean) * coefficient, for every complete method and any quadrature."""
     w, mean, x = np.array([1., -2, 3, .5]), np.array([.1, .2, -.3, 1]), [[1., 2, 3, 4], [-1, 0, .5, 2]]
     f = lambda x: x @ w[:, None] + 7.  # noqa: E731
-    cases = [('intgrad', {'steps': n, 'quadrature': q}) for q in ('gausslegendre', 'riemann_right', 'riemann_middle', 'trapezoid')
+    cases = [('intgrad', {'steps': n, 'quadrature': q}) for q in ('gausslegendre', 'riemann_right',
+                                                                  'riemann_middle', 'trapezoid')
              for n in (2, 10)]
-    for method, parameters in [*cases, ('deeplift', {}), ('shapley_sampling', {'samples': 1}), ('occlusion', {})]:
-        np.testing.assert_allclose(explain(method, f, x, baseline=mean, **parameters), (x - mean) * w, atol=1e-12)
+    for method, parameters in [*cases, ('deeplift', {}), ('shapley_sampling', {'samples': 1}),
+                               ('occlusion', {})]:
+        np.testing.assert_allclose(explain(method, f, x, baseline=mean, **parameters), (x - mean) * w,
+                                   atol=1e-12)
 
 
 def test_right_sum_is_the_predecessors():
     """The integral of 2x from 0 to 2 in ten right steps: 4.4; the exact 4 with Gauss-Legendre."""
-    for quadrature, expected in ('riemann_right', 4.4), ('gausslegendre', 4), ('riemann_middle', 4), ('trapezoid', 4):
-        np.testing.assert_allclose(explain('intgrad', lambda x: x ** 2, [[2.]], steps=10, quadrature=quadrature), [[expected]])
+    for quadrature, expected in ('riemann_right', 4.4), ('gausslegendre',
+                                                         4), ('riemann_middle', 4), ('trapezoid', 4):
+        np.testing.assert_allclose(explain('intgrad', lambda x: x ** 2, [[2.]], steps=10,
+                                           quadrature=quadrature), [[expected]])

@@ -1,4 +1,5 @@
-"""de.logits and the TargetWarning: what a T is the output of, whatever moves or clips the values on the way."""
+"""de.logits and the TargetWarning: what a T is the output of, whatever moves or clips the values on the
+way."""
 
 import warnings
 
@@ -40,8 +41,10 @@ SEEN = {
     'exp of a log-softmax': (lambda z: tf.exp(z - tf.reduce_logsumexp(z, -1, keepdims=True)), lambda z: z),
     'by hand': (by_hand, lambda z: z),
     'by hand, shift stopped': (shifted, lambda z: z),
-    'by hand, exp written twice': (lambda z: tf.exp(z) / tf.reduce_sum(tf.exp(z), 1, keepdims=True), lambda z: z),
-    'by hand, reciprocal': (lambda z: tf.exp(z) * tf.math.reciprocal(tf.reduce_sum(tf.exp(z), -1, keepdims=True)), lambda z: z),
+    'by hand, exp written twice': (lambda z: tf.exp(z) / tf.reduce_sum(tf.exp(z), 1, keepdims=True),
+                                   lambda z: z),
+    'by hand, reciprocal': (lambda z: tf.exp(z) * tf.math.reciprocal(tf.reduce_sum(tf.exp(z), -1,
+                                                                                   keepdims=True)), lambda z: z),
     'temperature': (lambda z: tf.nn.softmax(z / 3), lambda z: z / 3),
     'sigmoid': (tf.sigmoid, lambda z: z),
     'sigmoid by hand': (lambda z: 1 / (1 + tf.exp(-z)), lambda z: z),
@@ -51,16 +54,20 @@ SEEN = {
     'sigmoid as tanh, of z': (lambda z: tf.tanh(z) * .5 + .5, lambda z: 2 * z),
     'other class': (lambda z: 1 - tf.sigmoid(z), lambda z: -z),
     'cast': (lambda z: tf.cast(tf.nn.softmax(z), tf.float64), lambda z: tf.cast(z, tf.float64)),
-    'half': (lambda z: tf.cast(tf.nn.softmax(tf.cast(z, tf.float16)), tf.float32), lambda z: tf.cast(tf.cast(z, tf.float16), tf.float32)),
+    'half': (lambda z: tf.cast(tf.nn.softmax(tf.cast(z, tf.float16)), tf.float32),
+             lambda z: tf.cast(tf.cast(z, tf.float16), tf.float32)),
     'reshape': (lambda z: tf.reshape(tf.nn.softmax(z), [-1, 12]), lambda z: tf.reshape(z, [-1, 12])),
     'clip': (lambda z: tf.clip_by_value(tf.nn.softmax(z), 1e-7, 1 - 1e-7), lambda z: z),
     'transpose': (lambda z: tf.transpose(tf.nn.softmax(z), [0, 2, 1]), lambda z: tf.transpose(z, [0, 2, 1])),
     'entry': (lambda z: tf.nn.softmax(z)[:, 1, 2], lambda z: z[:, 1, 2]),
-    'gather': (lambda z: tf.gather(tf.nn.softmax(z), [2, 0], axis=-1), lambda z: tf.gather(z, [2, 0], axis=-1)),
+    'gather': (lambda z: tf.gather(tf.nn.softmax(z), [2, 0], axis=-1),
+               lambda z: tf.gather(z, [2, 0], axis=-1)),
     'split': (lambda z: tf.split(tf.nn.softmax(z), 3, -1)[2], lambda z: z[..., 2:]),
     'identities': (lambda z: tf.identity(tf.identity_n([z, tf.nn.softmax(z)])[1]), lambda z: z),
-    'heads': (lambda z: tf.concat([tf.nn.softmax(z), tf.nn.softmax(3 * z)], -1), lambda z: tf.concat([z, 3 * z], -1)),
-    'stacked heads': (lambda z: tf.stack([1 - tf.sigmoid(z), tf.sigmoid(z)], -1), lambda z: tf.stack([-z, z], -1)),
+    'heads': (lambda z: tf.concat([tf.nn.softmax(z), tf.nn.softmax(3 * z)], -1),
+              lambda z: tf.concat([z, 3 * z], -1)),
+    'stacked heads': (lambda z: tf.stack([1 - tf.sigmoid(z), tf.sigmoid(z)], -1),
+                      lambda z: tf.stack([-z, z], -1)),
     'function': (inner, lambda z: (2 * z)[..., :2]),
     'function in a function': (outer, lambda z: (2 * (z + 1))[..., :2]),
     'custom gradient': (own_gradient, lambda z: z),
@@ -77,7 +84,8 @@ MIXED = {
     'experts': lambda z: tf.matmul(tf.nn.softmax(z), tf.nn.softmax(2 * z), transpose_b=True),
     'chosen by one-hot': lambda z: tf.reduce_sum(tf.nn.softmax(z) * tf.one_hot(tf.constant([1]), 3), -1),
     'largest': lambda z: tf.reduce_max(tf.nn.softmax(z), -1),
-    'conditional': lambda z: tf.cond(tf.reduce_sum(z) > 0, lambda: tf.nn.softmax(z), lambda: tf.nn.softmax(2 * z)),
+    'conditional': lambda z: tf.cond(tf.reduce_sum(z) > 0, lambda: tf.nn.softmax(z),
+                                     lambda: tf.nn.softmax(2 * z)),
     'loop': lambda z: tf.transpose(tf.map_fn(tf.nn.softmax, tf.transpose(z, [1, 0, 2])), [1, 0, 2]),
     'box and score': lambda z: tf.concat([z[..., :2], tf.sigmoid(z[..., 2:])], -1),
     'multiple': lambda z: 100 * tf.nn.softmax(z) + 0,
@@ -156,7 +164,8 @@ def test_what_is_there_is_not_made_again():
         assert de.logits(o.T).name.startswith('deepexplain2/') and [t.name for t in de.outputs] == leaves
     o = Opened(SEEN['reshape'][0])
     o.session.graph.finalize()
-    with o.de as de, pytest.raises(errors.ContextError, match=r'finalized, and the logits of T "Reshape:0" need ops'):
+    with o.de as de, pytest.raises(errors.ContextError, match=r'finalized, and the logits of T "Reshape:0" '
+                                                              r'need ops'):
         de.logits(o.T)
 
 
@@ -188,8 +197,10 @@ def test_conditional_of_tf1():
 
 
 SHARES = {'normalized': lambda z: tf.abs(z) / tf.reduce_sum(tf.abs(z), -1, keepdims=True),
-          'two of exponentials': lambda z: tf.stack([tf.exp(z), tf.exp(2 * z)], 1) / (tf.exp(z) + tf.exp(2 * z))[:, None],
-          'sparsemax': lambda z: tf.stack([tf.clip_by_value(.5 + z, 0, 1), 1 - tf.clip_by_value(.5 + z, 0, 1)], -1)}
+          'two of exponentials': lambda z: tf.stack([tf.exp(z), tf.exp(2 * z)],
+                                                    1) / (tf.exp(z) + tf.exp(2 * z))[:, None],
+          'sparsemax': lambda z: tf.stack([tf.clip_by_value(.5 + z, 0, 1),
+                                           1 - tf.clip_by_value(.5 + z, 0, 1)], -1)}
 
 
 @pytest.mark.parametrize('name', SHARES)
@@ -199,19 +210,24 @@ def test_shares_are_seen_by_their_values(name, method):
     with o.de as de:
         told = told_of(de, o.T, o.X, method)
         assert len(told) == 1 and 'between 0 and 1 and sum to 1' in told[0]
-        told = told_of(de, o.T * np.ones((3,) + tuple(o.T.shape[1:]), 'f'), o.X, method)         # the same explainer
+        # the same explainer
+        told = told_of(de, o.T * np.ones((3,) + tuple(o.T.shape[1:]), 'f'), o.X, method)
         assert not told
-        assert not told_of(de, tf.abs(o.z), o.X, method) and not told_of(de, o.T[..., :1, :1] / 2, o.X, method)
+        assert not told_of(de, tf.abs(o.z), o.X, method) and not told_of(de, o.T[..., :1, :1] / 2, o.X,
+                                                                         method)
     o.session.close()
 
 
 TAILS = {'TimeDistributed': [L.TimeDistributed(L.Dense(3, 'softmax'))], 'layer': [L.Dense(3), L.Softmax(1)],
          'activation': [L.Dense(3), L.Activation('softmax')],
-         'Reshape': [L.Dense(3, 'softmax'), L.Reshape((12,))], 'Permute': [L.Dense(3, 'softmax'), L.Permute((2, 1))],
+         'Reshape': [L.Dense(3, 'softmax'), L.Reshape((12,))], 'Permute': [L.Dense(3, 'softmax'),
+                                                                           L.Permute((2, 1))],
          'cast': [L.Dense(3, 'softmax'), L.Lambda(lambda t: keras.ops.cast(t, 'float64'))],
-         'clip': [L.Dense(3, 'softmax'), L.Lambda(lambda t: keras.ops.clip(t, 1e-7, 1 - 1e-7))], 'log': [L.Dense(3, 'log_softmax')],
+         'clip': [L.Dense(3, 'softmax'), L.Lambda(lambda t: keras.ops.clip(t, 1e-7, 1 - 1e-7))],
+         'log': [L.Dense(3, 'log_softmax')],
          'mixed precision': [L.Dense(3, dtype='mixed_float16'), L.Activation('softmax', dtype='float32')],
-         'crop': [L.Dense(3, 'sigmoid'), L.Cropping1D(1)], 'nested': [keras.Sequential([keras.Input((4, 3)), L.Dense(3, 'softmax')])]}
+         'crop': [L.Dense(3, 'sigmoid'), L.Cropping1D(1)],
+         'nested': [keras.Sequential([keras.Input((4, 3)), L.Dense(3, 'softmax')])]}
 
 
 @pytest.mark.parametrize('name', TAILS)
@@ -224,9 +240,12 @@ def test_keras_tails(name):
         found = de.logits(T)
         p, z = de.session.run([T, found], {X: XS})
         z = z.reshape(3, 4, 3) if name == 'Reshape' else z
-        squash = {'crop': tf.sigmoid, 'log': tf.nn.log_softmax}.get(name, lambda z: tf.nn.softmax(z, axis=axis))
-        np.testing.assert_allclose(squash(z.astype('f4')), p.reshape(z.shape), atol=2e-3 if name == 'mixed precision' else 1e-6)
-        assert len(told_of(de, T, X, 'grad*input')) == (name != 'log') and not told_of(de, found, X, 'grad*input')
+        squash = {'crop': tf.sigmoid,
+                  'log': tf.nn.log_softmax}.get(name, lambda z: tf.nn.softmax(z, axis=axis))
+        np.testing.assert_allclose(squash(z.astype('f4')), p.reshape(z.shape), atol=2e-3
+                                   if name == 'mixed precision' else 1e-6)
+        assert len(told_of(de, T, X, 'grad*input')) == (name != 'log') and not told_of(de, found, X,
+                                                                                       'grad*input')
 
 
 def test_keras_softmax_with_a_mask():

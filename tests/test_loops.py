@@ -1,4 +1,5 @@
-"""Loops and conditionals of TF1 (disable_v2_behavior): as if the layers stood in a row. Each script in a process of its own."""
+"""Loops and conditionals of TF1 (disable_v2_behavior): as if the layers stood in a row. Each script in a
+process of its own."""
 
 import subprocess
 import sys
@@ -71,7 +72,8 @@ def run(script):
     assert found.returncode == 0, found.stderr[-3000:]
 
 
-@pytest.mark.parametrize('cell, lengths, time_major', [('LSTM', True, False), ('GRU', False, True), ('LSTM', False, True)])
+@pytest.mark.parametrize('cell, lengths, time_major', [('LSTM', True, False), ('GRU', False, True),
+                                                       ('LSTM', False, True)])
 def test_dynamic_rnn(cell, lengths, time_major):
     """dynamic_rnn and the same steps in a row, also for rows that end early."""
     run(f'''

@@ -1,4 +1,5 @@
-"""Values that pass where gradients do not: refused where they are the only way from X to T, warned of where they are one way, or followed."""
+"""Values that pass where gradients do not: refused where they are the only way from X to T, warned of where
+they are one way, or followed."""
 
 import warnings
 
@@ -20,7 +21,8 @@ F8 = tf.dtypes.experimental.float8_e4m3fn, tf.dtypes.experimental.float8_e5m2
 
 
 def outcome(f, method, xs=XS, dtype=tf.float64, **parameters):
-    """(the map or the error, the gap, messages of path warnings, whether the audit fits) for T = f(x), rows summed."""
+    """(the map or the error, the gap, messages of path warnings, whether the audit fits) for T = f(x), rows
+    summed."""
     with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
         x = v1.placeholder(dtype, xs.shape)
@@ -33,34 +35,45 @@ def outcome(f, method, xs=XS, dtype=tf.float64, **parameters):
                 a = de.explain(method, T, x, xs, **parameters)
         except errors.DeepExplainError as e:
             return e, None, [], False
-        return a, delta, [str(w.message) for w in caught if issubclass(w.category, errors.PathWarning)], de.audit(method, T, x, **parameters).fits
+        return a, delta, [str(w.message) for w in caught if issubclass(w.category,
+                                                                       errors.PathWarning)], de.audit(
+                                                                           method, T, x, **parameters).fits
 
 
 # Piecewise constant: the derivative is 0 or missing.
 STEPS = {
     'Sign': tf.sign, 'Floor': tf.floor, 'Ceil': tf.math.ceil, 'Round': tf.round, 'Rint': tf.math.rint,
-    'FloorDiv': lambda x: tf.math.floordiv(x * 3, 2.), 'TruncateDiv': lambda x: RAW.TruncateDiv(x=x * 3, y=tf.constant(2., x.dtype)),
+    'FloorDiv': lambda x: tf.math.floordiv(x * 3, 2.),
+         'TruncateDiv': lambda x: RAW.TruncateDiv(x=x * 3, y=tf.constant(2., x.dtype)),
     'Cast': lambda x: tf.cast(tf.cast(x * 3, tf.int32), x.dtype),
     'Cast of Bucketize': lambda x: tf.cast(RAW.Bucketize(input=x, boundaries=[0.]), x.dtype),
     'Cast to float8_e4m3fn': lambda x: tf.cast(tf.cast(tf.cast(x, tf.float32), F8[0]), x.dtype),
     'Cast to float8_e5m2': lambda x: tf.cast(tf.cast(tf.cast(x, tf.float32), F8[1]), x.dtype),
     'StopGradient': tf.stop_gradient, 'HSVToRGB': lambda x: tf.image.hsv_to_rgb(tf.sigmoid(x[:, None, :3])),
-    'Heaviside': lambda x: tf.cast(x > 0, x.dtype), 'ReluGrad': lambda x: RAW.ReluGrad(gradients=tf.ones_like(x), features=x),
-    'MaxPoolGrad': lambda x: RAW.MaxPoolGrad(orig_input=x[:, :, None, None], orig_output=x[:, :3, None, None], ksize=[1, 2, 1, 1], strides=[1] * 4,
+    'Heaviside': lambda x: tf.cast(x > 0, x.dtype),
+         'ReluGrad': lambda x: RAW.ReluGrad(gradients=tf.ones_like(x), features=x),
+    'MaxPoolGrad': lambda x: RAW.MaxPoolGrad(orig_input=x[:, :, None, None], orig_output=x[:, :3, None, None],
+                                             ksize=[1, 2, 1, 1], strides=[1] * 4,
                                              grad=tf.ones([1, 3, 1, 1], x.dtype), padding='VALID'),
-    'index': lambda x: tf.gather(tf.constant([1., 5, 2, 7], x.dtype), tf.argmax(x, 1)), 'NextAfter': lambda x: tf.math.nextafter(tf.zeros_like(x), x),
+    'index': lambda x: tf.gather(tf.constant([1., 5, 2, 7], x.dtype), tf.argmax(x, 1)),
+         'NextAfter': lambda x: tf.math.nextafter(tf.zeros_like(x), x),
     'Zeta': lambda x: tf.math.zeta(2 + tf.sigmoid(x), tf.ones_like(x)),
     'Betainc': lambda x: tf.math.betainc(1 + tf.sigmoid(x), 1 + tf.sigmoid(x), tf.ones_like(x) / 2),
     'transforms': lambda x: RAW.ImageProjectiveTransformV3(
-        images=tf.reshape(tf.range(9.), [1, 3, 3, 1]), transforms=tf.concat([[[1., 0.]], tf.cast(x[:, :1], tf.float32), [[0., 1., 0., 0., 0.]]], 1),
+        images=tf.reshape(tf.range(9.), [1, 3, 3, 1]), transforms=tf.concat([[[1., 0.]],
+                                                                             tf.cast(x[:, :1], tf.float32),
+                                                                             [[0., 1., 0., 0., 0.]]], 1),
         output_shape=[3, 3], fill_value=0., interpolation='BILINEAR'),
     'fill_value': lambda x: RAW.ImageProjectiveTransformV3(
-        images=tf.reshape(tf.range(9.), [1, 3, 3, 1]), transforms=[[1., 0., 1., 0., 1., 0., 0., 0.]], output_shape=[3, 3],
+        images=tf.reshape(tf.range(9.), [1, 3, 3, 1]), transforms=[[1., 0., 1., 0., 1., 0., 0., 0.]],
+                                                           output_shape=[3, 3],
         fill_value=tf.cast(x[0, 0], tf.float32), interpolation='BILINEAR'),
-    'given statistics': lambda x: RAW.FusedBatchNormV3(x=tf.ones([1, 2, 2, 4]), scale=tf.ones([4]), offset=tf.ones([4]), variance=tf.ones([4]),
+    'given statistics': lambda x: RAW.FusedBatchNormV3(x=tf.ones([1, 2, 2, 4]), scale=tf.ones([4]),
+                                                       offset=tf.ones([4]), variance=tf.ones([4]),
                                                        mean=tf.cast(x[0], tf.float32), is_training=False).y,
     'sign of a determinant': lambda x: tf.linalg.slogdet(tf.reshape(x, [1, 2, 2])).sign,
-    'RandomShuffle': lambda x: RAW.RandomShuffle(value=x, seed=1), 'limit': lambda x: tf.range(0., 3. + tf.tanh(x[0, 0]), 1., x.dtype)}
+    'RandomShuffle': lambda x: RAW.RandomShuffle(value=x, seed=1),
+         'limit': lambda x: tf.range(0., 3. + tf.tanh(x[0, 0]), 1., x.dtype)}
 
 
 def same_kind(value, x):
@@ -69,30 +82,37 @@ def same_kind(value, x):
 
 @pytest.mark.parametrize('name', STEPS)
 def test_steps(name):
-    """As the only way: PathError, or complete under a rule that compares values. As one way: a warning and an audit that does not fit."""
+    """As the only way: PathError, or complete under a rule that compares values. As one way: a warning and an
+    audit that does not fit."""
     f = STEPS[name]
     for method in ['intgrad', 'elrp', 'deeplift']:
         a, delta, messages, _ = outcome(f, method)
         if method == 'deeplift' and name in ('Sign', 'Heaviside'):
             np.testing.assert_allclose(delta, 0, atol=1e-9)
-        elif method == 'deeplift' and name in ('ReluGrad', 'MaxPoolGrad', 'NextAfter', 'Zeta', 'Betainc', 'transforms', 'fill_value',
+        elif method == 'deeplift' and name in ('ReluGrad', 'MaxPoolGrad', 'NextAfter', 'Zeta', 'Betainc',
+                                               'transforms', 'fill_value',
                                                'given statistics', 'sign of a determinant'):
             assert isinstance(a, errors.PathError | errors.RuleError), (method, a)
         else:
             assert isinstance(a, errors.PathError), (method, a)
-        a, delta, messages, fits = outcome(lambda x: tf.reduce_sum(same_kind(f(x), x)) + tf.reduce_sum(x), method)
+        a, delta, messages, fits = outcome(lambda x: tf.reduce_sum(same_kind(f(x), x)) + tf.reduce_sum(x),
+                                           method)
         if method == 'deeplift' and name in ('Sign', 'Heaviside'):
             np.testing.assert_allclose(delta, 0, atol=1e-9)
             assert fits and not messages
         elif not isinstance(a, errors.RuleError):
-            assert len(messages) == 1 and 'which pass no gradient' in messages[0] and not fits, (method, a, messages)
+            assert len(messages) == 1 and 'which pass no gradient' in messages[0] and not fits, (method, a,
+                                                                                                 messages)
 
 
 QUIET = {'absolute': lambda x: x * tf.sign(x) + tf.abs(x), 'relu': lambda x: x * tf.cast(x > 0, x.dtype),
          'mask': lambda x: x * tf.cast(x != 0, x.dtype),
-         'winner': lambda x: tf.one_hot(tf.argmax(x, 1), 4, dtype=x.dtype) * x, 'choice': lambda x: tf.where(x > 0, x, 2 * x),
-         'otherwise': lambda x: x * (1 - tf.cast(x > 0, x.dtype)), 'relu backward': lambda x: RAW.ReluGrad(gradients=2 * x, features=x),
-         'casts': lambda x: tf.cast(tf.cast(x, tf.bfloat16), x.dtype), 'sizes': lambda x: x * tf.cast(tf.size(x), x.dtype),
+         'winner': lambda x: tf.one_hot(tf.argmax(x, 1), 4, dtype=x.dtype) * x,
+         'choice': lambda x: tf.where(x > 0, x, 2 * x),
+         'otherwise': lambda x: x * (1 - tf.cast(x > 0, x.dtype)),
+         'relu backward': lambda x: RAW.ReluGrad(gradients=2 * x, features=x),
+         'casts': lambda x: tf.cast(tf.cast(x, tf.bfloat16), x.dtype),
+         'sizes': lambda x: x * tf.cast(tf.size(x), x.dtype),
          'FakeQuant': lambda x: tf.quantization.fake_quant_with_min_max_args(tf.cast(x, tf.float32), -6, 6)}
 
 
@@ -114,33 +134,49 @@ def columns(x):
 def listed(x):
     """A list that is overwritten in part, one place twice."""
     start = RAW.TensorListFromTensor(tensor=columns(tf.sin(x)), element_shape=[1])
-    end = RAW.TensorListScatterIntoExistingList(input_handle=start, tensor=columns(x ** 2)[:3], indices=[0, 1, 1])
+    end = RAW.TensorListScatterIntoExistingList(input_handle=start, tensor=columns(x ** 2)[:3],
+                                                indices=[0, 1, 1])
     return RAW.TensorListStack(input_handle=end, element_dtype=x.dtype, element_shape=[1])
 
 
 # What TensorFlow's own gradient counts for each of several values that are written to one place.
 WRITTEN_TWICE = {
-    'DynamicStitch': lambda x: tf.dynamic_stitch([1, [0, 2, 1]], [columns(tf.tanh(x))[0], columns(x * x)[1:]]),
-    'ParallelDynamicStitch': lambda x: RAW.ParallelDynamicStitch(indices=[[0, 1], [1, 2]], data=[columns(tf.tanh(x))[:2], columns(x * x)[2:]]),
-    'TensorScatterUpdate': lambda x: tf.tensor_scatter_nd_update(columns(x), [[0], [1], [1], [3]], columns(tf.tanh(x))),
+    'DynamicStitch': lambda x: tf.dynamic_stitch([1, [0, 2, 1]], [columns(tf.tanh(x))[0],
+                                                                  columns(x * x)[1:]]),
+    'ParallelDynamicStitch': lambda x: RAW.ParallelDynamicStitch(indices=[[0, 1], [1, 2]],
+                                                                 data=[columns(tf.tanh(x))[:2],
+                                                                       columns(x * x)[2:]]),
+    'TensorScatterUpdate': lambda x: tf.tensor_scatter_nd_update(columns(x), [[0], [1], [1], [3]],
+                                                                 columns(tf.tanh(x))),
     'TensorScatterUpdate in places': lambda x: tf.tensor_scatter_nd_update(
-        tf.reshape(x, [2, 2]), [[[0, 1], [1, 1]], [[1, 1], [tf.size(x) - 3, 0]]], tf.reshape(tf.tanh(x), [2, 2])),
+        tf.reshape(x, [2, 2]), [[[0, 1], [1, 1]], [[1, 1], [tf.size(x) - 3, 0]]], tf.reshape(tf.tanh(x),
+                                                                                             [2, 2])),
     'TensorListScatter': lambda x: RAW.TensorListStack(input_handle=RAW.TensorListScatter(
-        tensor=columns(x ** 2)[:3], indices=[0, 1, 1], element_shape=[1]), element_dtype=x.dtype, element_shape=[1]),
-    'TensorListScatterV2': lambda x: tf.TensorArray(x.dtype, 3, element_shape=(1,)).scatter([0, 1, 1], columns(x ** 2)[:3]).stack(),
+        tensor=columns(x ** 2)[:3], indices=[0, 1, 1], element_shape=[1]), element_dtype=x.dtype,
+                                                       element_shape=[1]),
+    'TensorListScatterV2': lambda x: tf.TensorArray(x.dtype, 3,
+                                                    element_shape=(1,)).scatter([0, 1, 1],
+                                                                                columns(x ** 2)[:3]).stack(),
     'TensorListScatterIntoExistingList': listed,
-    'written twice in a loop': lambda x: columns(tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.tensor_scatter_nd_update(
+    'written twice in a loop': lambda x: columns(tf.while_loop(lambda i, h: i < 3,
+                                                               lambda i, h: (i + 1, tf.tensor_scatter_nd_update(
         h, [[i], [i], [0]], tf.tanh(h)[:3])), [0, columns(x)])[1]),
-    'written once': lambda x: tf.tensor_scatter_nd_update(columns(x), [[0], [3], [1]], columns(tf.tanh(x))[1:])}
+    'written once': lambda x: tf.tensor_scatter_nd_update(columns(x), [[0], [3], [1]],
+                                                          columns(tf.tanh(x))[1:])}
 
 # Inputs that TensorFlow's own gradient drops and ours follows.
 FOLLOWED = WRITTEN_TWICE | {
     'PadV2': lambda x: tf.pad(x * x, [[0, 0], [1, 2]], constant_values=tf.reduce_sum(x ** 2)),
-    'PadV2 of a constant': lambda x: tf.pad(tf.ones([1, 2], x.dtype), [[0, 0], [1, 2]], constant_values=tf.reduce_sum(x ** 2)),
-    'MatrixDiagV2': lambda x: RAW.MatrixDiagV2(diagonal=x * x, k=1, num_rows=-1, num_cols=-1, padding_value=tf.reduce_sum(x)),
-    'MatrixDiagV3': lambda x: tf.linalg.diag(tf.reshape(x, [1, 2, 2]), k=(0, 1), padding_value=tf.reduce_sum(x ** 2)),
-    'MatrixDiagPartV2': lambda x: RAW.MatrixDiagPartV2(input=tf.reshape(x, [1, 2, 2]), k=[-1, 0], padding_value=tf.reduce_sum(x ** 3)),
-    'MatrixDiagPartV3': lambda x: tf.linalg.diag_part(tf.reshape(x, [1, 2, 2]), k=(0, 1), padding_value=tf.reduce_sum(x ** 3)),
+    'PadV2 of a constant': lambda x: tf.pad(tf.ones([1, 2], x.dtype), [[0, 0], [1, 2]],
+                                            constant_values=tf.reduce_sum(x ** 2)),
+    'MatrixDiagV2': lambda x: RAW.MatrixDiagV2(diagonal=x * x, k=1, num_rows=-1, num_cols=-1,
+                                               padding_value=tf.reduce_sum(x)),
+    'MatrixDiagV3': lambda x: tf.linalg.diag(tf.reshape(x, [1, 2, 2]), k=(0, 1),
+                                             padding_value=tf.reduce_sum(x ** 2)),
+    'MatrixDiagPartV2': lambda x: RAW.MatrixDiagPartV2(input=tf.reshape(x, [1, 2, 2]), k=[-1, 0],
+                                                       padding_value=tf.reduce_sum(x ** 3)),
+    'MatrixDiagPartV3': lambda x: tf.linalg.diag_part(tf.reshape(x, [1, 2, 2]), k=(0, 1),
+                                                      padding_value=tf.reduce_sum(x ** 3)),
     'OneHot': lambda x: tf.one_hot([1, 7], 3, tf.reduce_sum(x * x), x[0, 1], axis=0),
     'OneHot off': lambda x: tf.one_hot([1], 3, off_value=x[0, 1] * x[0, 0]),
     'LinSpace': lambda x: RAW.LinSpace(start=x[0, 0] * x[0, 1], stop=x[0, 2], num=5),
@@ -148,8 +184,11 @@ FOLLOWED = WRITTEN_TWICE | {
     'start': lambda x: tf.range(tf.tanh(x[0, 0]) / 9, 3., 1.),
     'delta': lambda x: RAW.Range(start=tf.zeros([], x.dtype), limit=3., delta=1.1 + .1 * tf.tanh(x[0, 1])),
     'in a loop': lambda x: tf.while_loop(
-        lambda i, h: i < 2, lambda i, h: (i + 1, tf.pad(h, [[0, 0], [1, 0]], constant_values=tf.reduce_sum(h ** 2))[:, :4]), [0, x])[1],
-    'in a function': lambda x: tf.function(lambda t: tf.pad(t * t, [[0, 0], [1, 0]], constant_values=tf.reduce_sum(t)))(x)}
+        lambda i, h: i < 2, lambda i, h: (i + 1, tf.pad(h, [[0, 0], [1, 0]],
+                                                        constant_values=tf.reduce_sum(h ** 2))[:, :4]),
+                                         [0, x])[1],
+    'in a function': lambda x: tf.function(lambda t: tf.pad(t * t, [[0, 0], [1, 0]],
+                                                            constant_values=tf.reduce_sum(t)))(x)}
 
 
 @pytest.mark.parametrize('name', FOLLOWED)
@@ -171,10 +210,12 @@ def test_inputs_that_tensorflow_drops(name):
 
 
 def test_every_input_that_is_dropped_is_known():
-    """The registered gradients of the ops of the catalogue, called: where they give None for a number, that is in our tables."""
+    """The registered gradients of the ops of the catalogue, called: where they give None for a number, that
+    is in our tables."""
     from test_catalogue import OPS, UNARY, unary
     with tf.Graph().as_default() as graph:
-        wide, single, one = (v1.placeholder(d, [n, 6]) for d, n in ((tf.float64, 4), (tf.float32, 4), (tf.float64, 1)))
+        wide, single, one = (v1.placeholder(d, [n, 6]) for d, n in ((tf.float64, 4), (tf.float32, 4),
+                                                                    (tf.float64, 1)))
         for name in [*UNARY, *OPS]:
             f = unary(name) if name in UNARY else OPS[name]
             for x in wide, one, single:
@@ -188,7 +229,8 @@ def test_every_input_that_is_dropped_is_known():
         checked = set()
         for op in graph.get_operations():
             numbers = [k for k, i in enumerate(op.inputs) if i.dtype.is_floating]
-            if op.type in checked or not numbers or not all(map(can_carry, op.outputs[:1])) or op_def_registry.get(op.type) is None:
+            if op.type in checked or not numbers or not all(map(can_carry,
+                                                                op.outputs[:1])) or op_def_registry.get(op.type) is None:
                 continue
             try:
                 found = own_gradient(op)(op, *[tf.ones_like(o) if can_carry(o) else None for o in op.outputs])
@@ -197,7 +239,8 @@ def test_every_input_that_is_dropped_is_known():
             found = found if isinstance(found, list | tuple) else [found]
             checked.add(op.type)
             missing = [k for k in numbers if (k >= len(found) or found[k] is None) and k in ways_back(op)]
-            assert not missing or (op.type.startswith('FusedBatchNorm') and op.get_attr('is_training')), (op.type, missing)
+            assert not missing or (op.type.startswith('FusedBatchNorm')
+                                   and op.get_attr('is_training')), (op.type, missing)
     assert len(checked) > 120 and {name for name in COMPLETED if not name.startswith('TensorList')} <= checked
 
 
@@ -244,23 +287,32 @@ def logarithm(x, times=1, plus=0):
 
 
 HARMLESS = {
-    'softmax': softmax, 'log-softmax': log_softmax, 'masked softmax': masked_softmax, 'normalized': normalized, 'shared': shared,
-    'log-sum-exp': lambda x: tf.reduce_logsumexp(x, -1), 'of two axes': lambda x: tf.reduce_logsumexp(x, [1, 2]),
-    'less log-sum-exp': lambda x: x - tf.reduce_logsumexp(x, -1, keepdims=True), 'variance': lambda x: mean((x - stop(mean(x))) ** 2),
+    'softmax': softmax, 'log-softmax': log_softmax, 'masked softmax': masked_softmax,
+            'normalized': normalized, 'shared': shared,
+    'log-sum-exp': lambda x: tf.reduce_logsumexp(x, -1),
+            'of two axes': lambda x: tf.reduce_logsumexp(x, [1, 2]),
+    'less log-sum-exp': lambda x: x - tf.reduce_logsumexp(x, -1, keepdims=True),
+            'variance': lambda x: mean((x - stop(mean(x))) ** 2),
     'moments': lambda x: tf.nn.moments(x, [1, 2])[1],
     'weighted moments': lambda x: tf.nn.weighted_moments(x, [1], tf.constant([[[1.], [2.]]], x.dtype))[1],
-    'reduce_variance': lambda x: tf.math.reduce_variance(x, 1), 'attention': lambda x: softmax(x @ tf.transpose(x, [0, 2, 1])) @ x,
-    'in a loop': lambda x: tf.while_loop(lambda i, h: i < 2, lambda i, h: (i + 1, h + tf.reduce_logsumexp(h, -1)[..., None]), [0, x])[1]}
+    'reduce_variance': lambda x: tf.math.reduce_variance(x, 1),
+            'attention': lambda x: softmax(x @ tf.transpose(x, [0, 2, 1])) @ x,
+    'in a loop': lambda x: tf.while_loop(lambda i, h: i < 2,
+                                         lambda i, h: (i + 1, h + tf.reduce_logsumexp(h, -1)[..., None]),
+                                         [0, x])[1]}
 HARMFUL = {
-    'centred': lambda x: tf.tanh(x - stop(mean(x))), 'exp': lambda x: tf.exp(x - largest(x)), 'plus': lambda x: x + largest(x),
-    'once more': lambda x: log_softmax(x) + largest(x), 'not added': lambda x: tf.math.log(tf.reduce_sum(tf.exp(x - largest(x)), -1)),
+    'centred': lambda x: tf.tanh(x - stop(mean(x))), 'exp': lambda x: tf.exp(x - largest(x)),
+           'plus': lambda x: x + largest(x),
+    'once more': lambda x: log_softmax(x) + largest(x),
+           'not added': lambda x: tf.math.log(tf.reduce_sum(tf.exp(x - largest(x)), -1)),
     'standardized': lambda x: (x - stop(mean(x))) * tf.math.rsqrt(mean((x - stop(mean(x))) ** 2) + 1),
     'another mean': lambda x: mean((x - stop(mean(x, 1))) ** 2),
     'another sum': lambda x: tf.exp(x - largest(x)) / tf.reduce_sum(tf.exp(x - largest(x)), 1, keepdims=True),
     'absolute': lambda x: mean(tf.abs(x - stop(mean(x)))),
     'fourth power': lambda x: mean((x - stop(mean(x))) ** 4), 'half added': lambda x: logarithm(x, 2),
     'a logarithm more': lambda x: logarithm(x, plus=1),
-    'plus one': lambda x: tf.exp(x - largest(x)) / (1 + tf.reduce_sum(tf.exp(x - largest(x)), -1, keepdims=True)),
+    'plus one': lambda x: tf.exp(x - largest(x)) / (1 + tf.reduce_sum(tf.exp(x - largest(x)), -1,
+                                                                      keepdims=True)),
     'times exp': lambda x: softmax(x) * tf.exp(x - largest(x)),
     'labels': lambda x: tf.nn.softmax_cross_entropy_with_logits(stop(tf.nn.softmax(x)), x)}
 
@@ -323,11 +375,15 @@ def clipped(t):
 
 
 KEPT = {
-    'straight-through': lambda x: straight_through(x @ W), 'reversed': lambda x: tf.tanh(reversed_gradient(x) @ W),
+    'straight-through': lambda x: straight_through(x @ W),
+        'reversed': lambda x: tf.tanh(reversed_gradient(x) @ W),
     'an inner tensor': lambda x: clipped(x @ W),
-    'two results': lambda x: tf.concat(scaled(x @ W, tf.tanh(x @ W)), 1), 'one of two': lambda x: scaled(x @ W, tf.tanh(x @ W))[1],
-    'twice': lambda x: straight_through(reversed_gradient(x) @ W), 'of a function': lambda x: tf.function(straight_through)(x @ W) * x[:, :1],
-    'pass through': lambda x: tf.grad_pass_through(tf.round)(x * x), 'recomputed': lambda x: tf.recompute_grad(lambda t: tf.tanh(t) * t)(x),
+    'two results': lambda x: tf.concat(scaled(x @ W, tf.tanh(x @ W)), 1),
+        'one of two': lambda x: scaled(x @ W, tf.tanh(x @ W))[1],
+    'twice': lambda x: straight_through(reversed_gradient(x) @ W),
+        'of a function': lambda x: tf.function(straight_through)(x @ W) * x[:, :1],
+    'pass through': lambda x: tf.grad_pass_through(tf.round)(x * x),
+        'recomputed': lambda x: tf.recompute_grad(lambda t: tf.tanh(t) * t)(x),
     'beside': lambda x: straight_through(x @ W) + x @ W, 'swish': lambda x: tf.nn.silu(x @ W)}
 
 
@@ -341,10 +397,12 @@ def test_custom_gradients_of_frozen_functions(name):
         tape.watch(x)
         y = f(x)
     expected = tape.gradient(y, x).numpy()
-    with DeepExplain.from_function(tf.autograph.experimental.do_not_convert(f), [tf.TensorSpec([None, 4])]) as de, warnings.catch_warnings():
+    with DeepExplain.from_function(tf.autograph.experimental.do_not_convert(f),
+                                   [tf.TensorSpec([None, 4])]) as de, warnings.catch_warnings():
         warnings.simplefilter('error', errors.PathWarning)
         for _ in range(2):
-            np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], de.inputs[0], xs), expected * xs, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], de.inputs[0], xs),
+                                       expected * xs, rtol=1e-5, atol=1e-6)
         points = np.stack([(k + .5) / 40 * xs for k in range(40)])
         with tf.GradientTape() as tape:
             x = tf.constant(points.reshape(-1, 4))
@@ -370,7 +428,8 @@ def test_custom_gradients_of_keras_models():
         tape.watch(t)
         y = model(t)
     with DeepExplain.from_keras(model) as de:
-        np.testing.assert_allclose(de.explain('saliency', de.outputs[0], de.inputs[0], xs), np.abs(tape.gradient(y, t)), rtol=1e-5)
+        np.testing.assert_allclose(de.explain('saliency', de.outputs[0], de.inputs[0], xs),
+                                   np.abs(tape.gradient(y, t)), rtol=1e-5)
         with pytest.raises(errors.PathError, match=r'\(Sign\)'):
             de.explain('elrp', de.outputs[0], de.inputs[0], xs)
 
@@ -389,9 +448,11 @@ def test_custom_gradients_that_cannot_be_kept_are_named(tmp_path):
         with opened as de:
             T, X = de.outputs[0], de.inputs[0]
             for method in GRADIENTS:
-                with pytest.warns(errors.PathWarning, match=rf'does not use the gradient of tf.custom_gradient at .*{where}') as caught:
+                with pytest.warns(errors.PathWarning, match=rf'does not use the gradient of '
+                                                            rf'tf.custom_gradient at .*{where}') as caught:
                     a = de.explain(method, T, X, xs)
-                assert len([w for w in caught if 'custom_gradient' in str(w.message)]) == 1 and np.isfinite(a).all()
+                assert len([w for w in caught
+                            if 'custom_gradient' in str(w.message)]) == 1 and np.isfinite(a).all()
                 assert not de.audit(method, T, X).fits
             with warnings.catch_warnings():
                 warnings.simplefilter('error')
@@ -404,18 +465,21 @@ def test_ctc_loss():
     labels, logits = np.array([[1, 2, 3], [2, 3, 1]]), rng.normal(size=(2, 8, 5)).astype('f4')
 
     def loss(v):
-        return tf.nn.ctc_loss(labels, tf.transpose(v, [1, 0, 2]), tf.constant([3, 3]), tf.constant([8, 8]), blank_index=0)
+        return tf.nn.ctc_loss(labels, tf.transpose(v, [1, 0, 2]), tf.constant([3, 3]), tf.constant([8, 8]),
+                              blank_index=0)
     with tf.GradientTape() as tape:
         v = tf.constant(logits)
         tape.watch(v)
         y = loss(v)
     with DeepExplain.from_function(loss, [tf.TensorSpec([2, 8, 5])]) as de:
         T, X = de.outputs[0], de.inputs[0]
-        np.testing.assert_allclose(de.explain('saliency', T, X, logits), np.abs(tape.gradient(y, v)), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(de.explain('saliency', T, X, logits), np.abs(tape.gradient(y, v)),
+                                   rtol=1e-4, atol=1e-6)
         for method in 'elrp', 'deeplift':
             with pytest.raises(errors.PathError, match='does not count its iterations'):
                 de.explain(method, T, X, logits)
-    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:        # its loops call functions by the type of an op
+    # its loops call functions by the type of an op
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
         x = v1.placeholder(tf.float32, [2, 8, 5])
         T = loss(x)
         with pytest.raises(errors.PathError, match='does not count its iterations'):
@@ -431,7 +495,8 @@ def test_what_is_beside_a_custom_gradient_in_place():
     for method in GRADIENTS:
         a, _, messages, fits = outcome(f, method)
         assert not messages and fits and a.any()
-        for g in (lambda x: f(x) + tf.round(x), lambda x: f(x) + tf.pad(tf.ones_like(x), [[0, 0], [1, 0]], constant_values=x[0, 0])[:, 1:]):
+        for g in (lambda x: f(x) + tf.round(x), lambda x: f(x) + tf.pad(tf.ones_like(x), [[0, 0], [1, 0]],
+                                                                        constant_values=x[0, 0])[:, 1:]):
             _, _, messages, _ = outcome(g, method)
             assert len(messages) == 1 and 'no gradient' in messages[0]
 
@@ -451,7 +516,8 @@ def test_calls_that_are_named_after_their_function():
 
 
 def test_maps_of_zeros_are_named():
-    """Saturated units, dead ones; in silence where T does not change, and where not every attribution is 0."""
+    """Saturated units, dead ones; in silence where T does not change, and where not every attribution is
+    0."""
     for method in [*GRADIENTS, 'elrp', 'occlusion']:
         _, _, messages, _ = outcome(lambda x: tf.nn.relu(1 - tf.reduce_max(tf.abs(x))), method, XS * 1e3)
         assert any('are exactly 0, but T' in m for m in messages) == (method != 'intgrad'), (method, messages)

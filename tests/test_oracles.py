@@ -33,7 +33,8 @@ def occluded(net, x, ys, b, window, step):
 
 
 def shapley(net, x, ys, b):
-    """The mean over all coalitions, weighted as Shapley (1953) has it; features are the last axis' positions."""
+    """The mean over all coalitions, weighted as Shapley (1953) has it; features are the last axis'
+    positions."""
     d, b = x.shape[1], np.broadcast_to(b, x.shape)
     result = np.zeros(x.shape)
     for i in range(d):
@@ -43,7 +44,8 @@ def shapley(net, x, ys, b):
             for coalition in itertools.combinations(others, size):
                 present = np.isin(np.arange(d), coalition)
                 with_i = present | (np.arange(d) == i)
-                result[:, i] += weight * (net.f(np.where(with_i, x, b), ys) - net.f(np.where(present, x, b), ys))
+                result[:, i] += weight * (net.f(np.where(with_i, x, b),
+                                                ys) - net.f(np.where(present, x, b), ys))
     return result
 
 
@@ -64,8 +66,10 @@ def test_definition(net, name):
     x, ys = samples(net, 3)
     b = np.random.default_rng(5).normal(size=net.shape)
     window, step = ((2, 2, 1), (1, 2, 1)) if x.ndim == 4 else ((2,), (1,))
-    parameters = {'intgrad': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'}, 'elrp': {'epsilon': .01},
-                  'deeplift': {'baseline': b}, 'occlusion': {'baseline': b, 'window_shape': window, 'step': step},
+    parameters = {'intgrad': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
+                  'elrp': {'epsilon': .01},
+                  'deeplift': {'baseline': b}, 'occlusion': {'baseline': b, 'window_shape': window,
+                                                             'step': step},
                   'shapley_sampling': {'baseline': b, 'samples': 6000}}.get(name, {})
     if name == 'shapley_sampling' and x.ndim > 2:
         pytest.skip('the exact value takes 2 ** features coalitions: tested on the dense nets')
@@ -80,7 +84,8 @@ def test_definition(net, name):
     }[name]()
     with opened(net) as (de, X, T, _):
         got = de.explain(name, T, X, x, ys=ys, **parameters)
-    # Shapley: the marginals of a feature spread by about a third of the largest value; 6 standard errors at 6000 permutations.
+    # Shapley: the marginals of a feature spread by about a third of the largest value; 6 standard errors at
+    # 6000 permutations.
     tolerance = .03 if name == 'shapley_sampling' else 1e-9
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=tolerance * np.nanmax(np.abs(expected)))
 
@@ -103,7 +108,8 @@ def test_shapley_with_all_permutations_is_exact(monkeypatch):
     from deepexplain2.features.permutations import Permutation
     net = mlp('softplus', 'relu', sizes=(4, 6, 3), seed=3)
     orders = [np.array(o) for o in itertools.permutations(range(4))]
-    monkeypatch.setattr(shapley_sampling, 'permutation', lambda seed, k, m, antithetic: Permutation(np.argsort(orders[k]), orders[k]))
+    monkeypatch.setattr(shapley_sampling, 'permutation',
+                        lambda seed, k, m, antithetic: Permutation(np.argsort(orders[k]), orders[k]))
     x, ys = samples(net, 3)
     with opened(net) as (de, X, T, _):
         for batch_size in (None, 5):
@@ -112,13 +118,15 @@ def test_shapley_with_all_permutations_is_exact(monkeypatch):
 
 
 def test_shapley_of_pixels_with_their_channels():
-    """Players are positions along sampling_dims: the same game played by hand with the permutations of the library."""
+    """Players are positions along sampling_dims: the same game played by hand with the permutations of the
+    library."""
     from deepexplain2.features.permutations import permutation
     net = cnn('tanh')
     x, ys = samples(net, 2)
     with opened(net) as (de, X, T, _):
         for dims, shape in ([1, 2], (6, 6)), ([2], (6,)), ([3, 1], (6, 2)):
-            got = de.explain('shapley_sampling', T, X, x, ys=ys, samples=2, sampling_dims=dims, baseline=.1, seed=4)
+            got = de.explain('shapley_sampling', T, X, x, ys=ys, samples=2, sampling_dims=dims, baseline=.1,
+                             seed=4)
             assert got.shape == (2, *shape)
             expected = np.zeros((2, *shape))
             axes = sorted(dims)
@@ -141,7 +149,8 @@ def test_intgrad_converges_to_completeness(quadrature):
     x, ys = samples(net, 4)
     total = net.f(x, ys) - net.f(np.zeros_like(x), ys)
     with opened(net) as (de, X, T, _):
-        gaps = [np.abs(de.explain('intgrad', T, X, x, ys=ys, steps=n, quadrature=quadrature).sum(1) - total).max() for n in (10, 40)]
+        gaps = [np.abs(de.explain('intgrad', T, X, x, ys=ys, steps=n,
+                                  quadrature=quadrature).sum(1) - total).max() for n in (10, 40)]
     # Errors of the sums: 1/n (right), 1/n^2 (middle, trapezoid), exponential (Gauss)
     assert gaps[1] < gaps[0] / {'riemann_right': 3, 'gausslegendre': 100}.get(quadrature, 10)
 

@@ -63,19 +63,30 @@ def sequential(shape, *layers, **kwargs):
 
 
 WRONG = {
-    'time axis': (lambda: sequential((None, 4), L.TimeDistributed(L.Dense(1))), r'has shape \(3, 3, 1\) in the graph and \(3, 5, 1\) in the model'),
-    'length for rows': (lambda: sequential((None, 4), Longer()), 'has shape .* open axis that Keras resolves wrongly'),
-    'graph only': (lambda: sequential((3,), Doubles()), r'output "doubles.*" differs by up to .* where the largest value is .*training mode'),
-    'rare unit': (lambda: sequential((3,), L.Dense(400), L.Lambda(lambda x: x if tf.executing_eagerly() else x + tf.one_hot(7, 400) * .2)),
+    'time axis': (lambda: sequential((None, 4), L.TimeDistributed(L.Dense(1))), r'has shape \(3, 3, 1\) in '
+                                                                                r'the graph and \(3, 5, 1\) '
+                                                                                r'in the model'),
+    'length for rows': (lambda: sequential((None, 4), Longer()), 'has shape .* open axis that Keras resolves '
+                                                                 'wrongly'),
+    'graph only': (lambda: sequential((3,), Doubles()), r'output "doubles.*" differs by up to .* where the '
+                                                        r'largest value is .*training mode'),
+    'rare unit': (lambda: sequential((3,), L.Dense(400), L.Lambda(lambda x: x if tf.executing_eagerly()
+                                                                  else x + tf.one_hot(7, 400) * .2)),
                   'differs by up to 0.2 where'),
-    'small input, large bias': (lambda: sequential((3,), L.Rescaling(1 / 255.), Doubles(), L.Dense(2, bias_initializer='ones')), 'differs by up to'),
+    'small input, large bias': (lambda: sequential((3,), L.Rescaling(1 / 255.), Doubles(),
+                                                   L.Dense(2, bias_initializer='ones')), 'differs by up to'),
     'numpy noise': (lambda: sequential((3,), Noise()), 'differs|another answer every time'),
-    'counter': (lambda: sequential((3,), Counts()), 'another answer every time, and the graph, which draws no random numbers'),
-    'graph fails': (lambda: sequential((3,), GraphFails()), r'the graph fails on inputs of shape \(3, 3\), where the model works'),
-    'rounded': (lambda: sequential((3,), L.Lambda(lambda x: x if tf.executing_eagerly() else tf.cast(tf.cast(x, tf.float16), tf.float32) * 1.2)),
+    'counter': (lambda: sequential((3,), Counts()), 'another answer every time, and the graph, which draws '
+                                                    'no random numbers'),
+    'graph fails': (lambda: sequential((3,), GraphFails()), r'the graph fails on inputs of shape \(3, 3\), '
+                                                            r'where the model works'),
+    'rounded': (lambda: sequential((3,), L.Lambda(lambda x: x if tf.executing_eagerly()
+                                                  else tf.cast(tf.cast(x, tf.float16), tf.float32) * 1.2)),
                 'differs by up to'),
-    'integers': (lambda: sequential((3,), L.Lambda(lambda x: tf.argmax(x if tf.executing_eagerly() else -x, -1)), ), 'differs by up to [12] where'),
-    'nan': (lambda: sequential((3,), L.Lambda(lambda x: x if tf.executing_eagerly() else tf.math.log(x))), 'is NaN, infinite or another text in one'),
+    'integers': (lambda: sequential((3,), L.Lambda(lambda x: tf.argmax(x if tf.executing_eagerly() else -x,
+                                                                       -1)), ), 'differs by up to [12] where'),
+    'nan': (lambda: sequential((3,), L.Lambda(lambda x: x if tf.executing_eagerly() else tf.math.log(x))),
+            'is NaN, infinite or another text in one'),
 }
 
 
@@ -110,19 +121,27 @@ class Never(L.Layer):
 
 
 RIGHT = {
-    'dropout, noise and batch norm': lambda: sequential((6,), L.GaussianNoise(1.), L.Dense(5), L.BatchNormalization(), L.Dropout(.5)),
+    'dropout, noise and batch norm': lambda: sequential((6,), L.GaussianNoise(1.), L.Dense(5),
+                                                        L.BatchNormalization(), L.Dropout(.5)),
     'float ids': lambda: sequential((6,), L.Embedding(3, 2), L.Flatten(), L.Dense(2)),
-    'ids with a mask': lambda: sequential((None,), L.Embedding(2, 3, mask_zero=True), L.GRU(2), dtype='int32'),
-    'bytes': lambda: sequential((4, 4, 1), L.Lambda(lambda x: tf.cast(x, tf.float32) / 255.), L.Flatten(), L.Dense(2), dtype='uint8'),
-    'fixed batch with a state': lambda: keras.Sequential([keras.Input(batch_shape=(5, 4, 2)), L.LSTM(2, stateful=True)]),
-    'open image': lambda: sequential((None, None, 1), *[L.Conv2D(2, 3, strides=2) for _ in range(3)], L.GlobalAveragePooling2D()),
+    'ids with a mask': lambda: sequential((None,), L.Embedding(2, 3, mask_zero=True), L.GRU(2),
+                                          dtype='int32'),
+    'bytes': lambda: sequential((4, 4, 1), L.Lambda(lambda x: tf.cast(x, tf.float32) / 255.), L.Flatten(),
+                                L.Dense(2), dtype='uint8'),
+    'fixed batch with a state': lambda: keras.Sequential([keras.Input(batch_shape=(5, 4, 2)),
+                                                          L.LSTM(2, stateful=True)]),
+    'open image': lambda: sequential((None, None, 1), *[L.Conv2D(2, 3, strides=2) for _ in range(3)],
+                                     L.GlobalAveragePooling2D()),
     'square image': lambda: sequential((None, None, 1), L.Lambda(lambda x: tf.matmul(x[..., 0], x[..., 0]))),
-    'half': lambda: sequential((5,), L.Dense(40, dtype='float16'), L.Dense(30, dtype='bfloat16'), L.Dense(2, dtype='mixed_float16')),
+    'half': lambda: sequential((5,), L.Dense(40, dtype='float16'), L.Dense(30, dtype='bfloat16'),
+                               L.Dense(2, dtype='mixed_float16')),
     'positive values': lambda: sequential((4,), Asserts(), L.Dense(2)),
-    'rows by four': lambda: sequential((4,), L.Lambda(lambda x: tf.reshape(tf.reshape(x, [4, -1, 4]), [-1, 4]) * 2)),
+    'rows by four': lambda: sequential((4,), L.Lambda(lambda x: tf.reshape(tf.reshape(x, [4, -1, 4]),
+                                                                           [-1, 4]) * 2)),
     'logarithms': lambda: sequential((4,), L.Lambda(tf.math.log)),
     'winner': lambda: sequential((4,), L.Lambda(lambda x: tf.argmax(x, -1))),
-    'not well conditioned': lambda: sequential((4,), L.Lambda(lambda x: tf.sin(1e6 * tf.reduce_sum(x * [[.1, .2, .3, .4]], -1)))),
+    'not well conditioned': lambda: sequential(
+        (4,), L.Lambda(lambda x: tf.sin(1e6 * tf.reduce_sum(x * [[.1, .2, .3, .4]], -1)))),
     'dropout always on': lambda: sequential((50,), Always(), L.Dense(3)),
     'random in TensorFlow': lambda: sequential((5,), L.Lambda(lambda x: x + tf.random.normal(tf.shape(x)))),
     'two inputs': lambda: (lambda a, b: keras.Model([a, b], {'z': L.Dense(2)(a), 'm': L.Embedding(4, 2)(b)}))(
@@ -158,7 +177,8 @@ def test_models_that_are_right(name):
 
 
 def test_states_and_losses_are_as_before():
-    model = keras.Sequential([keras.Input(batch_shape=(3, 4, 2)), L.LSTM(2, stateful=True), L.Dense(2, activity_regularizer='l2'),
+    model = keras.Sequential([keras.Input(batch_shape=(3, 4, 2)), L.LSTM(2, stateful=True),
+                              L.Dense(2, activity_regularizer='l2'),
                               L.BatchNormalization()])
     model(np.ones((3, 4, 2), 'f4'), training=True)
     before, losses = state_of(model), [float(x) for x in model.losses]
@@ -171,7 +191,8 @@ def test_states_and_losses_are_as_before():
 
 def test_model_that_no_input_fits():
     model = sequential((4,), Never())
-    with pytest.warns(errors.SourceWarning, match=r'from_keras could not compare the graph .*InvalidArgumentError: .*never'):
+    with pytest.warns(errors.SourceWarning, match=r'from_keras could not compare the graph '
+                                                  r'.*InvalidArgumentError: .*never'):
         DeepExplain.from_keras(model)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -187,13 +208,16 @@ def test_functions():
         written.assign_add(1.)
         return tf.gather(table, ids) * x[:, None], [x]
     signature = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None])]
-    for fn in forward, tf.function(forward), tf.function(forward, input_signature=signature), tf.function(forward).get_concrete_function(*signature):
-        with DeepExplain.from_function(fn, signature if not hasattr(fn, 'structured_input_signature') else None) as de:
+    for fn in forward, tf.function(forward), tf.function(
+        forward, input_signature=signature), tf.function(forward).get_concrete_function(*signature):
+        with DeepExplain.from_function(fn, signature if not hasattr(fn, 'structured_input_signature')
+                                       else None) as de:
             assert len(de.outputs) == 2
         assert written.numpy() == 1.
     assert calls.count(True) >= 1
     with pytest.raises(errors.SourceError, match='from_function: the graph is not the model'):
-        DeepExplain.from_function(lambda x: x if tf.executing_eagerly() else 2 * x, [tf.TensorSpec([None, 2])])
+        DeepExplain.from_function(lambda x: x if tf.executing_eagerly() else 2 * x,
+                                  [tf.TensorSpec([None, 2])])
     with pytest.raises(errors.SourceError, match='another answer every time'):
         DeepExplain.from_function(lambda x: x * np.random.normal(), [tf.TensorSpec([None, 2])])
     DeepExplain.from_function(lambda x: x * np.random.normal(), [tf.TensorSpec([None, 2])], check=False)
@@ -229,11 +253,14 @@ def random_warnings(run):
 
 @pytest.mark.parametrize('method', ['grad*input', 'occlusion'])
 def test_random_ops_are_named(method, session):
-    X, rate, training = v1.placeholder(tf.float32, (None, 6), 'x'), v1.placeholder(tf.float32, (), 'rate'), v1.placeholder(tf.bool, (), 'training')
+    X, rate, training = v1.placeholder(tf.float32, (None, 6),
+                                       'x'), v1.placeholder(tf.float32, (),
+                                                            'rate'), v1.placeholder(tf.bool, (), 'training')
     drawn = tf.function(lambda x: x * tf.random.uniform(tf.shape(x)))
     with DeepExplain(session) as de:
         def told(T, **feeds):
-            return random_warnings(lambda: [de.explain(method, T, X, XS, feed_dict=feeds.get('feed')) for _ in range(2)])
+            return random_warnings(lambda: [de.explain(method, T, X, XS, feed_dict=feeds.get('feed'))
+                                            for _ in range(2)])
         noise = told(X + tf.random.normal(tf.shape(X), name='noise'))
         assert len(noise) == 1 and '"noise/RandomStandardNormal" (RandomStandardNormal)' in noise[0]
         assert len(told(drawn(X) + 1)) == 1
@@ -248,7 +275,8 @@ def test_random_ops_are_named(method, session):
 def test_random_keras_model():
     x = keras.Input((6,))
     with DeepExplain.from_keras(keras.Sequential([x, Always(), L.Dense(2)])) as de:
-        assert len(random_warnings(lambda: de.explain('saliency', de.outputs[0], de.inputs[0], XS, batch_size=1))) == 1
+        assert len(random_warnings(lambda: de.explain('saliency', de.outputs[0], de.inputs[0], XS,
+                                                      batch_size=1))) == 1
     with DeepExplain.from_keras(keras.Sequential([x, L.Dropout(.5), L.Dense(2)])) as de:
         assert not random_warnings(lambda: de.explain('saliency', de.outputs[0], de.inputs[0], XS))
 
@@ -269,7 +297,8 @@ def test_network_that_crops_thousands_of_places_is_compared(last):
 def test_network_too_long_for_all_that_is_tried_says_why():
     inputs = keras.Input((None, 1))
     model = keras.Model(inputs, L.Conv1D(2, 20000)(inputs))
-    with pytest.warns(errors.SourceWarning, match=r'fails on every input that was tried: ValueError: .*[Nn]egative'):
+    with pytest.warns(errors.SourceWarning, match=r'fails on every input that was tried: ValueError: '
+                                                  r'.*[Nn]egative'):
         DeepExplain.from_keras(model)
 
 

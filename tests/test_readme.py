@@ -17,7 +17,8 @@ def test_ten_lines(capsys):
 @pytest.mark.parametrize('page', ['README.md', 'ARCHITECTURE.md'])
 def test_files_that_are_named_exist(page):
     text = (ROOT / page).read_text()
-    named = re.findall(r'`((?:examples|benchmarks|tests|docs)/[\w/.]+\.(?:py|png))`', text) + re.findall(r'\]\(([\w/.]+)\)', text)
+    named = re.findall(r'`((?:examples|benchmarks|tests|docs)/[\w/.]+\.(?:py|png))`',
+                       text) + re.findall(r'\]\(([\w/.]+)\)', text)
     assert named
     for name in named:
         assert (ROOT / name).exists() or name.startswith('examples/output'), name

@@ -35,7 +35,9 @@ def build(net, w):
 def test_reproduces_deepexplain(session, case, idiom):
     net, _, rest = case.split('/', 2)
     method, parameters = rest[:rest.index('{')], json.loads(rest[rest.index('{'):])
-    get = lambda name: [DATA[f'{net}/{name}{k}'] for k in range(9) if f'{net}/{name}{k}' in DATA]  # noqa: E731
+    def get(name):
+        return [DATA[f'{net}/{name}{k}'] for k in range(9) if f'{net}/{name}{k}' in DATA]
+
     X, T = build(net, get('w'))
     xs, b, ys = get('x'), get('b'), DATA[f'{net}/ys']
     one = (lambda values: values[0]) if len(X) == 1 else list

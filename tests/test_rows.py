@@ -1,4 +1,5 @@
-"""Rows: a T that changes with the other rows is refused, whatever mixes them and in whatever order; arrays of n rows that are written into T."""
+"""Rows: a T that changes with the other rows is refused, whatever mixes them and in whatever order; arrays of
+n rows that are written into T."""
 
 import warnings
 
@@ -29,7 +30,8 @@ def scanned(v):
 
 
 def looped(v):
-    total = tf.while_loop(lambda i, h: i < tf.shape(v)[0], lambda i, h: (i + 1, h + v[i]), (0, tf.zeros(4, tf.float64)))[1]
+    total = tf.while_loop(lambda i, h: i < tf.shape(v)[0], lambda i, h: (i + 1, h + v[i]),
+                          (0, tf.zeros(4, tf.float64)))[1]
     return tf.tanh(v + total)
 
 
@@ -67,7 +69,8 @@ MIXING = {
     'in a branch': lambda v: tf.cond(tf.constant(True), lambda: tf.tanh(v) - tf.reduce_mean(v, 0), lambda: v),
     'divided by the norm of the batch': lambda v: v / tf.norm(v),
     'ranks': lambda v: v + tf.cast(tf.argsort(tf.argsort(v, axis=0), axis=0), v.dtype),
-    'a convolution over rows': lambda v: tf.transpose(tf.nn.conv1d(tf.transpose(v)[..., None], np.ones((3, 1, 1)), 1, 'SAME')[..., 0]),
+    'a convolution over rows': lambda v: tf.transpose(tf.nn.conv1d(tf.transpose(v)[..., None],
+                                                                   np.ones((3, 1, 1)), 1, 'SAME')[..., 0]),
 }
 
 
@@ -81,7 +84,8 @@ def test_rows_that_mix_are_refused(session, x, name):
     T = MIXING[name](x)
     rng = np.random.default_rng(1)
     with DeepExplain() as de:
-        for n, batch_size in [(7, None), (7, None), (4, None), (3, None), (2, None), (2, None), (7, 2), (7, 2), (7, 3), (3, 3), (2, 2)]:
+        for n, batch_size in [(7, None), (7, None), (4, None), (3, None), (2, None), (2, None), (7, 2),
+                              (7, 2), (7, 3), (3, 3), (2, 2)]:
             order = rng.permutation(7)[:n]
             with pytest.raises(errors.TensorError, match='changes with the other rows'):
                 de.explain('grad*input', T, x, XS[order], batch_size=batch_size)
@@ -91,7 +95,8 @@ def test_rows_that_mix_are_refused(session, x, name):
 
 def time_first(v):
     steps = tf.transpose(v[..., None], [1, 0, 2])
-    return tf.transpose(tf.scan(lambda h, step: tf.tanh(h + step), steps, tf.zeros_like(steps[0])), [1, 0, 2])[..., 0]
+    return tf.transpose(tf.scan(lambda h, step: tf.tanh(h + step), steps, tf.zeros_like(steps[0])),
+                        [1, 0, 2])[..., 0]
 
 
 def digits_lost(v):
@@ -111,14 +116,17 @@ def test_rows_that_are_sorted_already(session, x, batch_size):
 
 APART = {
     'softmax over units': lambda v: tf.nn.softmax(v @ W),
-    'normalized by what is known': lambda v: tf.nn.batch_normalization(v, np.zeros(4), np.ones(4), None, None, 1e-3),
-    'normalized over units': lambda v: (v - tf.reduce_mean(v, 1, keepdims=True)) / tf.math.reduce_std(v, 1, keepdims=True),
+    'normalized by what is known': lambda v: tf.nn.batch_normalization(v, np.zeros(4), np.ones(4), None, None,
+                                                                       1e-3),
+    'normalized over units': lambda v: (
+        v - tf.reduce_mean(v, 1, keepdims=True)) / tf.math.reduce_std(v, 1, keepdims=True),
     'row after row': lambda v: tf.map_fn(tf.tanh, v),
     'there and back': lambda v: tf.transpose(tf.tanh(tf.transpose(v @ W))),
     'time first inside': time_first,
     'flat and back': lambda v: tf.reshape(tf.tanh(tf.reshape(v, [-1])), [-1, 4]),
     'the largest unit': lambda v: tf.nn.top_k(v, 2)[0],
-    'a branch by the number of rows': lambda v: tf.cond(tf.shape(v)[0] > 3, lambda: tf.tanh(v), lambda: tf.sinh(v) / tf.cosh(v)),
+    'a branch by the number of rows': lambda v: tf.cond(tf.shape(v)[0] > 3, lambda: tf.tanh(v),
+                                                        lambda: tf.sinh(v) / tf.cosh(v)),
     'digits lost': digits_lost,
     'infinite units': lambda v: tf.concat([v, 1 / tf.zeros_like(v[:, :1])], 1)[:, :4],
     'a dropout': lambda v: tf.nn.dropout(v, .5),
@@ -157,15 +165,18 @@ def test_mixed_precision_and_big_matrices(session):
 
 class TestWhatIsCompared:
     def test_once_and_few(self, session, x):
-        """Three runs of at most four rows, in the first run with rows that differ; and again where another flag is fed."""
+        """Three runs of at most four rows, in the first run with rows that differ; and again where another
+        flag is fed."""
         seen = []
         flag = v1.placeholder(tf.bool, ())
-        T = tf.tanh(tf.ensure_shape(tf.numpy_function(lambda v: seen.append(len(v)) or v, [x * 2.], tf.float64), (None, 4)) @ W)
+        T = tf.tanh(tf.ensure_shape(tf.numpy_function(lambda v: seen.append(len(v)) or v, [x * 2.],
+                                                      tf.float64), (None, 4)) @ W)
         T = tf.cond(flag, lambda: T, lambda: T + 0.)
         with DeepExplain() as de:
             explainer = de.get_explainer('occlusion', T, x, window_shape=4, step=4)
             explainer.run(XS[:1], feed_dict={flag: True})
-            explainer.run(np.repeat(XS[:1], 3, 0), feed_dict={flag: True})          # nothing to be seen in equal rows
+            # nothing to be seen in equal rows
+            explainer.run(np.repeat(XS[:1], 3, 0), feed_dict={flag: True})
             runs = []
             for rows, value in (XS, True), (XS, True), (XS[:3], True), (XS, False), (XS, False):
                 seen.clear()
@@ -191,7 +202,8 @@ class TestWhatIsCompared:
                 list(explainer.stream([XS[:1], XS[:3]]))
             with pytest.raises(errors.TensorError):
                 explainer.run(XS, out=np.zeros_like(XS))
-            with pytest.warns(errors.PathWarning, match='changes with the other rows .*With batch_size=1 every row is explained as if'):
+            with pytest.warns(errors.PathWarning, match='changes with the other rows .*With batch_size=1 '
+                                                        'every row is explained as if'):
                 assert explainer.run(XS, batch_size=1) == pytest.approx(XS)         # every row alone
             with warnings.catch_warnings():
                 warnings.simplefilter('error')
@@ -235,10 +247,12 @@ def test_time_major_graphs_are_told_so(session):
     loop = tf.while_loop(lambda i, h, o: i < n, step, (0, tf.zeros((1, 4), tf.float64), out))[2].stack()
     xs = XS[:6, None]
     with DeepExplain() as de:
-        for T in tf.reduce_sum(loop, [1, 2]), tf.scan(lambda h, v: tf.tanh(h + v), x)[:, 0], tf.cumsum(x, 0)[:, 0]:
+        for T in tf.reduce_sum(loop, [1, 2]), tf.scan(lambda h, v: tf.tanh(h + v),
+                                                      x)[:, 0], tf.cumsum(x, 0)[:, 0]:
             for name, sizes in ('saliency', (None, 2)), ('occlusion', (None,)):
                 for size in sizes:
-                    with pytest.raises(errors.TensorError, match='If the first axis of X is time, feed the batch first'):
+                    with pytest.raises(errors.TensorError, match='If the first axis of X is time, feed the '
+                                                                 'batch first'):
                         de.explain(name, T, x, xs, batch_size=size)
 
 
@@ -248,7 +262,8 @@ class TestWrittenRows:
     C = np.eye(3)[LABELS]
     ROW = {     # of every row, whatever takes the array in
         'function': lambda z, c, k: tf.function(lambda h: h * c)(z),
-        'function in a function': lambda z, c, k: tf.function(lambda h: tf.function(lambda g: g * c)(h) * 2.)(z),
+        'function in a function': lambda z, c, k: tf.function(
+            lambda h: tf.function(lambda g: g * c)(h) * 2.)(z),
         'branch': lambda z, c, k: tf.cond(tf.constant(True), lambda: z * c, lambda: z),
         'case': lambda z, c, k: tf.switch_case(tf.constant(1), [lambda: z, lambda: z * c]),
         'loop': lambda z, c, k: tf.while_loop(lambda i, h: i < 2, lambda i, h: (i + 1, h * c), (0, z))[1],
@@ -259,10 +274,12 @@ class TestWrittenRows:
         'where': lambda z, c, k: tf.function(lambda h: tf.where(c > 0, h, 0.))(z),
         'gather': lambda z, c, k: tf.gather(z, k[:, None], batch_dims=1),
         'gather_nd': lambda z, c, k: tf.gather_nd(z, np.stack([np.arange(len(k)), k], 1)),
-        'one_hot': lambda z, c, k: tf.function(lambda h: tf.reduce_sum(tf.one_hot(k, 3, dtype=h.dtype) * h, 1))(z),
+        'one_hot': lambda z, c, k: tf.function(lambda h: tf.reduce_sum(tf.one_hot(k, 3, dtype=h.dtype) * h,
+                                                                       1))(z),
         'sparse cross-entropy': lambda z, c, k: tf.nn.sparse_softmax_cross_entropy_with_logits(k, z),
         'cross-entropy': lambda z, c, k: tf.nn.softmax_cross_entropy_with_logits(c, z),
-        'scatter': lambda z, c, k: tf.tensor_scatter_nd_add(z, np.stack([np.arange(len(k)), k], 1), tf.ones(len(k), z.dtype)) ** 2,
+        'scatter': lambda z, c, k: tf.tensor_scatter_nd_add(z, np.stack([np.arange(len(k)), k], 1),
+                                                            tf.ones(len(k), z.dtype)) ** 2,
         'boolean_mask': lambda z, c, k: tf.boolean_mask(z, c > 0),
         'transposed bias': lambda z, c, k: tf.transpose(tf.nn.bias_add(tf.transpose(z), c[:, 0])) ** 2,
         'unknown shape': lambda z, c, k: z * tf.boolean_mask(c, len(k) * [True]),
@@ -273,25 +290,31 @@ class TestWrittenRows:
         x = v1.placeholder(tf.float64, (None, 3))
         T = self.ROW[name](tf.tanh(x), tf.constant(self.C), self.LABELS)
         xs = XS[:5, :3]
-        gradient = session.run(tf.gradients(self.ROW[name](tf.tanh(x), tf.constant(self.C), self.LABELS), x)[0], {x: xs})
+        gradient = session.run(tf.gradients(self.ROW[name](tf.tanh(x), tf.constant(self.C), self.LABELS),
+                                            x)[0], {x: xs})
         off = [session.run(T, {x: xs * (np.arange(3) != i)}) for i in range(3)]
         value = session.run(T, {x: xs})
         change = np.stack([(value - t).reshape(5, -1).sum(1) for t in off], 1)
         with DeepExplain() as de:
-            np.testing.assert_allclose(de.explain('grad*input', T, x, xs), gradient * xs, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(de.explain('grad*input', T, x, xs), gradient * xs, rtol=1e-9,
+                                       atol=1e-12)
             np.testing.assert_allclose(de.explain('occlusion', T, x, xs), change, rtol=1e-9, atol=1e-12)
             for method in 'grad*input', 'occlusion':
                 more = np.concatenate([xs, xs])
-                for wrong, size in [(xs, 2), (xs, 1), (xs[:3], None), (more, 5)] + [(more, None)] * (name not in ('gather_nd', 'scatter')):
+                for wrong, size in [(xs, 2), (xs, 1), (xs[:3], None),
+                                    (more, 5)] + [(more, None)] * (name not in ('gather_nd', 'scatter')):
                     with pytest.raises(errors.DeepExplainError):
                         de.explain(method, T, x, wrong, batch_size=size)
 
     @pytest.mark.parametrize('where', ['plain', 'function', 'branch', 'loop'])
     def test_scalars(self, session, where):
-        """A loss of all rows: together, or refused; other numbers of rows and methods that need a value per row are refused."""
+        """A loss of all rows: together, or refused; other numbers of rows and methods that need a value per
+        row are refused."""
         x = v1.placeholder(tf.float64, (None, 3))
-        T = tf.reduce_sum({'plain': lambda z, c, k: tf.nn.softmax_cross_entropy_with_logits(c, z), 'function': self.ROW['function'],
-                           'branch': self.ROW['branch'], 'loop': self.ROW['loop']}[where](tf.tanh(x), tf.constant(self.C), self.LABELS))
+        T = tf.reduce_sum({'plain': lambda z, c, k: tf.nn.softmax_cross_entropy_with_logits(c, z),
+                           'function': self.ROW['function'],
+                           'branch': self.ROW['branch'], 'loop': self.ROW['loop']}[where](tf.tanh(x),
+                                                                                          tf.constant(self.C), self.LABELS))
         xs = XS[:5, :3]
         expected = session.run(tf.gradients(T, x)[0], {x: xs}) * xs if where == 'plain' else None
         with DeepExplain() as de:
@@ -310,18 +333,21 @@ class TestWrittenRows:
         x = v1.placeholder(tf.float64, (None, 2))
         diagonal = np.diag([3., 3.])
         with DeepExplain() as de:
-            for T in tf.nn.relu(x * diagonal), x * diagonal, tf.reduce_sum(x * diagonal), tf.function(lambda z: z * diagonal)(x):
+            for T in tf.nn.relu(x * diagonal), x * diagonal, tf.reduce_sum(x * diagonal), tf.function(
+                lambda z: z * diagonal)(x):
                 for name in 'grad*input', 'intgrad', 'occlusion', 'deeplift', 'elrp':
                     np.testing.assert_allclose(de.explain(name, T, x, [[3., 1]]), [[9, 3]], rtol=1e-3)
                 with pytest.raises(errors.DeepExplainError):
                     de.explain('grad*input', T, x, np.ones((3, 2)))
 
     def test_what_has_fixed_axes_and_no_such_array(self, session, x):
-        """Positions added with time first, a mean over rows, a selection by numbers: any number of rows, as before."""
+        """Positions added with time first, a mean over rows, a selection by numbers: any number of rows, as
+        before."""
         sequence = v1.placeholder(tf.float64, (None, None, 4))
         T = tf.transpose(tf.transpose(sequence, [1, 0, 2]) + np.arange(3.)[:, None, None], [1, 0, 2])
         with DeepExplain() as de:
-            assert de.explain('grad*input', tf.tanh(T), sequence, RNG.normal(size=(5, 3, 4))).shape == (5, 3, 4)
+            assert de.explain('grad*input', tf.tanh(T), sequence,
+                              RNG.normal(size=(5, 3, 4))).shape == (5, 3, 4)
             np.testing.assert_allclose(de.explain('grad*input', tf.reduce_mean(x * 2., 0), x, XS), 2 * XS)
 
 
@@ -337,7 +363,8 @@ class TestStatisticsBehindConditionals:
 
     def build(self, kind, x, value):
         """(tensor, feed_dict) of a normalization that is in training mode if value."""
-        flag, phase = v1.placeholder(tf.bool, ()), v1.placeholder_with_default(False, (), f'keras_learning_phase_{value}')
+        flag, phase = v1.placeholder(tf.bool, ()), v1.placeholder_with_default(False, (),
+                                                                               f'keras_learning_phase_{value}')
 
         def either(p, x=x):
             return tf.cond(p, lambda: self.train(x), lambda: self.infer(x))
@@ -345,17 +372,22 @@ class TestStatisticsBehindConditionals:
             'fed': lambda: (either(flag), {flag: value}),
             'default': lambda: (either(v1.placeholder_with_default(value, ())), {}),
             'constant': lambda: (either(tf.constant(value)), {}),
-            'negated': lambda: (tf.cond(tf.logical_not(flag), lambda: self.infer(x), lambda: self.train(x)), {flag: value}),
+            'negated': lambda: (tf.cond(tf.logical_not(flag), lambda: self.infer(x), lambda: self.train(x)),
+                                {flag: value}),
             'nested': lambda: (tf.cond(tf.constant(True), lambda: either(flag), lambda: x), {flag: value}),
             'function': lambda: (tf.function(lambda z, p: either(p, z))(x, flag), {flag: value}),
             'in a function': lambda: (tf.function(self.train if value else self.infer)(x), {}),
-            'case': lambda: (tf.switch_case(tf.cast(flag, tf.int32), [lambda: self.infer(x), lambda: self.train(x)]), {flag: value}),
-            'loop': lambda: (tf.while_loop(lambda i, h: i < 2, lambda i, h: (i + 1, (self.train if value else self.infer)(h)), (0, x))[1], {}),
+            'case': lambda: (tf.switch_case(tf.cast(flag, tf.int32), [lambda: self.infer(x),
+                                                                      lambda: self.train(x)]), {flag: value}),
+            'loop': lambda: (tf.while_loop(lambda i, h: i < 2,
+                                           lambda i, h: (i + 1, (self.train if value else self.infer)(h)),
+                                           (0, x))[1], {}),
             'learning phase': lambda: (either(phase), {phase: True} if value else {}),
         }[kind]()
 
     @pytest.mark.parametrize('v2', [True, False], ids=['v2', 'v1'])
-    @pytest.mark.parametrize('kind', ['fed', 'default', 'constant', 'negated', 'nested', 'function', 'in a function', 'case', 'loop',
+    @pytest.mark.parametrize('kind', ['fed', 'default', 'constant', 'negated', 'nested', 'function',
+                                      'in a function', 'case', 'loop',
                                       'learning phase'])
     def test_by_what_is_fed(self, session, kind, v2):
         x = v1.placeholder(tf.float32, (None, 4, 4, 3))
@@ -369,9 +401,11 @@ class TestStatisticsBehindConditionals:
                 for images in self.IMAGES, self.IMAGES[:1]:
                     if value:
                         with pytest.raises(errors.TensorError, match='statistics of the batch'):
-                            de.explain('occlusion', h, x, images, feed_dict=feed, window_shape=(4, 4, 3), step=(4, 4, 3))
+                            de.explain('occlusion', h, x, images, feed_dict=feed, window_shape=(4, 4, 3),
+                                       step=(4, 4, 3))
                     else:
-                        de.explain('occlusion', h, x, images, feed_dict=feed, window_shape=(4, 4, 3), step=(4, 4, 3))
+                        de.explain('occlusion', h, x, images, feed_dict=feed, window_shape=(4, 4, 3),
+                                   step=(4, 4, 3))
 
     def test_written_by_hand(self, session, x):
         """Seen in the values, with every value of the flag."""
@@ -383,19 +417,24 @@ class TestStatisticsBehindConditionals:
                 de.explain('saliency', T, x, XS, feed_dict={flag: True})
 
 
-ADDING = {'sum': lambda x: tf.reduce_sum(tf.tanh(x)), 'mean with a penalty': lambda x: tf.reduce_mean(tf.tanh(x)) + .3,
+ADDING = {'sum': lambda x: tf.reduce_sum(tf.tanh(x)),
+          'mean with a penalty': lambda x: tf.reduce_mean(tf.tanh(x)) + .3,
           'sums of units': lambda x: tf.reduce_sum(tf.sin(x), 0),
-          'mean of units': lambda x: tf.reduce_mean(tf.sin(x), 0, keepdims=True), 'constant': lambda x: 0 * tf.reduce_sum(x) + 2,
+          'mean of units': lambda x: tf.reduce_mean(tf.sin(x), 0, keepdims=True),
+          'constant': lambda x: 0 * tf.reduce_sum(x) + 2,
           # of shape (1,), TensorFlow says, and one for each row
-          'labels of one row': lambda x: tf.nn.softmax_cross_entropy_with_logits(tf.constant([1., 0, 0, 0], x.dtype), x)}
-JOINT = {'maximum': tf.reduce_max, 'square of the sum': lambda x: tf.reduce_sum(x) ** 2, 'norm': tf.norm, 'log-sum-exp': tf.reduce_logsumexp,
+          'labels of one row': lambda x: tf.nn.softmax_cross_entropy_with_logits(tf.constant([1., 0, 0, 0],
+                                                                                             x.dtype), x)}
+JOINT = {'maximum': tf.reduce_max, 'square of the sum': lambda x: tf.reduce_sum(x) ** 2, 'norm': tf.norm,
+         'log-sum-exp': tf.reduce_logsumexp,
          'first row': lambda x: tf.tanh(x)[0],
          'last state over time': lambda x: tf.foldl(lambda h, e: tf.tanh(e + h / 2), x)[None]}
 
 
 @pytest.mark.parametrize('name', [*ADDING, *JOINT])
 def test_targets_that_do_not_grow_with_the_rows(session, x, name):
-    """Explained row by row: in silence where T adds up over rows, with one warning where it does not, whatever the order of the rows."""
+    """Explained row by row: in silence where T adds up over rows, with one warning where it does not,
+    whatever the order of the rows."""
     T = (ADDING | JOINT)[name](x)
     for xs in XS, XS[::-1]:
         with DeepExplain() as de, warnings.catch_warnings(record=True) as told:

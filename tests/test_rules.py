@@ -1,4 +1,5 @@
-"""Each rule against its formula, where bugs hide: both signs, exactly zero, equal and nearly equal values, saturation."""
+"""Each rule against its formula, where bugs hide: both signs, exactly zero, equal and nearly equal values,
+saturation."""
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ def test_epsilon(session, name, eps, offset):
         got = de.explain('elrp', function(2 * x), x, Z[None] / 2, ys=r[None], epsilon=eps, offset=offset)[0]
     at_zero = f(np.zeros(1)) if offset == 'absorb' else 0
     expected = r * (f(Z) - at_zero) / (Z + eps * np.where(Z >= 0, 1, -1)) * Z           # d(2x)/dx * x = z
-    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-300 if offset == 'pass' else 1e-15)       # f(z) - f(0) is rounded
+    # f(z) - f(0) is rounded
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-300 if offset == 'pass' else 1e-15)
 
 
 def secant(name, a, b):
@@ -34,8 +36,9 @@ def secant(name, a, b):
     return np.where(a == b, derivative(a), (f(a) - f(b)) / np.where(a == b, 1, a - b)).astype(float)
 
 
-# Relative to the steepest slope of the function. float64: long double has 3 digits more than float64, of which a difference of 1e-3
-# costs 3. float32: the slope is computed to a few roundings, whatever the distance.
+# Relative to the steepest slope of the function. float64: long double has 3 digits more than float64, of
+# which a difference of 1e-3 costs 3. float32: the slope is computed to a few roundings, whatever the
+# distance.
 @pytest.mark.parametrize('dtype, tolerance', [('float64', 1e-13), ('float32', 1e-6), ('float16', 2e-3)])
 @pytest.mark.parametrize('name', ACTIVATIONS)
 def test_rescale(session, name, dtype, tolerance):
@@ -43,17 +46,20 @@ def test_rescale(session, name, dtype, tolerance):
     x = v1.placeholder(dtype, (None, a.size))
     with DeepExplain() as de:
         got = de.explain('deeplift', ACTIVATIONS[name][0](x), x, a[None], baseline=b)[0].astype(float)
-    np.testing.assert_allclose(got, secant(name, a, b) * (a.astype(float) - b), rtol=10 * tolerance, atol=tolerance)
+    np.testing.assert_allclose(got, secant(name, a, b) * (a.astype(float) - b), rtol=10 * tolerance,
+                               atol=tolerance)
 
 
 @pytest.mark.parametrize('name', ACTIVATIONS)
 def test_rescale_of_neighbours_in_float32(session, name):
     """Differences of 1e-6 and 1e-5: a plain difference quotient in float32 is off by up to 5 % there."""
     a = np.repeat(Z.astype('f'), 4)
-    b = a + np.tile(np.array([1e-6, -1e-6, 1e-5, -1e-5], 'f') * np.maximum(1, np.abs(a).reshape(-1, 4)[:, 0].max()), Z.size)
+    b = a + np.tile(np.array([1e-6, -1e-6, 1e-5, -1e-5],
+                             'f') * np.maximum(1, np.abs(a).reshape(-1, 4)[:, 0].max()), Z.size)
     x = v1.placeholder(tf.float32, (None, a.size))
     with DeepExplain() as de:
-        got = de.explain('deeplift', ACTIVATIONS[name][0](x), x, a[None], baseline=b)[0] / (a - b).astype(float)
+        got = de.explain('deeplift', ACTIVATIONS[name][0](x), x, a[None],
+                         baseline=b)[0] / (a - b).astype(float)
     np.testing.assert_allclose(got, secant(name, a, b), rtol=2e-6, atol=1e-6)
 
 
@@ -77,7 +83,8 @@ def test_product(session):
     with DeepExplain() as de:
         for baseline in b, rng.normal(size=(5, 3)):
             got = de.explain('deeplift', (X @ w) * (X @ v) * c, X, x, baseline=baseline)
-            p, q, p0, q0 = x @ w, x @ v, np.broadcast_to(baseline @ w, (5, 4)), np.broadcast_to(baseline @ v, (5, 1))
+            p, q, p0, q0 = x @ w, x @ v, np.broadcast_to(baseline @ w,
+                                                         (5, 4)), np.broadcast_to(baseline @ v, (5, 1))
             multiplier = (c * (q + q0) / 2) @ w.T + ((p + p0) / 2) @ c[:, None] @ v.T
             np.testing.assert_allclose(got, multiplier * (x - baseline), rtol=1e-12)
             np.testing.assert_allclose(got.sum(1), ((p * q - p0 * q0) * c).sum(1), rtol=1e-10)
@@ -101,7 +108,8 @@ def test_rescale_and_product_are_complete_on_gates(session):
     with DeepExplain() as de:
         for T in loop, row[1]:
             f = de.session.run(T, {X: np.r_[x, b[None]]}).sum(1)
-            np.testing.assert_allclose(de.explain('deeplift', T, X, x, baseline=b).sum(1), f[:3] - f[3], rtol=1e-9)
+            np.testing.assert_allclose(de.explain('deeplift', T, X, x, baseline=b).sum(1), f[:3] - f[3],
+                                       rtol=1e-9)
 
 
 JUMPS = {'Sign', 'FakeQuantWithMinMaxArgs'}
@@ -118,16 +126,19 @@ def points(op, n=40):
     rng = np.random.default_rng(0)
     low, high = DOMAIN.get(op, (-3., 3.))
     a = rng.uniform(low + .05 * (high - low), high - .05 * (high - low), n)
-    d = np.concatenate([rng.uniform(low, high, n // 4) - a[:n // 4], 10. ** -rng.integers(2, 9, n - n // 4) * rng.choice([-1, 1, 0], n - n // 4)])
+    d = np.concatenate([rng.uniform(low, high, n // 4) - a[:n // 4],
+                        10. ** -rng.integers(2, 9, n - n // 4) * rng.choice([-1, 1, 0], n - n // 4)])
     return a, a + d
 
 
 @pytest.mark.parametrize('op', sorted(set(rescale.SLOPES) - JUMPS))
 def test_secant_of_every_function(session, op):
-    """Far: the quotient in float64. Near: the derivative between the two, whose third order at 1e-2 is 1e-5 of it. Float32 keeps its digits."""
+    """Far: the quotient in float64. Near: the derivative between the two, whose third order at 1e-2 is 1e-5
+    of it. Float32 keeps its digits."""
     a, b = points(op)
     function = getattr(tf.raw_ops, op)
-    argument = 'features' if 'features' in function.__wrapped__.__code__.co_varnames else 'input' if op in SINGLE else 'x'
+    argument = ('features' if 'features' in function.__wrapped__.__code__.co_varnames else 'input'
+                if op in SINGLE else 'x')
 
     def f(z):
         return function(**{argument: z})
@@ -147,9 +158,12 @@ def test_secant_of_every_function(session, op):
     np.testing.assert_allclose(multipliers[tf.float64][far], quotient[far], rtol=1e-9, atol=1e-9 * scale)
     np.testing.assert_allclose(multipliers[tf.float64][near], derivative[near], rtol=1e-2, atol=1e-3 * scale)
     tiny = np.abs(d) < 1e-4
-    np.testing.assert_allclose(multipliers[tf.float64][near & tiny], derivative[near & tiny], rtol=1e-6, atol=1e-7 * scale)
-    near &= np.isfinite(multipliers[tf.float32])                # where the two are not the same number in float32
-    np.testing.assert_allclose(multipliers[tf.float32][near], multipliers[tf.float64][near], rtol=1e-3, atol=1e-4 * scale)
+    np.testing.assert_allclose(multipliers[tf.float64][near & tiny], derivative[near & tiny], rtol=1e-6,
+                               atol=1e-7 * scale)
+    # where the two are not the same number in float32
+    near &= np.isfinite(multipliers[tf.float32])
+    np.testing.assert_allclose(multipliers[tf.float32][near], multipliers[tf.float64][near], rtol=1e-3,
+                               atol=1e-4 * scale)
 
 
 def test_secant_where_the_derivative_is_infinite(session):
@@ -157,15 +171,19 @@ def test_secant_where_the_derivative_is_infinite(session):
     x = v1.placeholder(tf.float64, (None, 3))
     with DeepExplain() as de:
         for f in tf.sqrt, lambda z: tf.pow(z, .5):
-            np.testing.assert_allclose(de.explain('deeplift', f(tf.nn.relu(x)), x, [[4., 0., -1.]]), [[2., 0., 0.]])
+            np.testing.assert_allclose(de.explain('deeplift', f(tf.nn.relu(x)), x, [[4., 0., -1.]]),
+                                       [[2., 0., 0.]])
 
 
-@pytest.mark.parametrize('op', sorted(set(two_factors.RULES) - {'ClipByValue', 'Conv3D', 'Conv3DBackpropInputV2', 'Conv3DBackpropFilterV2'}))
+@pytest.mark.parametrize('op', sorted(set(two_factors.RULES) - {'ClipByValue', 'Conv3D',
+                                                                'Conv3DBackpropInputV2', 'Conv3DBackpropFilterV2'}))
 def test_two_factors(session, op):
-    """The Shapley value of two players, the definition: T at the four combinations of factors from x and from the reference."""
+    """The Shapley value of two players, the definition: T at the four combinations of factors from x and from
+    the reference."""
     rng = np.random.default_rng(1)
     dtype = np.float32 if op in SINGLE else np.float64
-    pairs = {'MatMul': ((3, 3), (3, 4)), 'SparseMatMul': ((3, 3), (3, 4)), 'Einsum': ((2, 3), (2, 4)), 'Cross': ((2, 3), (2, 3)),
+    pairs = {'MatMul': ((3, 3), (3, 4)), 'SparseMatMul': ((3, 3), (3, 4)), 'Einsum': ((2, 3), (2, 4)),
+             'Cross': ((2, 3), (2, 3)),
              'TridiagonalMatMul': None}
     if op in SLOPES_OF_PAIRS:
         function, shapes = SLOPES_OF_PAIRS[op], ((2, 3), (2, 3))
@@ -174,7 +192,8 @@ def test_two_factors(session, op):
                             'MatMul': tf.matmul, 'SparseMatMul': lambda a, b: tf.raw_ops.SparseMatMul(a=a, b=b)}[op], pairs[op]
     else:
         pytest.skip('bilinear as the ones before; its completeness is in the catalogue')
-    a, a_ref, b, b_ref = (rng.normal(size=s).astype(dtype) for s in (shapes[0], shapes[0], shapes[1], shapes[1]))
+    a, a_ref, b, b_ref = (rng.normal(size=s).astype(dtype) for s in (shapes[0], shapes[0], shapes[1],
+                                                                     shapes[1]))
     A, B = v1.placeholder(dtype, shapes[0]), v1.placeholder(dtype, shapes[1])
     T = function(A, B) + 0.
     w = rng.normal(size=T.shape).astype(dtype)
@@ -182,17 +201,24 @@ def test_two_factors(session, op):
     def f(u, v):
         return (session.run(T, {A: u, B: v}) * w).sum()
     with DeepExplain() as de:
-        got_a, got_b = de.explain('deeplift', tf.reduce_sum(T * w)[None], [A, B], [a, b], baseline=[a_ref, b_ref], feed_dict={})
+        got_a, got_b = de.explain('deeplift', tf.reduce_sum(T * w)[None], [A, B], [a, b],
+                                  baseline=[a_ref, b_ref], feed_dict={})
     tolerance = 1e-4 if dtype is np.float32 else 1e-9
-    np.testing.assert_allclose(got_a.sum(), (f(a, b) - f(a_ref, b) + f(a, b_ref) - f(a_ref, b_ref)) / 2, rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(got_b.sum(), (f(a, b) - f(a, b_ref) + f(a_ref, b) - f(a_ref, b_ref)) / 2, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(got_a.sum(), (f(a, b) - f(a_ref, b) + f(a, b_ref) - f(a_ref, b_ref)) / 2,
+                               rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(got_b.sum(), (f(a, b) - f(a, b_ref) + f(a_ref, b) - f(a_ref, b_ref)) / 2,
+                               rtol=tolerance, atol=tolerance)
 
 
 SLOPES_OF_PAIRS = {
-    'Mul': tf.multiply, 'MulNoNan': lambda a, b: tf.raw_ops.MulNoNan(x=a, y=b), 'Maximum': tf.maximum, 'Minimum': tf.minimum,
-    'SquaredDifference': tf.math.squared_difference, 'RealDiv': lambda a, b: a / (b + 5), 'Div': lambda a, b: tf.raw_ops.Div(x=a, y=b + 5),
-    'Xdivy': lambda a, b: tf.math.xdivy(a, b + 5), 'DivNoNan': lambda a, b: tf.math.divide_no_nan(a, b + 5), 'Pow': lambda a, b: tf.pow(a + 5, b),
-    'Xlogy': lambda a, b: tf.math.xlogy(a, b + 5), 'Xlog1py': lambda a, b: tf.math.xlog1py(a, b + 5), 'Atan2': lambda a, b: tf.atan2(a, b + 5),
+    'Mul': tf.multiply, 'MulNoNan': lambda a, b: tf.raw_ops.MulNoNan(x=a, y=b), 'Maximum': tf.maximum,
+                   'Minimum': tf.minimum,
+    'SquaredDifference': tf.math.squared_difference, 'RealDiv': lambda a, b: a / (b + 5),
+                   'Div': lambda a, b: tf.raw_ops.Div(x=a, y=b + 5),
+    'Xdivy': lambda a, b: tf.math.xdivy(a, b + 5), 'DivNoNan': lambda a, b: tf.math.divide_no_nan(a, b + 5),
+                   'Pow': lambda a, b: tf.pow(a + 5, b),
+    'Xlogy': lambda a, b: tf.math.xlogy(a, b + 5), 'Xlog1py': lambda a, b: tf.math.xlog1py(a, b + 5),
+                   'Atan2': lambda a, b: tf.atan2(a, b + 5),
     'FloorMod': lambda a, b: tf.math.floormod(a * 7, b + 5)}
 
 
@@ -201,20 +227,29 @@ def test_decisions_of_one_tensor_are_its_secant(session):
     x = v1.placeholder(tf.float64, (None, 12))
     xs, b = np.random.default_rng(0).normal(size=(5, 12)), np.random.default_rng(1).normal(size=12)
     functions = {
-        'select': lambda z: tf.where(z > .3, z * z, tf.sin(z)), 'and': lambda z: tf.where((z > -.5) & (z < .5), z, 0. * z),
-        'or': lambda z: tf.where((z < -.5) | (z > .5), z + 1, tf.exp(z)), 'not': lambda z: tf.where(~(z <= .2), 3 * z, z),
-        'cast': lambda z: z * tf.cast(z >= .1, z.dtype), 'nested': lambda z: tf.where(z > 0, tf.where(z > 1, 2 - z, z), -z ** 3),
+        'select': lambda z: tf.where(z > .3, z * z, tf.sin(z)),
+                 'and': lambda z: tf.where((z > -.5) & (z < .5), z, 0. * z),
+        'or': lambda z: tf.where((z < -.5) | (z > .5), z + 1, tf.exp(z)),
+                 'not': lambda z: tf.where(~(z <= .2), 3 * z, z),
+        'cast': lambda z: z * tf.cast(z >= .1, z.dtype),
+                 'nested': lambda z: tf.where(z > 0, tf.where(z > 1, 2 - z, z), -z ** 3),
         'shaped': lambda z: tf.where(tf.reshape(tf.reshape(z, [-1, 3, 4]) > 0, [-1, 12]), z, z / 2),
-        'other dtype': lambda z: tf.where(tf.cast(z, tf.float32) > .25, z, z / 2), 'scalar': lambda z: tf.where(z > 0, tf.constant(2., z.dtype), z)}
+        'other dtype': lambda z: tf.where(tf.cast(z, tf.float32) > .25, z, z / 2),
+                 'scalar': lambda z: tf.where(z > 0, tf.constant(2., z.dtype), z)}
     with DeepExplain() as de:
         for name, f in functions.items():
             got = de.explain('deeplift', f(x) + 0., x, xs, baseline=b)
-            tolerance = 1e-6 if name == 'other dtype' else 1e-9         # the multiplier of a comparison in float32 is in float32
-            np.testing.assert_allclose(got, evaluate(f, xs) - evaluate(f, b), rtol=tolerance, atol=tolerance, err_msg=name)
-        # v1 Select with one condition per row, a condition of several tensors, and any/all over an axis: complete
+            # the multiplier of a comparison in float32 is in float32
+            tolerance = 1e-6 if name == 'other dtype' else 1e-9
+            np.testing.assert_allclose(got, evaluate(f, xs) - evaluate(f, b), rtol=tolerance, atol=tolerance,
+                                       err_msg=name)
+        # v1 Select with one condition per row, a condition of several tensors, and any/all over an axis:
+        # complete
         rows = tf.raw_ops.Select(condition=x[:, 0] > x[:, 1], x=tf.sin(x), y=x * x)
-        anywhere = tf.where(tf.reduce_any(x > 1.2, 1, keepdims=True) & tf.reduce_all(x < 2, 1, keepdims=True), x, tf.tanh(x))
-        loop = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.where(h > .1, h * h, h - 1.)), [0, x])[1]
+        anywhere = tf.where(tf.reduce_any(x > 1.2, 1, keepdims=True) & tf.reduce_all(x < 2, 1, keepdims=True),
+                            x, tf.tanh(x))
+        loop = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.where(h > .1, h * h, h - 1.)),
+                             [0, x])[1]
         for T in rows, anywhere, loop:
             _, delta = de.explain('deeplift', T, x, xs, baseline=b, return_delta=True)
             np.testing.assert_allclose(delta, 0, atol=1e-9)
@@ -225,21 +260,26 @@ def test_decisions_of_one_tensor_are_its_secant(session):
 def test_softmax(session, spread):
     """log-sum-exp by its definition: Rescale on exp and log, in long double; no overflow in float32."""
     rng = np.random.default_rng(0)
-    z, b, w = (np.longdouble(v) for v in (rng.normal(size=(4, 5)) * spread, rng.normal(size=5) * spread, rng.normal(size=5)))
+    z, b, w = (np.longdouble(v) for v in (rng.normal(size=(4, 5)) * spread, rng.normal(size=5) * spread,
+                                          rng.normal(size=5)))
     z[0, 0] = b[0]
     shift = max(z.max(), b.max())
     total, total_ref = (np.exp(v - shift).sum(-1, keepdims=True) for v in (z, np.broadcast_to(b, z.shape)))
     log_slope = (np.log(total) - np.log(total_ref)) / (total - total_ref)
-    S = log_slope * np.where(z == b, np.exp(b - shift), (np.exp(z - shift) - np.exp(b - shift)) / np.where(z == b, 1, z - b))
+    S = log_slope * np.where(z == b, np.exp(b - shift),
+                             (np.exp(z - shift) - np.exp(b - shift)) / np.where(z == b, 1, z - b))
     log_y, log_y_ref = z - shift - np.log(total), b - shift - np.log(total_ref)
     same = log_y == log_y_ref
-    E = np.where(same, np.exp(log_y), (np.exp(log_y) - np.exp(log_y_ref)) / np.where(same, 1, log_y - log_y_ref))
-    expected = {'LogSoftmax': (w - S * w.sum()) * (z - b), 'Softmax': (w * E - S * (w * E).sum(1, keepdims=True)) * (z - b)}
+    E = np.where(same, np.exp(log_y),
+                 (np.exp(log_y) - np.exp(log_y_ref)) / np.where(same, 1, log_y - log_y_ref))
+    expected = {'LogSoftmax': (w - S * w.sum()) * (z - b),
+                'Softmax': (w * E - S * (w * E).sum(1, keepdims=True)) * (z - b)}
     for dtype, tolerance in (tf.float64, 1e-9), (tf.float32, 1e-4):
         x = v1.placeholder(dtype, (None, 5))
         with DeepExplain() as de:
             for name, f in ('LogSoftmax', tf.nn.log_softmax), ('Softmax', tf.nn.softmax):
-                got = de.explain('deeplift', f(x) + 0., x, z.astype(float), ys=w[None].astype(float), baseline=b.astype(float))
+                got = de.explain('deeplift', f(x) + 0., x, z.astype(float), ys=w[None].astype(float),
+                                 baseline=b.astype(float))
                 exact = expected[name].astype(float)
                 np.testing.assert_allclose(got, exact, rtol=tolerance, atol=tolerance * np.abs(exact).max())
 
@@ -250,12 +290,15 @@ def test_cross_entropies(session):
     x = v1.placeholder(tf.float64, (3, 4))
     xs, b, W = rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=(4, 4))
     labels = tf.nn.softplus(x @ W)
-    pairs = {'both vary': (tf.nn.softmax_cross_entropy_with_logits(labels, 3 * x), -tf.reduce_sum(labels * tf.nn.log_softmax(3 * x), 1)),
+    pairs = {'both vary': (tf.nn.softmax_cross_entropy_with_logits(labels, 3 * x),
+                           -tf.reduce_sum(labels * tf.nn.log_softmax(3 * x), 1)),
              'classes': (tf.nn.sparse_softmax_cross_entropy_with_logits(tf.constant([2, 0, 1]), 3 * x),
-                         -tf.reduce_sum(tf.one_hot([2, 0, 1], 4, dtype=tf.float64) * tf.nn.log_softmax(3 * x), 1))}
+                         -tf.reduce_sum(tf.one_hot([2, 0, 1], 4, dtype=tf.float64) * tf.nn.log_softmax(3 * x),
+                                        1))}
     with DeepExplain() as de:
         for one, parts in pairs.values():
-            np.testing.assert_allclose(*(de.explain('deeplift', T, x, xs, baseline=b) for T in (one, parts)), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(*(de.explain('deeplift', T, x, xs, baseline=b) for T in (one, parts)),
+                                       rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize('method', ['deeplift', 'elrp', 'elrp uniform'])
@@ -264,45 +307,57 @@ def test_normalization_of_one_op(session, method, data_format):
     """The fused op, as tf_keras has it in LayerNormalization, is what its primitive ops give."""
     x = v1.placeholder(tf.float32, (None, 6))
     if data_format == 'NCHW':                       # rows as channels
-        fused = v1.nn.fused_batch_norm(tf.reshape(x, [1, -1, 6, 1]), tf.ones_like(x[:, 0]), tf.zeros_like(x[:, 0]), epsilon=.1,
+        fused = v1.nn.fused_batch_norm(tf.reshape(x, [1, -1, 6, 1]), tf.ones_like(x[:, 0]),
+                                       tf.zeros_like(x[:, 0]), epsilon=.1,
                                        data_format=data_format, is_training=True)[0]
-        fused, axis, scale, xs = tf.reshape(fused, [-1, 6]), 1, 1., np.random.default_rng(0).normal(size=(4, 6))
+        fused, axis, scale, xs = (tf.reshape(fused, [-1, 6]), 1, 1.,
+                                  np.random.default_rng(0).normal(size=(4, 6)))
     else:
         x = v1.placeholder(tf.float32, (6, 3))
-        fused = v1.nn.fused_batch_norm(tf.reshape(x, [1, 6, 1, 3]), np.full(3, 2., 'f'), np.zeros(3, 'f'), epsilon=.1, is_training=True)[0]
-        fused, axis, scale, xs = tf.reshape(fused, [6, 3]), 0, 2., np.random.default_rng(0).normal(size=(6, 3))
+        fused = v1.nn.fused_batch_norm(tf.reshape(x, [1, 6, 1, 3]), np.full(3, 2., 'f'), np.zeros(3, 'f'),
+                                       epsilon=.1, is_training=True)[0]
+        fused, axis, scale, xs = (tf.reshape(fused, [6, 3]), 0, 2.,
+                                  np.random.default_rng(0).normal(size=(6, 3)))
     mean, variance = tf.nn.moments(x, [axis], keepdims=True)
     parts = (x - mean) * tf.math.rsqrt(variance + .1) * scale
     options = {'deeplift': {'baseline': .3 * np.arange(xs.shape[1])}, 'elrp': {},
                'elrp uniform': {'normalization': 'uniform', 'epsilon': 1e-12}}[method]
     w = np.random.default_rng(1).normal(size=xs.shape).astype('f')
     with DeepExplain() as de:
-        a, b = (de.explain(method.split()[0], tf.reduce_sum(T * w, 1) if data_format == 'NCHW' else tf.reduce_sum(T * w), x, xs, **options)
+        a, b = (de.explain(method.split()[0], tf.reduce_sum(T * w, 1) if data_format == 'NCHW'
+                           else tf.reduce_sum(T * w), x, xs, **options)
                 for T in (fused, parts))
     np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max())
 
 
-@pytest.mark.parametrize('op', ['MatrixInverse', 'Cholesky', 'Prod', 'CumulativeLogsumexp', 'L2Loss', 'TanhGrad'])
+@pytest.mark.parametrize('op', ['MatrixInverse', 'Cholesky', 'Prod', 'CumulativeLogsumexp', 'L2Loss',
+                                'TanhGrad'])
 def test_mean_jacobian(session, op):
     """The general rule on an op alone is integrated gradients."""
     x = v1.placeholder(tf.float64, (None, 6))
     xs, b = np.random.default_rng(0).normal(size=(3, 6)), np.random.default_rng(1).normal(size=6)
     with DeepExplain() as de:
-        ways = [de.explain(method, OPS[op](x), x, xs, baseline=b, **options) for method, options in (('deeplift', {}), ('intgrad', {'steps': 200}))]
-    if op in ('MatrixInverse', 'Cholesky', 'TanhGrad'):         # other rules stand before it: only the sum is the same
+        ways = [de.explain(method, OPS[op](x), x, xs, baseline=b, **options) for method,
+                options in (('deeplift', {}), ('intgrad', {'steps': 200}))]
+    # other rules stand before it: only the sum is the same
+    if op in ('MatrixInverse', 'Cholesky', 'TanhGrad'):
         ways = [w.sum(1) for w in ways]
     np.testing.assert_allclose(*ways, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize('op', sorted(set(epsilon.FUNCTIONS)))
 def test_epsilon_of_every_function(session, op):
-    """r (f(z) - f(0))/(z + eps sign z) times z where f(0) is finite, with all digits; else, and under offset='pass', with f(z) itself."""
+    """r (f(z) - f(0))/(z + eps sign z) times z where f(0) is finite, with all digits; else, and under
+    offset='pass', with f(z) itself."""
     z, eps = points(op)[0][None], .01
     function = unary(op) if op not in DOMAIN else lambda v: getattr(tf.raw_ops, op)(x=v)
     x = v1.placeholder(tf.float64, z.shape)
     with DeepExplain() as de:
-        got, passed = (de.explain('elrp', function(x) + 0., x, z, epsilon=eps, offset=offset) for offset in ('absorb', 'pass'))
-    expected, at_zero = evaluate(function, z) / (z + eps * np.where(z >= 0, 1, -1)) * z, float(evaluate(function, np.zeros(1))[0])
+        got, passed = (de.explain('elrp', function(x) + 0., x, z, epsilon=eps, offset=offset)
+                       for offset in ('absorb', 'pass'))
+    expected, at_zero = evaluate(function, z) / (z + eps * np.where(z >= 0, 1,
+                                                                    -1)) * z, float(evaluate(function,
+                                                                                             np.zeros(1))[0])
     np.testing.assert_allclose(passed, expected, rtol=1e-12)
     assert (op in epsilon.EXCESS) == (np.isfinite(at_zero) and at_zero != 0)
     if op in epsilon.EXCESS:
@@ -315,11 +370,13 @@ def test_epsilon_of_powers_and_squared_differences(session):
     xs = np.random.default_rng(0).normal(size=(4, 3))
     s = 1e-4 * np.where(xs >= 0, 1, -1)
     with DeepExplain() as de:
-        np.testing.assert_allclose(de.explain('elrp', tf.pow(x, 3.), x, xs), xs ** 3 / (xs + s) * xs, rtol=1e-9)
+        np.testing.assert_allclose(de.explain('elrp', tf.pow(x, 3.), x, xs), xs ** 3 / (xs + s) * xs,
+                                   rtol=1e-9)
         for offset, at_zero in ('pass', 0), ('absorb', 1):
             got = de.explain('elrp', tf.pow(tf.constant(2., tf.float64), x), x, xs, offset=offset)
             np.testing.assert_allclose(got, (2 ** xs - at_zero) / (xs + s) * xs, rtol=1e-9)
-        np.testing.assert_allclose(de.explain('elrp', tf.math.squared_difference(x, 2 * x[:, ::-1]), x, xs).sum(1),
+        np.testing.assert_allclose(de.explain('elrp', tf.math.squared_difference(x, 2 * x[:, ::-1]), x,
+                                              xs).sum(1),
                                    ((xs - 2 * xs[:, ::-1]) ** 2).sum(1), rtol=1e-9)
         both = de.explain('elrp', tf.pow(x * x + 1., x), x, xs)
         assert np.isfinite(both).all()
@@ -327,13 +384,15 @@ def test_epsilon_of_powers_and_squared_differences(session):
 
 @pytest.mark.parametrize('k', [1, 3, 6])
 def test_sorting(session, k):
-    """The definition, by 20000 points on the line; ties at the start, at the end, all along, and an entry that is the same in both."""
+    """The definition, by 20000 points on the line; ties at the start, at the end, all along, and an entry
+    that is the same in both."""
     rng = np.random.default_rng(0)
     z, z_ref, r = rng.normal(size=(4, 6)), rng.normal(size=(4, 6)), rng.normal(size=(4, k))
     z[0, :2], z_ref[1, 3:], z[2, 4:], z_ref[2, 4:], z[3, 0] = .5, -.2, 1., 0., z_ref[3, 0]
     x = v1.placeholder(tf.float64, (None, 6))
     with DeepExplain() as de:
-        got, delta = de.explain('deeplift', tf.math.top_k(x, k).values, x, z, ys=r, baseline=z_ref, return_delta=True)
+        got, delta = de.explain('deeplift', tf.math.top_k(x, k).values, x, z, ys=r, baseline=z_ref,
+                                return_delta=True)
     np.testing.assert_allclose(delta, 0, atol=1e-14)
     points = 20_000
     m = np.zeros((4, 6))
@@ -353,7 +412,8 @@ def test_sorting_of_many_axes(session):
         for direction, axis in ('ASCENDING', 1), ('DESCENDING', 2):
             h = tf.tanh(tf.sort(tf.square(x), axis, direction)) * np.arange(20.).reshape(5, 4)
             with DeepExplain() as de:
-                delta = de.explain('deeplift', h, x, xs, baseline=rng.normal(size=(5, 4)), return_delta=True)[1]
+                delta = de.explain('deeplift', h, x, xs, baseline=rng.normal(size=(5, 4)),
+                                   return_delta=True)[1]
             np.testing.assert_allclose(delta, 0, atol=1e-12)
 
 
@@ -362,12 +422,16 @@ def test_rescale_of_absolute_values(session):
     a, b = (v.ravel() for v in np.meshgrid(Z, Z))
     x = v1.placeholder(tf.float64, (None, a.size))
     with DeepExplain() as de:
-        np.testing.assert_allclose(de.explain('deeplift', tf.abs(x), x, a[None], baseline=b)[0], np.abs(a) - np.abs(b), rtol=1e-12)
+        np.testing.assert_allclose(de.explain('deeplift', tf.abs(x), x, a[None], baseline=b)[0],
+                                   np.abs(a) - np.abs(b), rtol=1e-12)
 
 
-EDGES = {edge: names.split() for edge, names in {                                   # points beside where a function stops being smooth
-    (.999, .93): 'Acos Asin Atanh Erfinv Ndtri', (-.999, -.93): 'Acos Asin Atanh Erfinv', (1.001, 1.08): 'Acosh', (1.57, 1.5): 'Tan',
-    (.001, .08): 'Ndtri Digamma Lgamma BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Expint Spence Log Sqrt Rsqrt'}.items()}
+# points beside where a function stops being smooth
+EDGES = {edge: names.split() for edge, names in {
+    (.999, .93): 'Acos Asin Atanh Erfinv Ndtri', (-.999, -.93): 'Acos Asin Atanh Erfinv',
+                                                 (1.001, 1.08): 'Acosh', (1.57, 1.5): 'Tan',
+    (.001, .08): 'Ndtri Digamma Lgamma BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Expint Spence '
+                 'Log Sqrt Rsqrt'}.items()}
 
 
 @pytest.mark.parametrize('edge, op', [(edge, op) for edge, ops in EDGES.items() for op in ops])
@@ -377,13 +441,17 @@ def test_secant_beside_an_edge(session, edge, op):
     a, b = np.array(edge), np.array(edge[::-1])
     with DeepExplain() as de:
         f = unary(op) if op not in DOMAIN else lambda v: getattr(tf.raw_ops, op)(x=v)
-        np.testing.assert_allclose(de.explain('deeplift', f(x) + 0., x, a[None], baseline=b)[0], evaluate(f, a) - evaluate(f, b), rtol=1e-9)
+        np.testing.assert_allclose(de.explain('deeplift', f(x) + 0., x, a[None], baseline=b)[0],
+                                   evaluate(f, a) - evaluate(f, b), rtol=1e-9)
 
 
 @pytest.mark.parametrize('f, x, b', [
-    (tf.math.xlogy, (1., .08), (2., .001)), (tf.math.xlog1py, (1., -.92), (2., -.999)), (tf.atan2, (.05, .01), (-.02, .015)),
-    (tf.atan2, (.01, .05), (.015, -.04)), (tf.math.floormod, (1.01, 1.), (.99, 1.02)), (tf.pow, (.08, .3), (.001, .4)),
-    (tf.math.xlog1py, (0., -1.), (2., 1.)), (tf.math.xlogy, (0., 0.), (2., 1.)), (tf.math.xdivy, (0., 0.), (2., 1.)),
+    (tf.math.xlogy, (1., .08), (2., .001)), (tf.math.xlog1py, (1., -.92), (2., -.999)),
+                                     (tf.atan2, (.05, .01), (-.02, .015)),
+    (tf.atan2, (.01, .05), (.015, -.04)), (tf.math.floormod, (1.01, 1.), (.99, 1.02)),
+                                     (tf.pow, (.08, .3), (.001, .4)),
+    (tf.math.xlog1py, (0., -1.), (2., 1.)), (tf.math.xlogy, (0., 0.), (2., 1.)),
+                                     (tf.math.xdivy, (0., 0.), (2., 1.)),
     (tf.math.divide_no_nan, (2., 0.), (3., 4.)), (tf.math.divide_no_nan, (2., .01), (3., -.02))])
 def test_two_factors_beside_an_edge(session, f, x, b):
     """Complete, both ways."""
@@ -391,7 +459,9 @@ def test_two_factors_beside_an_edge(session, f, x, b):
     with DeepExplain() as de:
         for start, end in (x, b), (b, x):
             a = de.explain('deeplift', f(X[:, 0], X[:, 1]), X, [end], baseline=np.array(start))
-            np.testing.assert_allclose(a.sum(), evaluate(f, *map(np.float64, end)) - evaluate(f, *map(np.float64, start)), rtol=1e-9)
+            np.testing.assert_allclose(a.sum(), evaluate(f, *map(np.float64,
+                                                                 end)) - evaluate(f, *map(np.float64, start)),
+                                       rtol=1e-9)
 
 
 def test_clip_in_one_op_is_a_maximum_of_a_minimum(session):
@@ -400,26 +470,32 @@ def test_clip_in_one_op_is_a_maximum_of_a_minimum(session):
     t, lo, hi = 2 * x, tf.tanh(x[:, ::-1]) - 1, tf.sigmoid(x[:, ::-1] * x)
     with DeepExplain() as de:
         one, two = (de.explain('deeplift', T, x, xs, baseline=b) for T in (
-            tf.raw_ops.ClipByValue(t=t, clip_value_min=lo, clip_value_max=hi), tf.maximum(tf.minimum(t, hi), lo)))
+            tf.raw_ops.ClipByValue(t=t, clip_value_min=lo, clip_value_max=hi), tf.maximum(tf.minimum(t, hi),
+                                                                                          lo)))
     np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12)
 
 
 def test_a_changed_decision_is_a_product(session):
-    """c a + (1 - c) b: half of the change of each branch, and the jump at the mean of the two for the condition."""
+    """c a + (1 - c) b: half of the change of each branch, and the jump at the mean of the two for the
+    condition."""
     x = v1.placeholder(tf.float64, (None, 3))
     with DeepExplain() as de:
-        got = de.explain('deeplift', tf.where(x[:, 0] > 0, x[:, 1], x[:, 2]), x, [[1., 5., 2.], [-2., 5., 2.]], baseline=np.array([-1., 1., -1.]))
+        got = de.explain('deeplift', tf.where(x[:, 0] > 0, x[:, 1], x[:, 2]), x,
+                         [[1., 5., 2.], [-2., 5., 2.]], baseline=np.array([-1., 1., -1.]))
         np.testing.assert_allclose(got, [[2.5, 2., 1.5], [0., 0., 3.]], rtol=1e-9)
 
 
 def test_winners_of_changes(session):
-    """Each change to one winner, of x or of the reference, by a multiplier between 0 and 1; what is the same in both has the gradient."""
+    """Each change to one winner, of x or of the reference, by a multiplier between 0 and 1; what is the same
+    in both has the gradient."""
     x = v1.placeholder(tf.float64, (None, 3))
     h = tf.stack([x[:, 0] - x[:, 1], x[:, 2]], 1)
     with DeepExplain() as de:
         for T, sign in (tf.reduce_max(h, 1), 1.), (tf.reduce_min(-h, 1), -1.):
-            for a, b, expected in [([3., 1, 0], [2., 0, 5], [0, 0, -3]), ([3., 1, 0], [2., 0, 1], [1, -1, 0]), ([5., 0, 1], [0., 0, 2], [3, 0, 0])]:
-                np.testing.assert_allclose(de.explain('deeplift', T, x, [a], baseline=np.array(b)), [sign * np.array(expected)], atol=1e-12)
+            for a, b, expected in [([3., 1, 0], [2., 0, 5], [0, 0, -3]), ([3., 1, 0], [2., 0, 1], [1, -1, 0]),
+                                   ([5., 0, 1], [0., 0, 2], [3, 0, 0])]:
+                np.testing.assert_allclose(de.explain('deeplift', T, x, [a], baseline=np.array(b)),
+                                           [sign * np.array(expected)], atol=1e-12)
 
 
 def test_norms_of_zeros(session):
@@ -431,14 +507,18 @@ def test_norms_of_zeros(session):
 
 
 def test_normalization_by_given_statistics(session):
-    """Scale and input depend on X, the statistics do not: a product. deeplift is complete, elrp passes the gradient."""
+    """Scale and input depend on X, the statistics do not: a product. deeplift is complete, elrp passes the
+    gradient."""
     x = v1.placeholder(tf.float32, (1, 6))
-    y = tf.raw_ops.FusedBatchNormV3(x=tf.reshape(x, [1, 2, 1, 3]), scale=x[0, 3:], offset=[1., 2., 3.], mean=[.1, .2, .3], variance=[1., 2., 3.],
+    y = tf.raw_ops.FusedBatchNormV3(x=tf.reshape(x, [1, 2, 1, 3]), scale=x[0, 3:], offset=[1., 2., 3.],
+                                    mean=[.1, .2, .3], variance=[1., 2., 3.],
                                     epsilon=.1, is_training=False).y
     xs = np.random.default_rng(0).normal(size=(1, 6)).astype('f')
     with DeepExplain() as de:
-        np.testing.assert_allclose(de.explain('deeplift', y, x, xs, baseline=.5, return_delta=True)[1], 0, atol=1e-5)
-        np.testing.assert_allclose(de.explain('elrp', y, x, xs), de.explain('grad*input', y, x, xs), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(de.explain('deeplift', y, x, xs, baseline=.5, return_delta=True)[1], 0,
+                                   atol=1e-5)
+        np.testing.assert_allclose(de.explain('elrp', y, x, xs), de.explain('grad*input', y, x, xs),
+                                   rtol=1e-5, atol=1e-6)
 
 
 def test_epsilon_of_two_factors_is_complete(session):
@@ -447,9 +527,11 @@ def test_epsilon_of_two_factors_is_complete(session):
     xs = np.random.default_rng(0).normal(size=(4, 3))
     s = 1 / (1 + np.exp(-xs[:, 1]))
     with DeepExplain() as de:
-        np.testing.assert_allclose(de.explain('elrp', tf.pow(tf.exp(x), x), x, xs, epsilon=1e-12, offset='pass'), np.exp(xs) ** xs, rtol=1e-9)
+        np.testing.assert_allclose(de.explain('elrp', tf.pow(tf.exp(x), x), x, xs, epsilon=1e-12,
+                                              offset='pass'), np.exp(xs) ** xs, rtol=1e-9)
         y = np.exp(xs[:, 0]) / s
-        got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12, products='uniform', offset='pass')
+        got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12,
+                         products='uniform', offset='pass')
         np.testing.assert_allclose(got, np.stack([y / 2, y / 2, 0 * y], 1), rtol=1e-9)
         got = de.explain('elrp', tf.exp(x[:, 0]) / tf.sigmoid(x[:, 1]), x, xs, epsilon=1e-12, offset='pass')
         np.testing.assert_allclose(got, np.stack([y, 0 * y, 0 * y], 1), rtol=1e-9)
@@ -462,20 +544,26 @@ def test_gates_are_known_behind_shapes_and_scales(session):
     scale = tf.Variable(2., dtype=tf.float64)
     session.run(scale.initializer)
     ways = {
-        'identity': lambda s: s, 'transpose': lambda s: tf.transpose(tf.transpose(s)), 'reshape': lambda s: tf.reshape(s, [-1, 2]),
+        'identity': lambda s: s, 'transpose': lambda s: tf.transpose(tf.transpose(s)),
+            'reshape': lambda s: tf.reshape(s, [-1, 2]),
         'squeeze': lambda s: tf.squeeze(s[:, None], 1), 'split': lambda s: tf.split(s, 2, 1)[0],
         'unstack': lambda s: tf.unstack(s, axis=1)[1][:, None],
-        'sizes': lambda s: tf.split(s, [1, 1], 1)[1], 'tile': lambda s: tf.tile(s[:, :1], [1, 2]), 'slice': lambda s: tf.slice(s, [0, 1], [-1, 1]),
-        'broadcast': lambda s: tf.broadcast_to(s[:, :1], tf.shape(s)), 'cast': lambda s: tf.cast(tf.cast(s, tf.float32), tf.float64),
-        'bias': lambda s: tf.nn.bias_add(s, tf.constant([1., 2], tf.float64)), 'rest': lambda s: 1 - s, 'negative': lambda s: -s,
+        'sizes': lambda s: tf.split(s, [1, 1], 1)[1], 'tile': lambda s: tf.tile(s[:, :1], [1, 2]),
+            'slice': lambda s: tf.slice(s, [0, 1], [-1, 1]),
+        'broadcast': lambda s: tf.broadcast_to(s[:, :1], tf.shape(s)),
+            'cast': lambda s: tf.cast(tf.cast(s, tf.float32), tf.float64),
+        'bias': lambda s: tf.nn.bias_add(s, tf.constant([1., 2], tf.float64)), 'rest': lambda s: 1 - s,
+            'negative': lambda s: -s,
         'scaled': lambda s: s / 3 + 1, 'variable': lambda s: s * scale}
     with DeepExplain() as de:
         for name, way in ways.items():
             got = de.explain('elrp', way(tf.sigmoid(x[:, :2])) * tf.sin(x[:, 2:]), x, xs)
             np.testing.assert_array_equal(got[:, :2], 0, err_msg=name)
             assert np.abs(got[:, 2:]).min() > 0
-        for name, gate, signal in [('sigmoid', tf.sigmoid, tf.tanh), ('hard sigmoid', lambda z: tf.nn.relu6(z + 3) / 6, tf.identity),
-                                   ('hard sigmoid', lambda z: tf.minimum(tf.maximum(z + 3, 0), 6) / 6, tf.identity),
+        for name, gate, signal in [('sigmoid', tf.sigmoid, tf.tanh),
+                                   ('hard sigmoid', lambda z: tf.nn.relu6(z + 3) / 6, tf.identity),
+                                   ('hard sigmoid', lambda z: tf.minimum(tf.maximum(z + 3, 0), 6) / 6,
+                                    tf.identity),
                                    ('gelu', lambda z: 1 + tf.math.erf(z), tf.identity)]:
             got = de.explain('elrp', signal(x[:, 2:]) * gate(x[:, :2]), x, xs)
             np.testing.assert_array_equal(got[:, :2], 0, err_msg=name)
@@ -488,13 +576,18 @@ def test_conditions_of_any_shape(session):
     x = v1.placeholder(tf.float64, (None, 4))
     xs, b = np.random.default_rng(0).normal(size=(5, 4)), np.random.default_rng(1).normal(size=4)
     ways = {
-        'Identity': tf.identity, 'ExpandDims': lambda c: tf.expand_dims(c, 1)[:, 0], 'Squeeze': lambda c: tf.squeeze(tf.expand_dims(c, 1), 1),
-        'Transpose': lambda c: tf.transpose(tf.transpose(c)), 'StridedSlice': lambda c: c[:, ::-1], 'Slice': lambda c: tf.slice(c, [0, 1], [-1, 1]),
-        'BroadcastTo': lambda c: tf.broadcast_to(c[:, :1], tf.shape(c)), 'Tile': lambda c: tf.tile(c[:, :2], [1, 2]),
-        'GatherV2': lambda c: tf.gather(c, [3, 1, 2, 0], axis=1), 'NotEqual': lambda c: tf.not_equal(tf.nn.relu(x), 0.)}
+        'Identity': tf.identity, 'ExpandDims': lambda c: tf.expand_dims(c, 1)[:, 0],
+            'Squeeze': lambda c: tf.squeeze(tf.expand_dims(c, 1), 1),
+        'Transpose': lambda c: tf.transpose(tf.transpose(c)), 'StridedSlice': lambda c: c[:, ::-1],
+            'Slice': lambda c: tf.slice(c, [0, 1], [-1, 1]),
+        'BroadcastTo': lambda c: tf.broadcast_to(c[:, :1], tf.shape(c)),
+            'Tile': lambda c: tf.tile(c[:, :2], [1, 2]),
+        'GatherV2': lambda c: tf.gather(c, [3, 1, 2, 0], axis=1),
+            'NotEqual': lambda c: tf.not_equal(tf.nn.relu(x), 0.)}
     with DeepExplain() as de:
         for name, way in ways.items():
-            delta = de.explain('deeplift', tf.where(way(x > .1), x * x, tf.sin(x)), x, xs, baseline=b, return_delta=True)[1]
+            delta = de.explain('deeplift', tf.where(way(x > .1), x * x, tf.sin(x)), x, xs, baseline=b,
+                               return_delta=True)[1]
             np.testing.assert_allclose(delta, 0, atol=1e-9, err_msg=name)
 
 
@@ -511,5 +604,7 @@ def test_a_branch_that_is_nan_where_it_is_not_taken(session):
     """The other one changes first, and the decision takes the rest: both ways."""
     x = v1.placeholder(tf.float64, (None, 2))
     with DeepExplain() as de:
-        for T in tf.where(x[:, 0] > 0, tf.math.log(x[:, 0]), x[:, 1]), tf.where(x[:, 0] <= 0, x[:, 1], tf.math.log(x[:, 0])):
-            np.testing.assert_allclose(de.explain('deeplift', T, x, [[2., 3.]], baseline=np.array([-1., 1.])), [[np.log(2) - 3, 2.]], rtol=1e-9)
+        for T in tf.where(x[:, 0] > 0, tf.math.log(x[:, 0]), x[:, 1]), tf.where(x[:, 0] <= 0, x[:, 1],
+                                                                                tf.math.log(x[:, 0])):
+            np.testing.assert_allclose(de.explain('deeplift', T, x, [[2., 3.]], baseline=np.array([-1., 1.])),
+                                       [[np.log(2) - 3, 2.]], rtol=1e-9)

@@ -33,15 +33,18 @@ def test_plan_is_what_happens(method, batch_size, monkeypatch):
         plan = explainer.plan(11, batch_size)
         explainer.run(XS, YS, batch_size)
         assert plan.rows >= max(rows)
-        assert plan.evaluations == sum(rows) if method != 'shapley_sampling' else plan.evaluations > sum(rows)      # it remembers coalitions
-        if method != 'shapley_sampling':            # which draws permutations in rounds, each a pass of its own
+        # it remembers coalitions
+        assert plan.evaluations == sum(rows) if method != 'shapley_sampling' else plan.evaluations > sum(rows)
+        # which draws permutations in rounds, each a pass of its own
+        if method != 'shapley_sampling':
             assert plan.calls == len(rows)
         assert plan.bytes == plan.rows * explainer._model.path.row_total
 
 
 def test_plan_of_what_is_not_known():
     with opened(NET) as (de, X, T, _):
-        with pytest.raises(errors.ParameterError, match='how often "intgrad" evaluates the model is decided by its tolerance'):
+        with pytest.raises(errors.ParameterError, match='how often "intgrad" evaluates the model is decided '
+                                                        'by its tolerance'):
             de.get_explainer('intgrad', T, X, tolerance=.1).plan(3)
         U = tf.compat.v1.placeholder(tf.float64, (None, None))
         with pytest.raises(errors.ShapeError, match='plan needs an X with known feature axes'):
@@ -55,8 +58,10 @@ def test_memory_limit():
         explainer = de.get_explainer('intgrad', T, X, steps=5)
         row = explainer.plan(1, 1).bytes
         assert explainer.plan(9, memory_limit=3 * row).rows == 3 and explainer.plan(9).rows > 3
-        np.testing.assert_allclose(explainer.run(x, ys, memory_limit=2 * row), explainer.run(x, ys), atol=1e-10)
-        with pytest.raises(errors.ParameterError, match=r'memory_limit is 10 bytes, but one row takes about \d+'):
+        np.testing.assert_allclose(explainer.run(x, ys, memory_limit=2 * row), explainer.run(x, ys),
+                                   atol=1e-10)
+        with pytest.raises(errors.ParameterError, match=r'memory_limit is 10 bytes, but one row takes about '
+                                                        r'\d+'):
             explainer.run(x, ys, memory_limit=10)
 
 
@@ -69,7 +74,8 @@ def test_progress(method, capsys, monkeypatch):
         told = []
         np.testing.assert_array_equal(explainer.run(XS, YS, 2, progress=told.append), expected)
         assert [p.done for p in told] == sorted(p.done for p in told) and told[-1].done == told[-1].total
-        assert told[0].total <= explainer.plan(11, 2).evaluations and (told[0].total == told[-1].total or method == 'shapley_sampling')
+        assert told[0].total <= explainer.plan(11, 2).evaluations and (told[0].total == told[-1].total
+                                                                       or method == 'shapley_sampling')
         assert told[-1].remaining == 0 and told[0].rate > 0
         if explainer._method.sums_to:
             told.clear()
@@ -119,7 +125,8 @@ def test_stream(tmp_path):
         np.testing.assert_allclose(np.concatenate([first, *stream]), weighted, atol=1e-12)
         np.testing.assert_allclose(np.concatenate(list(explainer.stream(dataset))), weighted, atol=1e-12)
         for source in np.load(tmp_path / 'x.npy', mmap_mode='r'), XS, iter([XS[:3], XS[3:]]):
-            np.testing.assert_allclose(np.concatenate(list(explainer.stream(source, batch_size=1))), whole, atol=1e-12)
+            np.testing.assert_allclose(np.concatenate(list(explainer.stream(source, batch_size=1))), whole,
+                                       atol=1e-12)
         deltas = [d for _, d in explainer.stream(batches(), return_delta=True)]
         np.testing.assert_allclose(np.concatenate(deltas), 0, atol=1e-10)
         assert len(session.graph.get_operations()) == before
@@ -129,7 +136,8 @@ def test_stream(tmp_path):
 
 @pytest.mark.parametrize('method', methods())
 def test_answers_written_piece_by_piece(method, tmp_path):
-    """A memmap to read from and one to write into, of other dtypes; per-row baselines, weights and feeds go with their rows."""
+    """A memmap to read from and one to write into, of other dtypes; per-row baselines, weights and feeds go
+    with their rows."""
     n = 70
     x, ys = samples(NET, n)
     read = np.lib.format.open_memmap(tmp_path / 'x.npy', 'w+', 'f4', x.shape)
@@ -139,9 +147,11 @@ def test_answers_written_piece_by_piece(method, tmp_path):
     with opened(NET) as (de, X, _, session):
         factor = tf.compat.v1.placeholder(tf.float64, (None, 5))
         T = NET.tensorflow(X * factor)
-        baselines = [given, given[:3], lambda xs: 0 * xs + given[0]] if 'baseline' in de.get_explainer(method, T, X)._method.__dict__ else [None]
+        baselines = [given, given[:3], lambda xs: 0 * xs
+                     + given[0]] if 'baseline' in de.get_explainer(method, T, X)._method.__dict__ else [None]
         for baseline in baselines[:2 if method in ('occlusion', 'shapley_sampling') else 3]:
-            if baseline is not None and not callable(baseline) and len(baseline) == 3 and method in ('occlusion', 'shapley_sampling'):
+            if baseline is not None and not callable(baseline) and len(baseline) == 3 and method in (
+                'occlusion', 'shapley_sampling'):
                 continue
             parameters = {} if baseline is None else {'baseline': baseline}
             parameters |= {'steps': 5} if method == 'intgrad' else {}
@@ -166,19 +176,23 @@ def test_large_memmaps_stay_on_disk(tmp_path, monkeypatch):
         explainer = de.get_explainer('deeplift', T, X)
         pieces = []
         piece = explainer._piece
-        monkeypatch.setattr(explainer, '_piece', lambda arrays, rows: pieces.append(rows) or piece(arrays, rows))
+        monkeypatch.setattr(explainer, '_piece', lambda arrays, rows: pieces.append(rows)
+                            or piece(arrays, rows))
         np.testing.assert_allclose(explainer.run(x, batch_size=2), explainer.run(np.array(x)), rtol=1e-9)
-        pieces = [p for p in pieces if isinstance(p, slice)]            # beside rows that are compared alone and among others
+        # beside rows that are compared alone and among others
+        pieces = [p for p in pieces if isinstance(p, slice)]
         assert [(p.start, p.stop) for p in pieces[:3]] == [(0, 32), (32, 64), (64, 70)]
         x[60, 1] = np.nan
-        with pytest.raises(errors.ValueRangeError, match=r'xs for X "x:0", from row 60 on, holds 1 values that are NaN'):
+        with pytest.raises(errors.ValueRangeError, match=r'xs for X "x:0", from row 60 on, holds 1 values '
+                                                         r'that are NaN'):
             explainer.run(x, batch_size=2)
 
 
 def test_out_of_what_does_not_fit():
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('shapley_sampling', T, X)
-        for out, message in [(np.zeros((11, 4)), r'out has shape \(11, 4\), but the attributions have \(11, 5\)'), ([1], 'out must be an array'),
+        for out, message in [(np.zeros((11, 4)), r'out has shape \(11, 4\), but the attributions have \(11, '
+                                                 r'5\)'), ([1], 'out must be an array'),
                              (np.zeros((11, 5), int), 'out has dtype int64: attributions are float64')]:
             with pytest.raises(errors.DeepExplainError, match=message):
                 explainer.run(XS, out=out)
@@ -222,7 +236,8 @@ def clock(monkeypatch, cost):
 
 @pytest.mark.parametrize('method', ['intgrad', 'occlusion', 'saliency'])
 def test_rows_are_chosen_by_timing(method, monkeypatch):
-    """The fastest of four sizes, tried in the first long run; the answers are those of any size; batch_size and memory_limit go untried."""
+    """The fastest of four sizes, tried in the first long run; the answers are those of any size; batch_size
+    and memory_limit go untried."""
     guess = 32
     x, ys = samples(NET, 600)
     monkeypatch.setattr(model.Model, 'default_rows', lambda *_: guess)
@@ -230,7 +245,8 @@ def test_rows_are_chosen_by_timing(method, monkeypatch):
         with opened(NET) as (de, X, T, _):
             explainer = de.get_explainer(method, T, X, **({'steps': 16} if method == 'intgrad' else {}))
             whole = explainer.run(x, ys, 32)
-            clock(monkeypatch, partial(lambda fastest, rows: rows * (1 + abs(np.log(rows / fastest))), fastest))
+            clock(monkeypatch, partial(lambda fastest, rows: rows * (1 + abs(np.log(rows / fastest))),
+                                       fastest))
             assert explainer.plan(600).rows == guess
             np.testing.assert_allclose(explainer.run(x, ys, 32), whole, atol=1e-12)
             explainer.run(x[:4], ys[:4])
@@ -282,10 +298,12 @@ def test_targets_without_rows_are_not_tried(monkeypatch):
 
 
 def test_a_reference_is_computed_once(monkeypatch):
-    """From the second run with it on what the rules need of a baseline is fed; another one, and changed weights, are seen."""
+    """From the second run with it on what the rules need of a baseline is fed; another one, and changed
+    weights, are seen."""
     with opened(GRAPH) as (de, X, T, session):
         x, ys = samples(GRAPH, 3)
-        expected = [de.explain('deeplift', T, X, x, ys, baseline=np.tile(b, (3, *[1] * (x.ndim - 1)))) for b in x]
+        expected = [de.explain('deeplift', T, X, x, ys, baseline=np.tile(b, (3, *[1] * (x.ndim - 1))))
+                    for b in x]
         order = [0, 0, 0, 1, 1, 2, 0, 0]
         baselines = iter(order)
         explainer = de.get_explainer('deeplift', T, X, baseline=lambda xs: x[next(baselines)])

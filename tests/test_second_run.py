@@ -1,4 +1,5 @@
-"""The second run and all that follow: what is kept of the first is right, shared by threads, whole after an interrupt, and let go."""
+"""The second run and all that follow: what is kept of the first is right, shared by threads, whole after an
+interrupt, and let go."""
 
 import _thread
 import faulthandler
@@ -31,7 +32,8 @@ XS, YS = samples(NET, 11)
 ROWS = np.random.default_rng(0).normal(size=(3, 4))
 W = np.random.default_rng(1).normal(size=(4, 2))
 ACTIVATIONS = [n for n, f in inspect.getmembers(keras.activations, inspect.isfunction)
-               if n not in ('get', 'serialize', 'deserialize', 'glu', 'threshold', 'linear')]       # two take more than a tensor
+               # two take more than a tensor
+               if n not in ('get', 'serialize', 'deserialize', 'glu', 'threshold', 'linear')]
 
 
 def kept(explainer):
@@ -48,10 +50,12 @@ def test_there_are_activations():
 
 @pytest.mark.parametrize('name', ACTIVATIONS)
 def test_activations(name, session):
-    """TensorFlow's optimizers fuse some: 32 bits and a bias, as they want it. The oracle: a baseline for each row is not kept."""
+    """TensorFlow's optimizers fuse some: 32 bits and a bias, as they want it. The oracle: a baseline for each
+    row is not kept."""
     f = getattr(keras.activations, name)
     x = v1.placeholder(tf.float32, (None, 4))
-    w, v = (tf.constant(np.random.default_rng(k).normal(size=s), tf.float32) for k, s in enumerate([(4, 6), (6, 3)]))
+    w, v = (tf.constant(np.random.default_rng(k).normal(size=s), tf.float32) for k,
+            s in enumerate([(4, 6), (6, 3)]))
     T = f(tf.nn.bias_add(f(tf.nn.bias_add(x @ w, tf.ones(6) / 4)) @ v, tf.ones(3) / 5))
     with DeepExplain(session) as de:
         explainer = de.get_explainer('deeplift', T, x, baseline=.25)
@@ -66,9 +70,11 @@ def test_activations(name, session):
 def test_layers(kind):
     layers = keras.layers
     if kind == 'convolutions':
-        net = keras.Sequential([keras.Input((6, 6, 2)), layers.Conv2D(4, 3, activation='mish'), layers.BatchNormalization(),
+        net = keras.Sequential([keras.Input((6, 6, 2)), layers.Conv2D(4, 3, activation='mish'),
+                                layers.BatchNormalization(),
                                 layers.Activation('mish'),
-                                layers.DepthwiseConv2D(2, activation='silu'), layers.GroupNormalization(2), layers.MaxPooling2D(), layers.PReLU(),
+                                layers.DepthwiseConv2D(2, activation='silu'), layers.GroupNormalization(2),
+                                layers.MaxPooling2D(), layers.PReLU(),
                                 layers.Flatten(), layers.Dense(3, 'gelu')])
     else:
         x = keras.Input((5, 4))
@@ -97,7 +103,8 @@ def waiting(kind, x):
         with tf.control_dependencies([before]):
             before = tf.no_op()
     with tf.control_dependencies([before]):
-        return tf.constant(np.tile(W, (1, 60)))[:, :2] if kind == 'constant' else tf.identity(tf.constant(W)) * 1.
+        return (tf.constant(np.tile(W, (1, 60)))[:, :2] if kind == 'constant'
+                else tf.identity(tf.constant(W)) * 1.)
 
 
 @pytest.mark.parametrize('kind', ['identity', 'placeholder', 'assertion', 'group', 'constant'])
@@ -109,7 +116,8 @@ def test_weights_that_wait_for_x(kind, session):
             expected = de.explain(name, U, y, ROWS)
             for _ in range(3):
                 np.testing.assert_allclose(de.explain(name, T, x, ROWS), expected, rtol=1e-9, atol=1e-12)
-        assert kept(de.get_explainer('deeplift', T, x)) == (kind != 'assertion')        # which counts as a state
+        # which counts as a state
+        assert kept(de.get_explainer('deeplift', T, x)) == (kind != 'assertion')
 
 
 def test_a_reference_that_cannot_be_kept_is_not(monkeypatch):
@@ -132,14 +140,16 @@ def test_a_reference_that_cannot_be_kept_is_not(monkeypatch):
 # What a session raises
 
 def test_errors_of_tensorflow_are_run_errors(monkeypatch):
-    """Whatever asks the session: a callable that cannot be made or fails, a session of another kind, a lookup of ids."""
+    """Whatever asks the session: a callable that cannot be made or fails, a session of another kind, a lookup
+    of ids."""
     with opened(NET) as (de, X, T, session):
         explainer = de.get_explainer('deeplift', T, X)
         with monkeypatch.context() as patch:
             def fail(*_):
                 raise tf.errors.InvalidArgumentError(None, None, 'not found in the graph')
             patch.setattr(session, '_make_callable_from_options', fail)
-            with pytest.raises(errors.RunError, match=r'could not compute T .* for 11 rows: not found in the graph'):
+            with pytest.raises(errors.RunError, match=r'could not compute T .* for 11 rows: not found in the '
+                                                      r'graph'):
                 explainer.run(XS)
         for error in RuntimeError('a closed Session'), ValueError('cannot feed'), TypeError('no'), tf.errors.CancelledError(None, None, ''):
             with monkeypatch.context() as patch:
@@ -151,7 +161,8 @@ def test_errors_of_tensorflow_are_run_errors(monkeypatch):
                     fresh.run(XS)
                 assert found.value.__cause__ is error
         ids = v1.placeholder(tf.int32, (None, 2))
-        embedded = tf.nn.embedding_lookup(tf.ensure_shape(tf.numpy_function(lambda: 1 / 0, [], tf.float64), (9, 5)), ids)
+        embedded = tf.nn.embedding_lookup(tf.ensure_shape(tf.numpy_function(lambda: 1 / 0, [], tf.float64),
+                                                          (9, 5)), ids)
         with pytest.raises(errors.RunError, match='could not compute the embedding of "Placeholder'):
             de.explain('saliency', NET.tensorflow(tf.reduce_sum(embedded, 1)), ids, [[0, 1]])
 
@@ -164,7 +175,8 @@ def test_errors_while_ops_are_copied(monkeypatch):
                 raise ValueError("Node 'a' is not unique")
             patch.setattr(model.clone, '_import', fail)
             for name in 'saliency', 'deeplift':
-                with pytest.raises(errors.PathError, match=rf"{name} cannot follow the ops between X .* Node 'a' is not unique"):
+                with pytest.raises(errors.PathError, match=rf"{name} cannot follow the ops between X .* Node "
+                                                           rf"'a' is not unique"):
                     de.explain(name, T, X, XS)
         assert len(session.graph.get_operations()) == before
         de.explain('deeplift', T, X, XS)
@@ -177,7 +189,8 @@ def test_the_users_own_errors_pass():
     def fail(*_):
         raise Mine
     with opened(NET) as (de, X, T, _):
-        with pytest.raises(errors.ParameterError, match=r'the function given as baseline .* raised Mine') as caught:
+        with pytest.raises(errors.ParameterError,
+                           match=r'the function given as baseline .* raised Mine') as caught:
             de.explain('deeplift', T, X, XS, baseline=fail)
         assert isinstance(caught.value.__cause__, Mine)
         with pytest.raises(Mine):
@@ -191,8 +204,10 @@ def test_the_users_own_errors_pass():
 # Names
 
 def scopes(x):
-    """Names that a copy could take: those of its own scopes, and one below that of a function call or a choice."""
-    f = tf.function(lambda z: tf.tanh(z) * 2, experimental_attributes={'_noinline': True})      # TensorFlow's own inlining aborts at such names
+    """Names that a copy could take: those of its own scopes, and one below that of a function call or a
+    choice."""
+    # TensorFlow's own inlining aborts at such names
+    f = tf.function(lambda z: tf.tanh(z) * 2, experimental_attributes={'_noinline': True})
     f = f.get_concrete_function(tf.TensorSpec((None, 4), tf.float64))
     y = f(x)
     call = y.op
@@ -210,7 +225,8 @@ def variables(x):
     def body(i, a, b):
         with tf.name_scope('reference'):
             return i + 1, tf.tanh(a * b), tf.sigmoid(b)
-    _, a, b = tf.while_loop(lambda i, a, b: i < 3, body, (0, tf.identity(x, 'a'), tf.identity(2 * x, 'a_reference')))
+    _, a, b = tf.while_loop(lambda i, a, b: i < 3, body, (0, tf.identity(x, 'a'),
+                                                          tf.identity(2 * x, 'a_reference')))
     return tf.reduce_sum(a + b, 1)
 
 
@@ -235,7 +251,8 @@ def test_any_name_of_the_user(named, other, session):
         for name in methods():
             # what enters a loop as a signal and goes on as a sigmoid is no gate inside of it
             options = {'products': 'uniform'} if name == 'elrp' else {}
-            np.testing.assert_allclose(de.explain(name, T, x, ROWS, **options), de.explain(name, U, y, ROWS, **options), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(de.explain(name, T, x, ROWS, **options),
+                                       de.explain(name, U, y, ROWS, **options), rtol=1e-9, atol=1e-12)
 
 
 # Interrupts and threads
@@ -298,7 +315,8 @@ def test_errors_on_either_side_end_the_sweep():
                 raise LookupError
             return [arrays[0]]
         return sweep.Sweep(ask, 10, 2, False)(make)
-    for wrong, refused, error, seen in [(4, None, ZeroDivisionError, [0, 2]), (None, 4, LookupError, [0, 2]), (0, None, ZeroDivisionError, []),
+    for wrong, refused, error, seen in [(4, None, ZeroDivisionError, [0, 2]), (None, 4, LookupError, [0, 2]),
+                                        (0, None, ZeroDivisionError, []),
                                         (None, None, None, [0, 2, 4, 6, 8])]:
         found, parts = [], sweep_of(wrong, refused)
         try:
@@ -352,7 +370,8 @@ def test_the_choice_of_rows_in_threads():
         expected = explainer.run(x, ys, 16)
         for query in list(explainer._model.tuners):
             explainer._model.tuners[query] = sweep.BatchSizeTuner(4, 1 << 20)
-        in_threads(lambda k: [np.testing.assert_allclose(explainer.run(x, ys), expected, atol=1e-12) for _ in range(10)])
+        in_threads(lambda k: [np.testing.assert_allclose(explainer.run(x, ys), expected, atol=1e-12)
+                              for _ in range(10)])
 
 
 def test_first_runs_in_threads():
@@ -367,7 +386,8 @@ def test_first_runs_in_threads():
             for n in range(6):
                 b = baselines[(k + n) % 3]
                 for m in names:
-                    np.testing.assert_allclose(de.explain(m, U, X, XS, YS, baseline=np.full(5, b)), expected[m, b], rtol=1e-9, atol=1e-12)
+                    np.testing.assert_allclose(de.explain(m, U, X, XS, YS, baseline=np.full(5, b)),
+                                               expected[m, b], rtol=1e-9, atol=1e-12)
         in_threads(work, 4)
         added = len(X.graph.get_operations()) - before
         V = tf.identity(T)                              # as U, in one thread
@@ -394,7 +414,8 @@ def test_baselines_are_let_go():
     with tf.Graph().as_default() as graph, v1.Session() as session, DeepExplain(session) as de:
         x = v1.placeholder(tf.float32, (None, 64))
         T = tf.reduce_sum(tf.tanh(x), 1)
-        options = {'intgrad': {'steps': 2}, 'occlusion': {'window_shape': 32, 'step': 32}, 'shapley_sampling': {'samples': 1}}
+        options = {'intgrad': {'steps': 2}, 'occlusion': {'window_shape': 32, 'step': 32},
+                   'shapley_sampling': {'samples': 1}}
         names = ['deeplift', *options]
 
         def explain(name, baseline, n=256, **more):
@@ -424,8 +445,10 @@ def test_baselines_are_let_go():
         assert grown < 1 << 20, grown                   # 30 arrays of 128 kB went in, twice
         for k in range(150):
             explain('deeplift', k, 2, on_unsupported=['warn', 'ignore'][k % 2])
-            de.explain('shapley_sampling', T, x, xs[:1], seed=k, samples=1, sampling_dims=[1]) if k % 10 == 0 else None
-            de.explain('elrp', T, x, xs[:2], epsilon=[1e-4, .5][k % 2], on_unsupported=['warn', 'ignore', 'raise'][k % 3])
+            de.explain('shapley_sampling', T, x, xs[:1], seed=k, samples=1,
+                       sampling_dims=[1]) if k % 10 == 0 else None
+            de.explain('elrp', T, x, xs[:2], epsilon=[1e-4, .5][k % 2],
+                       on_unsupported=['warn', 'ignore', 'raise'][k % 3])
             if k == 2:
                 ops = len(graph.get_operations())
         assert len(graph.get_operations()) == ops
@@ -446,7 +469,8 @@ def test_sessions_are_let_go():
 
 
 def test_what_was_learned_outlives_the_explainer():
-    """The number of rows, the reference, and what was warned of, where an explainer is made anew for every baseline."""
+    """The number of rows, the reference, and what was warned of, where an explainer is made anew for every
+    baseline."""
     with opened(NET) as (de, X, T, _):
         T = tf.nn.softmax(T)
         with pytest.warns(errors.TargetWarning):
@@ -462,7 +486,8 @@ def test_what_was_learned_outlives_the_explainer():
 
 
 def test_books_are_known_by_what_they_say():
-    products, softmax, normalization = ['uniform', 'signal'], ['constant', 'gradient'], ['constant', 'uniform']
+    products, softmax, normalization = ['uniform', 'signal'], ['constant',
+                                                               'gradient'], ['constant', 'uniform']
     options = list(itertools.product([1e-4, .5, 1], products, softmax, normalization))
     made = [EpsilonLRP(*o).book.key for o in options]
     assert made == [EpsilonLRP(*o).book.key for o in options]

@@ -1,4 +1,5 @@
-"""Models of every kind through their way in: the graph computes what the model computes, and is explained as by hand."""
+"""Models of every kind through their way in: the graph computes what the model computes, and is explained as
+by hand."""
 
 import contextlib
 import gc
@@ -31,7 +32,9 @@ def same_numbers():
 
 def recurrent(layer, **options):
     x = keras.Input((5, 4))
-    h = L.Bidirectional(L.GRU(3, **options), name='recurrent')(x) if layer is L.Bidirectional else layer(6, name='recurrent', **options)(x)
+    h = L.Bidirectional(L.GRU(3, **options),
+                        name='recurrent')(x) if layer is L.Bidirectional else layer(6, name='recurrent',
+                                                                                    **options)(x)
     return keras.Model(x, L.Dense(3, name='logits')(h))
 
 
@@ -49,8 +52,10 @@ def residual():
 
 
 def depthwise():
-    return keras.Sequential([keras.Input((6, 6, 3)), L.DepthwiseConv2D(3, activation='relu6'), L.SeparableConv2D(4, 2, activation='selu'),
-                             L.Conv2DTranspose(3, 2, activation='tanh'), L.Conv2D(2, 2, dilation_rate=2), L.Flatten(), L.Dense(3, name='logits')])
+    return keras.Sequential([keras.Input((6, 6, 3)), L.DepthwiseConv2D(3, activation='relu6'),
+                             L.SeparableConv2D(4, 2, activation='selu'),
+                             L.Conv2DTranspose(3, 2, activation='tanh'), L.Conv2D(2, 2, dilation_rate=2),
+                             L.Flatten(), L.Dense(3, name='logits')])
 
 
 def two_inputs():
@@ -60,10 +65,13 @@ def two_inputs():
 
 
 MODELS = {
-    'mlp': lambda: keras.Sequential([keras.Input((7,)), L.Rescaling(2., -1.), L.Dense(9, 'relu'), L.Dropout(.5), L.Dense(3, name='logits')]),
+    'mlp': lambda: keras.Sequential([keras.Input((7,)), L.Rescaling(2., -1.), L.Dense(9, 'relu'),
+                                     L.Dropout(.5), L.Dense(3, name='logits')]),
     'residual': residual, 'depthwise': depthwise, 'attention': attention, 'two_inputs': two_inputs,
-    'lstm': lambda: recurrent(L.LSTM), 'gru': lambda: recurrent(L.GRU), 'bidirectional': lambda: recurrent(L.Bidirectional),
-    'nested': lambda: keras.Sequential([keras.Input((6, 6, 3)), residual(), L.Dense(3, 'tanh', name='logits')]),
+    'lstm': lambda: recurrent(L.LSTM), 'gru': lambda: recurrent(L.GRU),
+          'bidirectional': lambda: recurrent(L.Bidirectional),
+    'nested': lambda: keras.Sequential([keras.Input((6, 6, 3)), residual(),
+                                        L.Dense(3, 'tanh', name='logits')]),
 }
 
 
@@ -75,7 +83,8 @@ TOKENS = {
 
 
 def on_tokens(*layers):
-    return keras.Sequential([keras.Input((6,), dtype='int32'), L.Embedding(20, 5), *layers, L.Dense(3, name='logits')])
+    return keras.Sequential([keras.Input((6,), dtype='int32'), L.Embedding(20, 5), *layers,
+                             L.Dense(3, name='logits')])
 
 
 def made(kind):
@@ -93,19 +102,22 @@ def model(request):
 
 
 def inputs(model, n=4):
-    xs = [RNG.integers(0, 20, (n, *t.shape[1:])) if t.dtype == 'int32' else RNG.normal(size=(n, *t.shape[1:])).astype(t.dtype) for t in model.inputs]
+    xs = [RNG.integers(0, 20, (n, *t.shape[1:])) if t.dtype == 'int32'
+          else RNG.normal(size=(n, *t.shape[1:])).astype(t.dtype) for t in model.inputs]
     return xs if len(xs) > 1 else xs[0]
 
 
 def explained(de, X, xs, only=()):
-    """All methods that take these inputs, with a baseline of their own where they have one: method -> a list of arrays."""
+    """All methods that take these inputs, with a baseline of their own where they have one: method -> a list
+    of arrays."""
     many, baseline = isinstance(xs, list), [x[-1] for x in xs] if isinstance(xs, list) else int(xs[0, 0]) if xs.dtype.kind == 'i' else xs[-1]
     options = {'saliency': {}, 'grad*input': {}, 'elrp': {}, 'deeplift': {}, 'intgrad': {'steps': 3}}
     options |= {} if many else {'occlusion': {}, 'shapley_sampling': {'samples': 1}}
     assert many or sorted(options) == sorted(methods())
     found = {}
     for method in only or options:
-        more = options[method] | {} if method in ('saliency', 'grad*input', 'elrp') else {'baseline': baseline}
+        more = options[method] | {} if method in ('saliency', 'grad*input',
+                                                  'elrp') else {'baseline': baseline}
         a = de.explain(method, de.outputs[0], X, xs, ys=np.arange(len(xs[0] if many else xs)) % 3, **more)
         found[method] = a if many else [a]
     return found
@@ -114,7 +126,8 @@ def explained(de, X, xs, only=()):
 def assert_same(found, expected, tolerance, way):
     for method in found:
         for a, b in zip(found[method], expected[method]):
-            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max(), err_msg=f'{way} {method}')
+            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max(),
+                                       err_msg=f'{way} {method}')
 
 
 def tape(model, xs, units):
@@ -128,7 +141,8 @@ def tape(model, xs, units):
 
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
 def test_keras(model):
-    """Same outputs as the model; gradient methods as by the eager tape; all methods run; the model is as before, and trains on."""
+    """Same outputs as the model; gradient methods as by the eager tape; all methods run; the model is as
+    before, and trains on."""
     xs, ys = inputs(model), np.array([0, 2, 1, 1])
     many = isinstance(xs, list)
     before = model.predict(xs, verbose=0)
@@ -170,27 +184,34 @@ def test_loops_are_as_unrolled_layers(layer, method):
     with DeepExplain.from_keras(model) as de, DeepExplain.from_keras(unrolled) as de2:
         assert any(op.type == 'While' for op in de.graph.get_operations())
         assert not any(op.type == 'While' for op in de2.graph.get_operations())
-        a, b = (d.explain(method, d.outputs[0], d.inputs[0], xs, ys=np.array([0, 1, 2, 0]), **options) for d in (de, de2))
+        a, b = (d.explain(method, d.outputs[0], d.inputs[0], xs, ys=np.array([0, 1, 2, 0]), **options)
+                for d in (de, de2))
         if method == 'deeplift':                # complete, gates included
             f = de.session.run(de.outputs[0], {de.inputs[0]: np.r_[xs, options['baseline'][None]]})
-            np.testing.assert_allclose(a.sum((1, 2)), f[np.arange(4), [0, 1, 2, 0]] - f[4, [0, 1, 2, 0]], atol=1e-5)
+            np.testing.assert_allclose(a.sum((1, 2)), f[np.arange(4), [0, 1, 2, 0]] - f[4, [0, 1, 2, 0]],
+                                       atol=1e-5)
     np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max())
 
 
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
 @pytest.mark.parametrize('method', ['intgrad', *RULES])
-@pytest.mark.parametrize('tail', [lambda: [L.Conv1D(4, 2, activation='relu'), L.GlobalMaxPooling1D()], lambda: [L.LSTM(4)]], ids=['conv', 'lstm'])
+@pytest.mark.parametrize('tail', [lambda: [L.Conv1D(4, 2, activation='relu'), L.GlobalMaxPooling1D()],
+                                  lambda: [L.LSTM(4)]], ids=['conv', 'lstm'])
 def test_embeddings(tail, method):
     """Ids in, attributions of tokens out; the same as at the output of the embedding layer."""
-    model = keras.Sequential([keras.Input((6,), dtype='int32'), L.Embedding(20, 5, mask_zero=True, name='embedding'), *tail(), L.Dense(2)])
+    model = keras.Sequential([keras.Input((6,), dtype='int32'), L.Embedding(20, 5, mask_zero=True,
+                                                                            name='embedding'), *tail(),
+                              L.Dense(2)])
     ids = RNG.integers(1, 20, (4, 6))
     ids[:, 4:] = 0
     with DeepExplain.from_keras(model) as de:
-        a = de.explain(method, de.outputs[0], de.inputs[0], ids, ys=np.array([0, 1, 0, 1]), sum_embedding=True)
+        a = de.explain(method, de.outputs[0], de.inputs[0], ids, ys=np.array([0, 1, 0, 1]),
+                       sum_embedding=True)
         assert a.shape == (4, 6) and np.abs(a).max() > 0
         embedded = model.get_layer('embedding').output
         values = de.session.run(de.tensor(embedded), {de.inputs[0]: ids})
-        b = de.explain(method, de.outputs[0], embedded, values, ys=np.array([0, 1, 0, 1]), feed_dict={de.inputs[0]: ids})
+        b = de.explain(method, de.outputs[0], embedded, values, ys=np.array([0, 1, 0, 1]),
+                       feed_dict={de.inputs[0]: ids})
         np.testing.assert_allclose(a, b.sum(-1), atol=1e-5 * np.abs(b).max())
 
 
@@ -205,7 +226,8 @@ def test_policies(policy):
             assert a.dtype == de.inputs[0].dtype.as_numpy_dtype and np.isfinite(a).all()
         f = de.session.run(de.outputs[0], {de.inputs[0]: np.concatenate([xs, xs[:1] * 0])}).sum(1)
         tolerance = 2e-2 if policy == 'mixed_float16' else 1e-6       # the input is float32 all the same
-        np.testing.assert_allclose(de.explain('deeplift', de.outputs[0], de.inputs[0], xs).sum(1), f[:4] - f[4], rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(de.explain('deeplift', de.outputs[0], de.inputs[0], xs).sum(1),
+                                   f[:4] - f[4], rtol=tolerance, atol=tolerance)
 
 
 class _Policy:
@@ -236,18 +258,23 @@ def test_string_layers():
     words, number = keras.Input((3,), dtype='string', name='words'), keras.Input((2,), name='number')
     ids = L.StringLookup(vocabulary=['good', 'bad', 'film'], name='lookup')(words)
     h = L.Flatten()(L.Embedding(5, 4)(ids))
-    model = keras.Model([words, number], L.Dense(2)(L.Concatenate()([h, L.Normalization(mean=1., variance=4.)(number)])))
-    text, numbers = tf.constant([['good', 'film', 'x'], ['bad', 'film', 'film']]), RNG.normal(size=(2, 2)).astype('f')
+    model = keras.Model([words, number],
+                        L.Dense(2)(L.Concatenate()([h, L.Normalization(mean=1., variance=4.)(number)])))
+    text, numbers = tf.constant([['good', 'film', 'x'],
+                                 ['bad', 'film', 'film']]), RNG.normal(size=(2, 2)).astype('f')
     tokens = model.get_layer('lookup')(text).numpy()
     with DeepExplain.from_keras(model) as de:
         number_in, ids_in = de.inputs
         feed = {ids_in: tokens, number_in: numbers}
-        np.testing.assert_allclose(de.session.run(de.outputs[0], feed), model([text, tf.constant(numbers)]).numpy(), rtol=1e-5)
-        a = de.explain('intgrad', de.outputs[0], ids, tokens, sum_embedding=True, feed_dict={number_in: numbers})
+        np.testing.assert_allclose(de.session.run(de.outputs[0], feed),
+                                   model([text, tf.constant(numbers)]).numpy(), rtol=1e-5)
+        a = de.explain('intgrad', de.outputs[0], ids, tokens, sum_embedding=True,
+                       feed_dict={number_in: numbers})
         assert a.shape == (2, 3)
         b = de.explain('deeplift', de.outputs[0], number, numbers, feed_dict={ids_in: tokens})
         w = model.layers[-1].kernel.numpy().sum(1)[-2:]
-        np.testing.assert_allclose(b, numbers / 2 * w, rtol=1e-4)       # Normalization is part of what is explained
+        # Normalization is part of what is explained
+        np.testing.assert_allclose(b, numbers / 2 * w, rtol=1e-4)
 
 
 def test_integers_that_are_looked_up():
@@ -257,7 +284,8 @@ def test_integers_that_are_looked_up():
     tokens = layer(np.array([[10, 30, 7]])).numpy()
     with DeepExplain.from_keras(model) as de:
         assert len(de.inputs) == 1 and de.inputs[0].dtype == tf.int64
-        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: tokens}), model(np.array([[10, 30, 7]])), rtol=1e-5)
+        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: tokens}),
+                                   model(np.array([[10, 30, 7]])), rtol=1e-5)
 
 
 def test_text_vectorization():
@@ -268,7 +296,8 @@ def test_text_vectorization():
     xs = tf.constant([['A good film'], ['bad, bad!']])
     tokens = layer(xs).numpy()
     with DeepExplain.from_keras(model) as de:
-        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: tokens}), model(xs), rtol=1e-5)
+        np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: tokens}), model(xs),
+                                   rtol=1e-5)
         for T, X in ('logits', ids), (model.output, 'words'):
             a = de.explain('deeplift', T, X, tokens, ys=np.array([0, 1]), baseline=0, sum_embedding=True)
             f, f0 = (de.session.run(de.outputs[0], {de.inputs[0]: t}) for t in (tokens, 0 * tokens))
@@ -277,21 +306,25 @@ def test_text_vectorization():
 
 
 def test_fixed_batch_open_sizes_and_products():
-    """A batch of 3 written into the model; images of any size; Multiply layers; a stack of recurrent layers."""
+    """A batch of 3 written into the model; images of any size; Multiply layers; a stack of recurrent
+    layers."""
     x = keras.Input(batch_shape=(3, 5, 4))
     h = L.GRU(4, return_sequences=True)(x)
     fixed = keras.Model(x, L.Dense(2)(L.SimpleRNN(3, unroll=True)(h)))
     image = keras.Input((None, None, 3))
     wide = keras.Model(image, L.Dense(2)(L.GlobalMaxPooling2D()(L.Conv2D(4, 3, activation='relu')(image))))
     a, b = keras.Input((4,)), keras.Input((4,))
-    gated = keras.Model([a, b], L.Dense(2)(L.Concatenate()([L.Multiply()([a, L.Dense(4, 'sigmoid')(b)]), L.Reshape((1,))(a[:, :1])])))
-    for model, xs in [(fixed, RNG.normal(size=(7, 5, 4))), (wide, RNG.normal(size=(2, 9, 7, 3))), (gated, [RNG.normal(size=(3, 4))] * 2)]:
+    gated = keras.Model([a, b], L.Dense(2)(L.Concatenate()([L.Multiply()([a, L.Dense(4, 'sigmoid')(b)]),
+                                                            L.Reshape((1,))(a[:, :1])])))
+    for model, xs in [(fixed, RNG.normal(size=(7, 5, 4))), (wide, RNG.normal(size=(2, 9, 7, 3))),
+                      (gated, [RNG.normal(size=(3, 4))] * 2)]:
         with DeepExplain.from_keras(model) as de, warnings.catch_warnings():
             warnings.simplefilter('ignore', errors.NonlinearOpWarning)
             X = list(de.inputs) if isinstance(xs, list) else de.inputs[0]
             for method in 'saliency', 'intgrad', 'elrp', 'deeplift':
                 found = de.explain(method, de.outputs[0], X, xs)
-                for r, v in zip(found if isinstance(xs, list) else [found], xs if isinstance(xs, list) else [xs]):
+                for r, v in zip(found if isinstance(xs, list) else [found], xs if isinstance(xs, list)
+                                else [xs]):
                     assert r.shape == v.shape and np.isfinite(r).all()
             _, delta = de.explain('deeplift', de.outputs[0], X, xs, return_delta=True)
             np.testing.assert_allclose(delta, 0, atol=1e-4)
@@ -315,7 +348,8 @@ def by_hand(kind, model, xs):
     with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session, DeepExplain(session) as de:
         X = [v1.placeholder(t.dtype, (None, *t.shape[1:])) for t in model.inputs]
         T = getattr(twins, kind)(*X, *weights)
-        assert de.outputs[0] is T and T.dtype == tf.float64 and not any(op.type == 'While' for op in graph.get_operations())
+        assert de.outputs[0] is T and T.dtype == tf.float64 and not any(op.type == 'While'
+                                                                        for op in graph.get_operations())
         np.testing.assert_allclose(session.run(T, dict(zip(X, feeds))), expected, rtol=1e-12, atol=1e-12)
         return explained(de, X if len(X) > 1 else X[0], xs)
 
@@ -323,7 +357,8 @@ def by_hand(kind, model, xs):
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
 @pytest.mark.parametrize('kind', [*MODELS, *TOKENS])
 def test_all_ways_in_give_the_same(kind, tmp_path):
-    """A model live, as SavedModel, frozen graph, function and in a session: every method says what it says on the network built by hand."""
+    """A model live, as SavedModel, frozen graph, function and in a session: every method says what it says on
+    the network built by hand."""
     with float64():
         model = made(kind)
         xs = inputs(model, 2)
@@ -338,19 +373,26 @@ def test_all_ways_in_give_the_same(kind, tmp_path):
         with graph.as_default():
             tf.graph_util.import_graph_def(graph_def, name='')
         # float64, sums in another order
-        assert_same(by_hand(kind, model, xs) if hasattr(twins, kind) else expected, expected, 1e-10, 'by hand')
+        assert_same(by_hand(kind, model, xs) if hasattr(twins, kind) else expected, expected, 1e-10,
+                    'by hand')
         ways = {'saved model': lambda: DeepExplain.from_saved_model(tmp_path / 'exported'),
                 'frozen': lambda: DeepExplain.from_graph_def(tmp_path / 'frozen.pb'),
-                'function': lambda: DeepExplain.from_function(lambda *x: model(list(x) if many else x[0], training=False), specs),
+                'function': lambda: DeepExplain.from_function(lambda *x: model(list(x) if many else x[0],
+                                                                               training=False), specs),
                 'session': lambda: DeepExplain(v1.Session(graph=graph))}
         for way, context in ways.items():
-            if kind == 'bidirectional' and way in ('frozen', 'function'):       # two loops, of a kind that has gone these ways
+            # two loops, of a kind that has gone these ways
+            if kind == 'bidirectional' and way in ('frozen', 'function'):
                 continue
             with context() as de:
-                X = sorted(de.inputs, key=lambda t: t.shape[-1]) if many else de.inputs[0]      # 4 and 6 features
-                # loops take long to compile: all methods live and by hand, and each gradient method through one more way
-                slow = {'saved model': ['deeplift'], 'frozen': ['elrp'], 'function': ['intgrad'], 'session': ['saliency', 'occlusion']}
-                assert_same(explained(de, X, xs, slow[way] if kind in [*LOOPS, 'attention'] else ()), expected, 1e-10, way)
+                # 4 and 6 features
+                X = sorted(de.inputs, key=lambda t: t.shape[-1]) if many else de.inputs[0]
+                # loops take long to compile: all methods live and by hand, and each gradient method through
+                # one more way
+                slow = {'saved model': ['deeplift'], 'frozen': ['elrp'], 'function': ['intgrad'],
+                        'session': ['saliency', 'occlusion']}
+                assert_same(explained(de, X, xs, slow[way] if kind in [*LOOPS, 'attention'] else ()),
+                            expected, 1e-10, way)
             de.session.close()
 
 
@@ -362,14 +404,16 @@ def test_subclassed():
         with DeepExplain.from_keras(model, input_signature=signature) as de:
             np.testing.assert_allclose(de.session.run(de.outputs[0], {de.inputs[0]: xs}), expected, rtol=1e-5)
             a = de.explain('intgrad', de.outputs[0], de.inputs[0], xs)
-            np.testing.assert_allclose(a.sum(1), (expected - model(0 * xs)).numpy().sum(1), rtol=1e-3, atol=1e-4)
+            np.testing.assert_allclose(a.sum(1), (expected - model(0 * xs)).numpy().sum(1), rtol=1e-3,
+                                       atol=1e-4)
     with pytest.raises(errors.SourceError, match=r'does not tell its input. Give from_keras'):
         DeepExplain.from_keras(Doubled())
 
 
 def test_dict_inputs_by_name():
     a, b = keras.Input((4,), name='left'), keras.Input((4,), name='right')
-    model = keras.Model({'left': a, 'right': b}, {'difference': L.Dense(2, name='head')(a - 2 * b), 'sum': L.Dense(1)(a + b)})
+    model = keras.Model({'left': a, 'right': b}, {'difference': L.Dense(2, name='head')(a - 2 * b),
+                                                  'sum': L.Dense(1)(a + b)})
     xs = {k: RNG.normal(size=(3, 4)).astype('f') for k in ('left', 'right')}
     with DeepExplain.from_keras(model) as de:
         X = [de.inputs['left'], de.inputs['right']]
@@ -393,7 +437,8 @@ def test_names():
     with tf.Graph().as_default() as graph, v1.Session() as session, DeepExplain(session) as de:
         x = v1.placeholder(tf.float32, (None, 3), 'x')
         T = tf.tanh(x, 'scope/out')
-        np.testing.assert_array_equal(de.explain('saliency', 'scope/out', 'x:0', np.ones((2, 3))), de.explain('saliency', T, x, np.ones((2, 3))))
+        np.testing.assert_array_equal(de.explain('saliency', 'scope/out', 'x:0', np.ones((2, 3))),
+                                      de.explain('saliency', T, x, np.ones((2, 3))))
         assert de.inputs[0] is x and de.outputs['scope/out'] is T and de.graph is graph
 
 
@@ -439,12 +484,15 @@ def test_stateful_layers(layer, unroll, tmp_path):
         de.explain('shapley_sampling', de.outputs[0], de.inputs[0], xs, ys=ys, samples=1, sampling_dims=[1])
         model.export(str(tmp_path), verbose=False)
         with DeepExplain.from_saved_model(tmp_path) as de2:
-            np.testing.assert_allclose(de2.explain('grad*input', de2.outputs[0], de2.inputs[0], xs, ys=ys), gradient, atol=1e-6)
+            np.testing.assert_allclose(de2.explain('grad*input', de2.outputs[0], de2.inputs[0], xs, ys=ys),
+                                       gradient, atol=1e-6)
     np.testing.assert_array_equal(state, [s.numpy() for s in states])
     np.testing.assert_allclose(model.predict(xs, verbose=0), outputs[0], atol=1e-6)
-    assert np.abs(state[0] - states[0].numpy()).max() > .01                             # the model itself goes on to write
+    # the model itself goes on to write
+    assert np.abs(state[0] - states[0].numpy()).max() > .01
     np.testing.assert_array_equal(outputs[0], outputs[1])
-    np.testing.assert_allclose(lift.sum((1, 2)), np.tile((outputs[0] - outputs[2])[range(3), ys], 2), atol=1e-5)
+    np.testing.assert_allclose(lift.sum((1, 2)), np.tile((outputs[0] - outputs[2])[range(3), ys], 2),
+                               atol=1e-5)
     for s, value in zip(states, state):
         s.assign(value)
     np.testing.assert_allclose(gradient, tape(model, xs, ys)[0] * xs, atol=1e-6)
@@ -482,8 +530,10 @@ def test_functions_that_write_variables():
     for fn in read_and_write, write_in_branch, lambda x: read_and_write(x):
         with DeepExplain.from_function(fn, spec) as de:
             for _ in range(2):
-                np.testing.assert_array_equal(de.explain('elrp', de.outputs[0], de.inputs[0], np.ones((2, 3))), np.full((2, 3), 2))
-    for message, fn in {r'writes a variable \("AssignAddVariableOp"\) and then reads it \("mul/ReadVariableOp"\)': write_and_read,
+                np.testing.assert_array_equal(de.explain('elrp', de.outputs[0], de.inputs[0],
+                                                         np.ones((2, 3))), np.full((2, 3), 2))
+    for message, fn in {r'writes a variable \("AssignAddVariableOp"\) and then reads it '
+                        r'\("mul/ReadVariableOp"\)': write_and_read,
                         'writes a variable': lambda x: read_and_write(read_and_write(x)),
                         r'depend on "while" \(While\), which writes variables': loop,
                         r'\(RngReadAndSkip\), which writes': lambda x: x + generator.normal((3,)),
@@ -501,11 +551,13 @@ def test_bad_sources(tmp_path):
             'takes a Keras model or the path of one, not int': lambda: DeepExplain.from_keras(3),
             'no SavedModel at': lambda: DeepExplain.from_saved_model(str(tmp_path)),
             'is not a GraphDef, neither binary nor text': lambda: DeepExplain.from_graph_def(tmp_path / 'no.pb'),
-            'the graph is not frozen: it has 1 variables, e.g. "w"': lambda: DeepExplain.from_graph_def(unfrozen.as_graph_def()),
+            'the graph is not frozen: it has 1 variables, e.g. "w"': lambda: DeepExplain.from_graph_def(
+                unfrozen.as_graph_def()),
             'needs an input_signature': lambda: DeepExplain.from_function(lambda x: x),
             'takes a function of tensors, not str': lambda: DeepExplain.from_function('f'),
             'the model takes strings': lambda: DeepExplain.from_function(lambda x: tf.strings.to_number(x),
-                                                                         [tf.TensorSpec((None,), tf.string)])}.items():
+                                                                         [
+                                                                             tf.TensorSpec((None,), tf.string)])}.items():
         with pytest.raises(errors.SourceError, match=message):
             call()
 
@@ -564,8 +616,10 @@ def test_models_written_by_another_process(way, tmp_path):
     rng = np.random.default_rng(0)
     w, b, w2, b2 = (rng.normal(size=s).astype('f') for s in ((4, 6), (6,), (6, 2), (2,)))
     xs = RNG.normal(size=(3, 4)).astype('f')
-    open_it = {'keras': lambda: DeepExplain.from_keras(tmp_path / 'm.keras'), 'h5': lambda: DeepExplain.from_keras(str(tmp_path / 'm.h5')),
-               'export': lambda: DeepExplain.from_saved_model(tmp_path / 'm'), 'tf1': lambda: DeepExplain.from_saved_model(str(tmp_path / 'm')),
+    open_it = {'keras': lambda: DeepExplain.from_keras(tmp_path / 'm.keras'),
+               'h5': lambda: DeepExplain.from_keras(str(tmp_path / 'm.h5')),
+               'export': lambda: DeepExplain.from_saved_model(tmp_path / 'm'),
+               'tf1': lambda: DeepExplain.from_saved_model(str(tmp_path / 'm')),
                'frozen': lambda: DeepExplain.from_graph_def(tmp_path / 'm.pb')}[way]
     with open_it() as de:
         f = np.maximum(xs @ w + b, 0) @ w2 + b2
@@ -641,17 +695,20 @@ def test_tf_keras(legacy, tmp_path):
     """Keras 2 beside Keras 3, and in its place: live models, SavedModel, HDF5, TF1-style session."""
     pytest.importorskip('tf_keras')
     environment = {**os.environ, **({'TF_USE_LEGACY_KERAS': '1'} if legacy else {})}
-    run = subprocess.run([sys.executable, '-c', textwrap.dedent(LEGACY), str(tmp_path)], capture_output=True, text=True, timeout=400,
+    run = subprocess.run([sys.executable, '-c', textwrap.dedent(LEGACY), str(tmp_path)], capture_output=True,
+                         text=True, timeout=400,
                          env=environment)
     assert run.returncode == 0, run.stderr[-3000:]
 
 
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
-@pytest.mark.parametrize('name, size', [('MobileNetV2', 32), ('ResNet50', 32), ('EfficientNetB0', 32), ('InceptionV3', 75)])
+@pytest.mark.parametrize('name, size', [('MobileNetV2', 32), ('ResNet50', 32), ('EfficientNetB0', 32),
+                                        ('InceptionV3', 75)])
 def test_applications(name, size):
     """Random weights, batch statistics made non-trivial: all gradient methods, outputs equal the model's."""
     keras.utils.set_random_seed(0)
-    model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classifier_activation=None, classes=10)
+    model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3),
+                                              classifier_activation=None, classes=10)
     for w in model.weights:
         if 'moving' in w.path or 'gamma' in w.path or 'beta' in w.path:
             w.assign(np.abs(w.numpy() + .1 * RNG.normal(size=w.shape)))
@@ -665,32 +722,41 @@ def test_applications(name, size):
             x = tf.constant(xs)
             t.watch(x)
             y = tf.reduce_sum(model(x, training=False) * tf.one_hot([1, 2], 10))
-        # float32 through up to 300 layers of random weights: two orders of summation differ by 1.5e-3 of the largest (InceptionV3)
-        np.testing.assert_allclose(gradient, t.gradient(y, x).numpy() * xs, atol=1e-2 * np.abs(gradient).max())
+        # float32 through up to 300 layers of random weights: two orders of summation differ by 1.5e-3 of the
+        # largest (InceptionV3)
+        np.testing.assert_allclose(gradient, t.gradient(y, x).numpy() * xs,
+                                   atol=1e-2 * np.abs(gradient).max())
         for method in 'saliency', 'elrp', 'deeplift', 'intgrad':
-            a = de.explain(method, de.outputs[0], de.inputs[0], xs, ys=np.array([1, 2]), **({'steps': 5} if method == 'intgrad' else {}))
+            a = de.explain(method, de.outputs[0], de.inputs[0], xs, ys=np.array([1, 2]),
+                           **({'steps': 5} if method == 'intgrad' else {}))
             assert a.shape == xs.shape and np.isfinite(a).all() and np.abs(a).max() > 0
 
 
 def test_gradients_that_were_built_before():
-    """Functions of TensorFlow's own gradients of a loop are colocated with ops of the graph; they do not come along."""
+    """Functions of TensorFlow's own gradients of a loop are colocated with ops of the graph; they do not come
+    along."""
     model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(2), keras.layers.Dense(2)])
     xs = np.random.default_rng(0).normal(size=(2, 4, 3)).astype('f')
     with DeepExplain.from_keras(model) as de, DeepExplain.from_keras(model) as fresh:
         with de.graph.as_default():
             tf.gradients(de.outputs[0][:, 1], de.inputs[0])
         for method in 'saliency', 'elrp', 'deeplift', 'intgrad':
-            np.testing.assert_allclose(*(d.explain(method, d.outputs[0], d.inputs[0], xs) for d in (de, fresh)), rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(*(d.explain(method, d.outputs[0], d.inputs[0], xs)
+                                         for d in (de, fresh)), rtol=1e-5, atol=1e-7)
 
 
 def test_all_inputs_as_X():
-    """`X=de.inputs` is the list of them, for explain, get_explainer and audit, and for batches of a dataset."""
-    specs, xs = [tf.TensorSpec((None, 3)), tf.TensorSpec((None, 2))], (np.ones((4, 3), 'f4'), np.ones((4, 2), 'f4'))
+    """`X=de.inputs` is the list of them, for explain, get_explainer and audit, and for batches of a
+    dataset."""
+    specs, xs = [tf.TensorSpec((None, 3)), tf.TensorSpec((None, 2))], (np.ones((4, 3), 'f4'),
+                                                                       np.ones((4, 2), 'f4'))
     with DeepExplain.from_function(lambda a, b: tf.tanh(a[:, :2] * b), specs) as de:
-        T, expected = de.outputs[0], de.explain('deeplift', de.outputs[0], list(de.inputs), list(xs), ys=[0, 1, 0, 1])
+        T, expected = de.outputs[0], de.explain('deeplift', de.outputs[0], list(de.inputs), list(xs),
+                                                ys=[0, 1, 0, 1])
         explainer = de.get_explainer('deeplift', T, de.inputs)
         batches = tf.data.Dataset.from_tensor_slices((xs, [0, 1, 0, 1])).batch(2)
-        for got in de.explain('deeplift', T, de.inputs, xs, ys=[0, 1, 0, 1]), explainer.run(xs, [0, 1, 0, 1]), explainer.run(batches):
+        for got in de.explain('deeplift', T, de.inputs, xs,
+                              ys=[0, 1, 0, 1]), explainer.run(xs, [0, 1, 0, 1]), explainer.run(batches):
             for a, b in zip(got, expected):
                 np.testing.assert_allclose(a, b, rtol=1e-6)
         assert de.audit('deeplift', T, de.inputs).fits

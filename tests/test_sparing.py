@@ -1,4 +1,5 @@
-"""occlusion and shapley_sampling evaluate no input twice: how many they do, and that the answers are those of the definitions."""
+"""occlusion and shapley_sampling evaluate no input twice: how many they do, and that the answers are those of
+the definitions."""
 
 import itertools
 import tracemalloc
@@ -21,7 +22,8 @@ IMAGE, TABLE = cnn('tanh', seed=2), mlp('tanh', 'softplus', sizes=(9, 6, 5, 3), 
 
 
 def sparse(net, n, keep, seed=0):
-    """(xs, ys, baselines with one row each): about `keep` of the features are not the baseline; none in the first row, one in the second."""
+    """(xs, ys, baselines with one row each): about `keep` of the features are not the baseline; none in the
+    first row, one in the second."""
     rng = np.random.default_rng(seed + 100)         # not that of the samples
     xs, ys = samples(net, n, seed)
     b = rng.normal(size=xs.shape)
@@ -57,7 +59,8 @@ def look(request, monkeypatch):
 
 
 @pytest.mark.parametrize('net, window, step', [
-    (TABLE, (1,), (1,)), (TABLE, (3,), (1,)), (TABLE, (4,), (2,)), (TABLE, (2,), (3,)), (TABLE, (9,), (1,)), (IMAGE, (1, 1, 1), (1, 1, 1)),
+    (TABLE, (1,), (1,)), (TABLE, (3,), (1,)), (TABLE, (4,), (2,)), (TABLE, (2,), (3,)), (TABLE, (9,), (1,)),
+                                               (IMAGE, (1, 1, 1), (1, 1, 1)),
     (IMAGE, (3, 3, 2), (1, 1, 1)), (IMAGE, (3, 2, 1), (2, 1, 1)), (IMAGE, (2, 4, 2), (2, 1, 1))])
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.CoverageWarning')
 def test_occlusion(net, window, step, look, monkeypatch):
@@ -75,7 +78,8 @@ def test_occlusion(net, window, step, look, monkeypatch):
             for batch_size in None, 4:
                 rows.clear()
                 got = explainer.run(x, ys, batch_size, progress=told.append)
-                assert sum(rows) == expected == told[-1].done <= planned and {p.total for p in told} == {expected}
+                assert sum(rows) == expected == told[-1].done <= planned and {
+                    p.total for p in told} == {expected}
                 np.testing.assert_allclose(got, occluded(net, x, ys, b, window, step), rtol=1e-9, atol=1e-12)
             if b is own:
                 covered = where.any(0)
@@ -92,7 +96,8 @@ def test_occlusion_in_a_fixed_batch(window, monkeypatch):
     with opened(IMAGE, batch=3) as (de, X, T, _):
         explainer = de.get_explainer('occlusion', T, X, window_shape=window, baseline=b)
         rows, told = counted(explainer, monkeypatch), []
-        np.testing.assert_allclose(explainer.run(xs, ys, progress=told.append), expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(explainer.run(xs, ys, progress=told.append), expected, rtol=1e-9,
+                                   atol=1e-12)
         assert set(rows) == {3} and len(rows) < explainer.plan(5).calls and told[-1].done == told[-1].total < explainer.plan(5).evaluations
 
 
@@ -122,7 +127,8 @@ def test_minus_zero_is_not_zero(session, method):
 
 
 def played(net, x, ys, b, axes, permutations):
-    """(attributions, the inputs of each permutation from the baseline to x): player by player, for one row."""
+    """(attributions, the inputs of each permutation from the baseline to x): player by player, for one
+    row."""
     shape = tuple(x.shape[a - 1] for a in axes)
     total, inputs = np.zeros(shape), []
     for k in permutations:
@@ -141,22 +147,27 @@ def played(net, x, ys, b, axes, permutations):
 
 
 @pytest.mark.parametrize('remembered', [True, False])
-@pytest.mark.parametrize('net, axes, drawn', [(TABLE, [1], 5), (TABLE, [1], 12), (IMAGE, [1, 2], 1), (IMAGE, [2], 4), (IMAGE, [3], 3)])
+@pytest.mark.parametrize('net, axes, drawn', [(TABLE, [1], 5), (TABLE, [1], 12), (IMAGE, [1, 2], 1),
+                                              (IMAGE, [2], 4), (IMAGE, [3], 3)])
 def test_shapley_sampling(net, axes, drawn, remembered, look, monkeypatch):
-    """The game played by hand. Each coalition once where all are remembered, else each once per permutation, both ends once."""
+    """The game played by hand. Each coalition once where all are remembered, else each once per permutation,
+    both ends once."""
     if not remembered:
         monkeypatch.setattr(shapley_sampling, 'TABLE', 0)
     xs, ys, own = sparse(net, 4, .3, seed=1)
     remembers = remembered and axes != [1, 2]
     with opened(net) as (de, X, T, _):
         for x, b in (xs, own), shared(xs, own), (xs, own[0] + 1):
-            explainer = de.get_explainer('shapley_sampling', T, X, samples=drawn, baseline=b, sampling_dims=axes, seed=7)
+            explainer = de.get_explainer('shapley_sampling', T, X, samples=drawn, baseline=b,
+                                         sampling_dims=axes, seed=7)
             bs = np.broadcast_to(b, x.shape)
-            expected, inputs = zip(*(played(net, xi, yi[None], bi, axes, range(drawn)) for xi, yi, bi in zip(x, ys, bs)))
+            expected, inputs = zip(*(played(net, xi, yi[None], bi, axes, range(drawn)) for xi, yi,
+                                     bi in zip(x, ys, bs)))
             if remembers:
                 asked = sum(distinct(itertools.chain(*i)) for i in inputs)
             else:
-                asked = sum(max(0, distinct(p) - 2) for i in inputs for p in i) + sum(min(2, distinct(i[0])) for i in inputs)
+                asked = sum(max(0, distinct(p) - 2) for i in inputs for p in i) + sum(min(2, distinct(i[0]))
+                                                                                      for i in inputs)
             rows, told = counted(explainer, monkeypatch), []
             planned = explainer.plan(len(x)).evaluations
             for batch_size in None, 3:
@@ -168,10 +179,12 @@ def test_shapley_sampling(net, axes, drawn, remembered, look, monkeypatch):
             if b is own:
                 assert (got[0] == 0).all() and np.count_nonzero(got[1]) <= 1
     with opened(net, batch=3) as (de, X, T, _):
-        explainer = de.get_explainer('shapley_sampling', T, X, samples=drawn, baseline=own, sampling_dims=axes, seed=7)
+        explainer = de.get_explainer('shapley_sampling', T, X, samples=drawn, baseline=own,
+                                     sampling_dims=axes, seed=7)
         rows, told = counted(explainer, monkeypatch), []
         np.testing.assert_allclose(explainer.run(xs, ys, progress=told.append),
-                                   [played(net, x, y[None], b, axes, range(drawn))[0] for x, y, b in zip(xs, ys, own)], atol=1e-12)
+                                   [played(net, x, y[None], b, axes, range(drawn))[0] for x, y,
+                                    b in zip(xs, ys, own)], atol=1e-12)
         assert set(rows) == {3} and told[-1].done == told[-1].total <= explainer.plan(4).evaluations
 
 
@@ -191,9 +204,11 @@ def test_pairs_stay_together_where_a_tolerance_decides():
     xs, ys = samples(TABLE, 3)
     with opened(TABLE) as (de, X, T, _):
         even = de.explain('shapley_sampling', T, X, xs, ys, samples=6)
-        np.testing.assert_allclose(de.explain('shapley_sampling', T, X, xs, ys, samples=5, tolerance=1e3), even, rtol=1e-12)
+        np.testing.assert_allclose(de.explain('shapley_sampling', T, X, xs, ys, samples=5, tolerance=1e3),
+                                   even, rtol=1e-12)
         odd = de.explain('shapley_sampling', T, X, xs, ys, samples=5)
-        np.testing.assert_allclose(de.explain('shapley_sampling', T, X, xs, ys, samples=5, tolerance=1e3, max_samples=5), odd, rtol=1e-12)
+        np.testing.assert_allclose(de.explain('shapley_sampling', T, X, xs, ys, samples=5, tolerance=1e3,
+                                              max_samples=5), odd, rtol=1e-12)
 
 
 @pytest.mark.parametrize('size', [1, 4, 100])
@@ -207,7 +222,8 @@ def test_packs(size, monkeypatch):
         runs = list(sweep.packs(n, points, itertools.repeat(size), False, wanted))
         items = [(r, k) for rows, ks, *_ in runs for r, k in zip(rows, ks)]
         assert items == [tuple(i) for i in np.argwhere(wanted)]
-        assert all(len(rows) == size for rows, *_ in runs[:-1]) and all(0 < len(rows) == real <= size for rows, _, real, _ in runs)
+        assert all(len(rows) == size for rows, *_ in runs[:-1]) and all(0 < len(rows) == real <= size
+                                                                        for rows, _, real, _ in runs)
         fixed = list(sweep.packs(n, points, itertools.repeat(size), True, wanted))
         assert all(len(rows) == size and wanted[rows, ks].any() for rows, ks, *_ in fixed)
         held = {(r, k) for rows, ks, real, _ in fixed for r, k in zip(rows[:real], ks)}

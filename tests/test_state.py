@@ -1,4 +1,5 @@
-"""Graph, session, gradient registry and global switches are the user's: nothing of theirs is different afterwards."""
+"""Graph, session, gradient registry and global switches are the user's: nothing of theirs is different
+afterwards."""
 
 import subprocess
 import sys
@@ -25,7 +26,8 @@ def plain(session, X, T):
 
 
 def nodes(graph, names):
-    return {n.name: n.SerializeToString(deterministic=True) for n in graph.as_graph_def().node if n.name in names}
+    return {n.name: n.SerializeToString(deterministic=True) for n in graph.as_graph_def().node
+            if n.name in names}
 
 
 def test_plain_gradients_and_the_users_ops_are_as_before():
@@ -35,7 +37,8 @@ def test_plain_gradients_and_the_users_ops_are_as_before():
         before = nodes(session.graph, mine)
         for name in methods():
             de.explain(name, T, X, X4)
-        inside = mlp('relu', 'tanh', 'softplus', sizes=(5, 6, 6, 6, 3)).tensorflow(X)     # built after, inside
+        # built after, inside
+        inside = mlp('relu', 'tanh', 'softplus', sizes=(5, 6, 6, 6, 3)).tensorflow(X)
         assert nodes(session.graph, mine) == before
         for T_now in T, inside:
             for got, value in zip(plain(session, X, T_now), expected):
@@ -62,7 +65,8 @@ def test_a_failing_rule_leaves_nothing(monkeypatch):
             clone._rulebook.get()
         for got, value in zip(plain(session, X, T), expected):
             np.testing.assert_allclose(got, value, rtol=1e-12)
-        np.testing.assert_allclose(de.explain('deeplift', T, X, X4, ys=YS4), NET.deeplift(X4, YS4, 0), rtol=1e-9)
+        np.testing.assert_allclose(de.explain('deeplift', T, X, X4, ys=YS4), NET.deeplift(X4, YS4, 0),
+                                   rtol=1e-9)
 
 
 def test_exceptions_leave_the_default_graph_alone():
@@ -95,9 +99,11 @@ def test_contexts_nested_and_in_turn():
 def test_calls_of_deepexplain_that_need_no_change():
     """Defaults spelled out as None, and the graph before the session."""
     with opened(NET) as (de, X, T, session), DeepExplain(session.graph, session) as old:
-        np.testing.assert_array_equal(old.explain('occlusion', T, X, X4, window_shape=None, step=None), de.explain('occlusion', T, X, X4))
+        np.testing.assert_array_equal(old.explain('occlusion', T, X, X4, window_shape=None, step=None),
+                                      de.explain('occlusion', T, X, X4))
         for name in 'intgrad', 'deeplift', 'shapley_sampling':
-            np.testing.assert_array_equal(old.explain(name, T, X, X4, baseline=None), de.explain(name, T, X, X4))
+            np.testing.assert_array_equal(old.explain(name, T, X, X4, baseline=None),
+                                          de.explain(name, T, X, X4))
 
 
 def test_a_reduction_over_time_in_front_is_not_the_batch(session):
@@ -121,7 +127,8 @@ def test_surroundings_do_not_reach_the_explainer():
     """Name scopes, devices, control dependencies and the user's own gradient overrides around the call."""
     with opened(NET) as (de, X, T, session):
         never = tf.identity(v1.placeholder(tf.float64, (), 'never'))
-        with session.graph.gradient_override_map({'Mul': 'NoSuchGradient', 'Relu': 'NoSuchGradient'}), tf.name_scope('mine'), \
+        with session.graph.gradient_override_map({'Mul': 'NoSuchGradient',
+                                                  'Relu': 'NoSuchGradient'}), tf.name_scope('mine'), \
                 tf.device('/device:GPU:7'), tf.control_dependencies([never]):
             explainers = {name: de.get_explainer(name, T, X) for name in methods()}
         for name, explainer in explainers.items():
@@ -135,7 +142,8 @@ def test_gradient_registered_by_the_user_is_theirs():
     with opened(NET) as (de, X, T, session):
         with session.graph.gradient_override_map({'Identity': 'TwiceForTest'}):
             doubled = tf.identity(T)
-        np.testing.assert_allclose(de.explain('grad*input', doubled, X, X4), 2 * de.explain('grad*input', T, X, X4), rtol=1e-12)
+        np.testing.assert_allclose(de.explain('grad*input', doubled, X, X4),
+                                   2 * de.explain('grad*input', T, X, X4), rtol=1e-12)
         for name in 'elrp', 'deeplift':         # used, and not in silence: the op looks linear and is not
             with pytest.warns(errors.NonlinearOpWarning, match=r'\(Identity\)'):
                 a = de.explain(name, doubled, X, X4)
@@ -146,14 +154,18 @@ def test_custom_gradients_are_looked_through():
     """tf.nn.silu hides its ops behind a Python gradient that refers to tensors of the user's graph."""
     with opened(NET) as (de, X, T, session):
         a = de.explain('elrp', tf.nn.silu(X), X, X4, epsilon=1e-12)
-        np.testing.assert_allclose(a, X4 / (1 + np.exp(-X4)), rtol=1e-9)        # the two halves of a product, one through Sigmoid
+        # the two halves of a product, one through Sigmoid
+        np.testing.assert_allclose(a, X4 / (1 + np.exp(-X4)), rtol=1e-9)
 
 
 @pytest.mark.parametrize('switch, order', [
-    ('pass', 'before'), ('tf.compat.v1.disable_v2_behavior()', 'before'), ('tf.compat.v1.disable_v2_behavior()', 'after'),
-    ('tf.compat.v1.disable_eager_execution()', 'after'), ('tf.compat.v1.disable_resource_variables()', 'before')])
+    ('pass', 'before'), ('tf.compat.v1.disable_v2_behavior()', 'before'),
+                                           ('tf.compat.v1.disable_v2_behavior()', 'after'),
+    ('tf.compat.v1.disable_eager_execution()', 'after'), ('tf.compat.v1.disable_resource_variables()',
+                                                          'before')])
 def test_in_a_process_of_its_own(switch, order):
-    """Import before or after the switch; no output, no switch turned; numbers as here. Variables of every kind."""
+    """Import before or after the switch; no output, no switch turned; numbers as here. Variables of every
+    kind."""
     script = f'''
         import io, sys, contextlib
         import numpy as np
@@ -183,13 +195,15 @@ def test_in_a_process_of_its_own(switch, order):
                     print(name, np.round(de.explain(name, T, x, xs), 9).tolist())
         assert state()[1:] == was[1:] or {order == 'after'}
     '''
-    run = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, timeout=300)
+    run = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True,
+                         timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
     with tf.Graph().as_default(), v1.Session() as s, DeepExplain(s) as de:
         x = v1.placeholder(tf.float64, (None, 3))
         T = tf.nn.tanh(tf.nn.relu(x @ np.array([[1., -2], [.5, 1], [-1, 3]])) @ np.array([[1.], [.5]]))
         xs = np.array([[1., 2, .5], [-1, .3, 2]])
-        expected = ''.join(f'{name} {np.round(de.explain(name, T, x, xs), 9).tolist()}\n' for name in methods())
+        expected = ''.join(f'{name} {np.round(de.explain(name, T, x, xs), 9).tolist()}\n'
+                           for name in methods())
     assert run.stdout == expected
 
 

@@ -32,8 +32,10 @@ def test_attributes_at_the_lookup(ids, name):
         for batch_size in None, 2:
             got = de.explain(name, T, ids, IDS, ys=ys, batch_size=batch_size)
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
-        np.testing.assert_allclose(de.explain(name, T, ids, IDS, ys=ys, sum_embedding=True), expected.sum(-1), rtol=1e-9, atol=1e-12)
-        np.testing.assert_allclose(de.get_explainer(name, T * np.eye(2)[ys], ids).run(IDS), expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(de.explain(name, T, ids, IDS, ys=ys, sum_embedding=True), expected.sum(-1),
+                                   rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(de.get_explainer(name, T * np.eye(2)[ys], ids).run(IDS), expected,
+                                   rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize('name', HAS_BASELINE)
@@ -41,10 +43,12 @@ def test_baselines(ids, name):
     embedded = tf.nn.embedding_lookup(TABLE, ids)
     T = head(embedded)
     with DeepExplain() as de:
-        for given, there in [('zero', 0.), (3, TABLE[[3] * 4]), (np.int64(0), TABLE[[0] * 4]), (TABLE[MORE], TABLE[MORE]),
+        for given, there in [('zero', 0.), (3, TABLE[[3] * 4]), (np.int64(0), TABLE[[0] * 4]),
+                             (TABLE[MORE], TABLE[MORE]),
                              (TABLE[MORE[0]], TABLE[MORE[0]])]:
             np.testing.assert_allclose(de.explain(name, T, ids, IDS, baseline=given),
-                                       de.explain(name, T, embedded, TABLE[IDS], baseline=there), rtol=1e-9, atol=1e-12)
+                                       de.explain(name, T, embedded, TABLE[IDS], baseline=there), rtol=1e-9,
+                                       atol=1e-12)
         with pytest.raises(errors.ParameterError, match="baseline must be 'zero', a token id or an array"):
             de.explain(name, T, ids, IDS, baseline='padding')
 
@@ -61,7 +65,8 @@ def test_complete_with_a_mask_and_a_padding_baseline(ids):
             a = de.explain('deeplift', T, ids, IDS, baseline=0, sum_embedding=True)
             m = (IDS != 0)[..., None]
             f = lambda e: np.tanh(e.reshape(5, 12) @ W).sum(1)  # noqa: E731
-            np.testing.assert_allclose(a.sum(1), f(TABLE[IDS] * scale * m) - f(TABLE[np.zeros_like(IDS)] * scale * m))
+            np.testing.assert_allclose(a.sum(1),
+                                       f(TABLE[IDS] * scale * m) - f(TABLE[np.zeros_like(IDS)] * scale * m))
 
 
 @pytest.mark.parametrize('name', ['saliency', 'grad*input', 'intgrad', 'elrp', 'deeplift'])
@@ -71,7 +76,8 @@ def test_several_lookups(ids, name):
     narrow = tf.nn.embedding_lookup(SECOND[:, :2], ids)
     with DeepExplain() as de:
         first, second = de.explain(name, head(a) + 2 * head(b), [a, b], [TABLE[IDS], SECOND[IDS]])
-        np.testing.assert_allclose(de.explain(name, head(a) + 2 * head(b), ids, IDS), first + second, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(de.explain(name, head(a) + 2 * head(b), ids, IDS), first + second,
+                                   rtol=1e-9, atol=1e-12)
         T = head(a) + tf.tanh(tf.reduce_sum(narrow, 1))
         with pytest.raises(errors.ParameterError, match='tables of different widths'):
             de.explain(name, T, ids, IDS)
@@ -86,14 +92,17 @@ def test_positions_and_a_fixed_batch(session):
     with DeepExplain() as de:
         a = de.explain('deeplift', T, ids, IDS)
         wide = v1.placeholder(tf.float64, (None, 4, 3))
-        np.testing.assert_allclose(a, de.explain('deeplift', head(wide + SECOND[:4]), wide, TABLE[IDS]), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(a, de.explain('deeplift', head(wide + SECOND[:4]), wide, TABLE[IDS]),
+                                   rtol=1e-9, atol=1e-12)
 
 
 def test_other_uses_of_the_ids_are_named(ids):
     with DeepExplain() as de:
         embedded = tf.nn.embedding_lookup(TABLE, ids)
-        with pytest.raises(errors.PathError, match=r'not only through embedding lookups, but also through "one_hot" \(OneHot\)'):
-            de.explain('intgrad', head(embedded) + tf.reduce_sum(tf.one_hot(ids, 2, dtype=tf.float64), 1), ids, IDS)
+        with pytest.raises(errors.PathError, match=r'not only through embedding lookups, but also through '
+                                                   r'"one_hot" \(OneHot\)'):
+            de.explain('intgrad', head(embedded) + tf.reduce_sum(tf.one_hot(ids, 2, dtype=tf.float64), 1),
+                       ids, IDS)
         with pytest.raises(errors.ShapeError, match=r'xs has shape \(5, 3\), but X "ids:0" takes \(\?, 4\)'):
             de.explain('intgrad', head(embedded), ids, IDS[:, :3])
         with pytest.raises(errors.ParameterError, match='has no parameter'):
@@ -102,13 +111,15 @@ def test_other_uses_of_the_ids_are_named(ids):
 
 @pytest.mark.parametrize('name', methods())
 def test_ids_in_floats(session, name):
-    """A Keras input without a dtype takes ids as floats, which the Embedding casts, and makes its mask of them."""
+    """A Keras input without a dtype takes ids as floats, which the Embedding casts, and makes its mask of
+    them."""
     ids = v1.placeholder(tf.float32, (None, 4), 'ids')
     embedded = tf.nn.embedding_lookup(TABLE, tf.cast(ids, tf.int32))
     T = head(embedded * tf.cast(tf.not_equal(ids, 0), tf.float64)[..., None])
     with DeepExplain() as de:
         expected = de.explain(name, T, embedded, TABLE[IDS], feed_dict={ids: IDS})
-        np.testing.assert_allclose(de.explain(name, T, ids, IDS, sum_embedding=True), expected.sum(-1), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(de.explain(name, T, ids, IDS, sum_embedding=True), expected.sum(-1),
+                                   rtol=1e-9, atol=1e-12)
         assert de.audit(name, T, ids).fits == de.audit(name, T, embedded).fits
         for wrong, what in (IDS + .5, 'ids are whole numbers'), (IDS + 9, 'knows 9: 0 to 8'):
             with pytest.raises(errors.ValueRangeError, match=what):

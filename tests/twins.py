@@ -1,7 +1,8 @@
-"""Networks of test_sources.MODELS a second time, by hand: TF1 graphs of raw ops, given the weights of the Keras model and nothing else of it.
+"""Networks of test_sources.MODELS a second time, by hand: TF1 graphs of raw ops, given the weights of the
+Keras model and nothing else of it.
 
-Loops are unrolled, special convolutions written as plain ones with other kernels, normalizations as arithmetic. Only the nonlinear ops are
-those of Keras, because rules apply to ops.
+Loops are unrolled, special convolutions written as plain ones with other kernels, normalizations as
+arithmetic. Only the nonlinear ops are those of Keras, because rules apply to ops.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def lstm_states(x, w, u, b, length, units=6):
 
 def gru_states(x, w, u, b, order=range(5)):
     units = len(u)
-    h = x[:, 0] @ tf.zeros((x.shape[2], units), x.dtype)        # what is a factor in one iteration of a loop is one in all
+    # what is a factor in one iteration of a loop is one in all
+    h = x[:, 0] @ tf.zeros((x.shape[2], units), x.dtype)
     for t in order:
         a, r = x[:, t] @ w + b[0], h @ u + b[1]
         update = tf.sigmoid(a[:, :units] + r[:, :units])

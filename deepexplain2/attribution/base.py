@@ -18,28 +18,35 @@ from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
 
 
 class Method:
-    """One attribution method with its parameters. A subclass is registered, checks its parameters in __init__, and says what to ask
-    the graph (`question`) and how the answers become attributions (`attribute`)."""
+    """One attribution method with its parameters. A subclass is registered, checks its parameters in
+    __init__, and says what to ask the graph (`question`) and how the answers become attributions
+    (`attribute`)."""
 
     name: str
-    sums_to: str | None = None                 # what attributions sum to: "difference" f(x) - f(baseline), "value" f(x), or None
+    # what attributions sum to: "difference" f(x) - f(baseline), "value" f(x), or None
+    sums_to: str | None = None
     book: Rulebook | None = None                # of methods that ask for relevance under rules
     averages = False                            # whether it can be averaged over several baselines
-    average: bool | None = None                 # whether an array of baselines holds such, or one per row; None: seen from their number
+    # whether an array of baselines holds such, or one per row; None: seen from their number
+    average: bool | None = None
     samples = False                             # whether it draws samples, and has standard errors
-    is_perturbation = False                            # whether the question is the value of T: one tensor X, one value per row
+    # whether the question is the value of T: one tensor X, one value per row
+    is_perturbation = False
     baseline: Any = 0
-    masks = 'follow'                            # whether masks that the model makes of X stay as they are at x: 'keep'
+    # whether masks that the model makes of X stay as they are at x: 'keep'
+    masks = 'follow'
 
     def query(self, model: Model) -> Query:
         """What to ask; compiles what it needs."""
         raise NotImplementedError
 
     def attribute(self, sweep: Sweep, xs: list[np.ndarray], baselines: list[np.ndarray]) -> list[np.ndarray]:
-        """Attributions for xs, one array per tensor of X; baselines have a batch axis of one row or as many as xs."""
+        """Attributions for xs, one array per tensor of X; baselines have a batch axis of one row or as many
+        as xs."""
         raise NotImplementedError
 
-    def sample(self, sweep: Sweep, xs: list[np.ndarray], baselines: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    def sample(self, sweep: Sweep, xs: list[np.ndarray],
+               baselines: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Attributions and their standard errors, for methods that draw samples."""
         raise NotImplementedError
 
@@ -58,7 +65,8 @@ class Method:
         return [replace(t, how=GRADIENT) if t.how == PLAIN else t for t in found]
 
     def points(self, shapes: Sequence[tuple[int, ...]]) -> list[int] | None:
-        """Model evaluations per row of each pass over the data, for xs of these shapes; None where a tolerance decides."""
+        """Model evaluations per row of each pass over the data, for xs of these shapes; None where a
+        tolerance decides."""
         return [1]
 
     def results(self, shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:

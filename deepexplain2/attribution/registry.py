@@ -23,12 +23,12 @@ def register(name: str):
 
 def methods() -> dict[str, str]:
     """Names of all attribution methods, each with one line on what it computes."""
-    return {name: inspect.getdoc(cls).splitlines()[0] for name, cls in sorted(METHODS.items())}  # type: ignore[union-attr]
+    return {name: (inspect.getdoc(cls) or '').splitlines()[0] for name, cls in sorted(METHODS.items())}
 
 
 def create(name: str, parameters: dict[str, Any], others: Sequence[str] = ()):
-    """The method `name` with its parameters; errors that list what exists when either is unknown. others: names of options that a call takes
-    beside the parameters, which could have been meant."""
+    """The method `name` with its parameters; errors that list what exists when either is unknown. others:
+    names of options that a call takes beside the parameters, which could have been meant."""
     if not isinstance(name, str):
         raise UnknownMethod(f'no method {shown(name)}. Known: {", ".join(sorted(METHODS))}')
     if name not in METHODS:

@@ -1,8 +1,11 @@
-"""Whether T of a row is the same whatever rows stand beside it: asked once, of a few rows, before anything is explained.
+"""Whether T of a row is the same whatever rows stand beside it: asked once, of a few rows, before anything is
+explained.
 
-Among others, beside copies of itself, and alone: T of a row is compared with itself, unit by unit. Runs of one size do the same work at the same
-place, so that what differs there came from the other rows, and rounding does not hide it. Between runs of different sizes kernels round
-differently: there half of the digits are compared, and a difference counts where it is more than rounding at the op in which it begins.
+Among others, beside copies of itself, and alone: T of a row is compared with itself, unit by unit. Runs of
+one size do the same work at the same place, so that what differs there came from the other rows, and rounding
+does not hide it. Between runs of different sizes kernels round
+differently: there half of the digits are compared, and a difference counts where it is more than rounding at
+    the op in which it begins.
 """
 
 from __future__ import annotations
@@ -22,11 +25,17 @@ from .model import Model
 FEW = 4                 # rows of a run
 TRIES = 64              # rows that are looked at for one that differs from the others
 EPS = {2: 2. ** -10, 4: 2. ** -23, 8: 2. ** -52}
-ALIKE = 1e-6            # in runs of one size TensorFlow's kernels give the same bits; what is computed until it converges does not quite
-TIME = {'TensorListStack', 'TensorListGather', 'TensorListConcatV2', 'TensorArrayGatherV3', 'TensorArrayConcatV3',
-        'Cumsum', 'Cumprod', 'CumulativeLogsumexp', 'CudnnRNN', 'CudnnRNNV2', 'CudnnRNNV3', 'BlockLSTM', 'BlockLSTMV2'}
-STEPS = {'Round', 'Rint', 'Floor', 'Ceil', 'FloorDiv', 'FloorMod', 'Sign', 'Cast', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal',
-         'NotEqual', 'ArgMax', 'ArgMin', 'TopKV2', 'FakeQuantWithMinMaxVars', 'FakeQuantWithMinMaxArgs', 'FakeQuantWithMinMaxVarsPerChannel',
+# in runs of one size TensorFlow's kernels give the same bits; what is computed until it converges does not
+# quite
+ALIKE = 1e-6
+TIME = {'TensorListStack', 'TensorListGather', 'TensorListConcatV2', 'TensorArrayGatherV3',
+        'TensorArrayConcatV3',
+        'Cumsum', 'Cumprod', 'CumulativeLogsumexp', 'CudnnRNN', 'CudnnRNNV2', 'CudnnRNNV3', 'BlockLSTM',
+        'BlockLSTMV2'}
+STEPS = {'Round', 'Rint', 'Floor', 'Ceil', 'FloorDiv', 'FloorMod', 'Sign', 'Cast', 'Greater', 'GreaterEqual',
+         'Less', 'LessEqual', 'Equal',
+         'NotEqual', 'ArgMax', 'ArgMin', 'TopKV2', 'FakeQuantWithMinMaxVars', 'FakeQuantWithMinMaxArgs',
+         'FakeQuantWithMinMaxVarsPerChannel',
          'QuantizeAndDequantizeV2', 'QuantizeAndDequantizeV3', 'QuantizeAndDequantizeV4'}
 
 Take = Callable[[np.ndarray], list[np.ndarray]]     # from numbers of rows to the arrays of X
@@ -39,7 +48,8 @@ class Run(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A row in a run, and where else it was seen. alike: whether in a run of the same size at the same place."""
+    """A row in a run, and where else it was seen. alike: whether in a run of the same size at the same
+    place."""
     run: Run
     at: int
     other: Run
@@ -48,8 +58,8 @@ class Place(NamedTuple):
 
 
 def run_together(model: Model, take: Take, feeds: Mapping[str, Feed], n: int, size: int, fixed: bool) -> bool:
-    """Whether T can be computed only for all n rows at once, because arrays of n rows are written into it. TensorError where T of a row
-    changes with the other rows.
+    """Whether T can be computed only for all n rows at once, because arrays of n rows are written into it.
+    TensorError where T of a row changes with the other rows.
 
     size: rows of a run. fixed: whether the graph takes no other number.
     """
@@ -68,8 +78,9 @@ def run_together(model: Model, take: Take, feeds: Mapping[str, Feed], n: int, si
 
 
 def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> tuple[int, ...] | None:
-    """The shape of T of all n rows, where a T that seems to have no batch axis can be computed for all of them only, or means something else for one:
-    an array of n rows is written into it. None where the graph takes any number of rows. ShapeError where it does not take n."""
+    """The shape of T of all n rows, where a T that seems to have no batch axis can be computed for all of
+    them only, or means something else for one: an array of n rows is written into it. None where the graph
+    takes any number of rows. ShapeError where it does not take n."""
     key = _flags(feeds), n
     if key not in model.shapes_of_all:
         check = _Check(model, take, feeds)
@@ -85,15 +96,18 @@ def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) ->
             except _Unfit as e:
                 if not fit:                             # no number does: the run will say why
                     return None
-                raise ShapeError(f'T "{model.target.name}" can be computed for other numbers of rows than {n}: {e}. Where an array with rows of '
-                                 'its own is written into it, leave it out and pass it as ys. A graph of single rows is explained one row per '
+                raise ShapeError(f'T "{model.target.name}" can be computed for other numbers of rows than '
+                                 f'{n}: {e}. Where an array with rows of '
+                                 'its own is written into it, leave it out and pass it as ys. A graph of '
+                                 'single rows is explained one row per '
                                  'call') from e.error
     return model.shapes_of_all[key]
 
 
 def adds_up(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> bool:
-    """Whether a T that does not grow with X is the sum or the mean of T of single rows, up to a constant: of two rows that differ, among one another
-    and beside copies of themselves. Otherwise a row that is explained alone says nothing of T of all. True where that cannot be seen."""
+    """Whether a T that does not grow with X is the sum or the mean of T of single rows, up to a constant: of
+    two rows that differ, among one another and beside copies of themselves. Otherwise a row that is explained
+    alone says nothing of T of all. True where that cannot be seen."""
     key = _flags(feeds)
     if key not in model.sums:
         first, _, last = _different(take, feeds, n)
@@ -107,8 +121,10 @@ def adds_up(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> bool
             model.sums[key] = True
             return True
         size = max(np.abs(v).max(initial=0) for v in (a, b, ab, aa, bb))
-        if ab.shape != a.shape and ab.shape == (2, *a.shape[1:]):       # it does grow, and its static shape is wrong
-            model.sums[key] = check.is_random or not _apart(ab, np.concatenate([a, b]), check.eps ** .5 * size)
+        # it does grow, and its static shape is wrong
+        if ab.shape != a.shape and ab.shape == (2, *a.shape[1:]):
+            model.sums[key] = check.is_random or not _apart(ab, np.concatenate([a, b]),
+                                                            check.eps ** .5 * size)
             return model.sums[key]
         rests = [[ab - share * (a + b), aa - share * 2 * a, bb - share * 2 * b] for share in (1, .5)]
         model.sums[key] = check.is_random or any(
@@ -123,8 +139,8 @@ def _flags(feeds: Mapping[str, Feed]) -> tuple:
 
 
 def _different(take: Take, feeds: Mapping[str, Feed], n: int) -> tuple[int, int, int]:
-    """The first row, one from between, and the last of those that differ from the first; the last again where none between differs from both, the
-    first where all are the same."""
+    """The first row, one from between, and the last of those that differ from the first; the last again where
+    none between differs from both, the first where all are the same."""
     def row(k):
         return [a[0] for a in take(np.array([k]))] + [f.value[k] for f in feeds.values() if f.per_row]
 
@@ -135,7 +151,8 @@ def _different(take: Take, feeds: Mapping[str, Feed], n: int) -> tuple[int, int,
     if not last:
         return 0, 0, 0
     end = row(last)
-    middle = sorted(range(1, last), key=lambda k: abs(2 * k - last))[:TRIES] if last < 1 << 16 else [last // 2]
+    middle = sorted(range(1, last),
+                    key=lambda k: abs(2 * k - last))[:TRIES] if last < 1 << 16 else [last // 2]
     return 0, next((k for k in middle if not same(row(k), start) and not same(row(k), end)), last), last
 
 
@@ -144,7 +161,8 @@ class _Check:
         self._model, self._take, self._feeds = model, take, feeds
         path = model.path
         dtypes = [o.dtype for op in path.ops for o in op.outputs if o.dtype.is_floating and path.varies(o)]
-        self.eps = max(2. ** -7 if d == tf.bfloat16 else EPS.get(d.size, 2. ** -3) for d in [*dtypes, model.target.dtype])
+        self.eps = max(2. ** -7 if d == tf.bfloat16 else EPS.get(d.size, 2. ** -3)
+                       for d in [*dtypes, model.target.dtype])
 
     def __call__(self, n: int, size: int, fixed: bool, first: int, between: int, last: int) -> bool:
         together = fixed
@@ -191,10 +209,12 @@ class _Check:
         return bool(self._model.random_ops)
 
     def _noise(self, run: Run) -> float:
-        """By how much T changes from run to run, relative to its units: what is random, or rounded in another way."""
+        """By how much T changes from run to run, relative to its units: what is random, or rounded in another
+        way."""
         a, b = run.values.astype(np.float64), self.run(run.rows).values.astype(np.float64)
         with np.errstate(invalid='ignore', divide='ignore'):
-            return float(np.nan_to_num(np.abs(a - b) / np.maximum(np.abs(a).max(0), np.abs(b).max(0))).max(initial=0))
+            return float(np.nan_to_num(np.abs(a - b) / np.maximum(np.abs(a).max(0),
+                                                                  np.abs(b).max(0))).max(initial=0))
 
     def _differs(self, place: Place, noise: float = 0.) -> bool:
         runs = [v.values.astype(np.float64) for v in (place.run, place.other)]
@@ -212,11 +232,16 @@ class _Check:
         model = self._model
         through = f', through op {model.path.name(origin)}' if origin is not None else ''
         time = ''
-        if origin is not None and (origin.type in TIME or (origin.type in LOOPS and any(i.op.type == 'TensorListFromTensor' for i in origin.inputs))):
-            time = ('. If the first axis of X is time, feed the batch first: an X of shape (batch, time, ...), which the graph transposes itself '
+        if origin is not None and (origin.type in TIME or (origin.type in LOOPS
+                                                           and any(i.op.type == 'TensorListFromTensor'
+                                                                   for i in origin.inputs))):
+            time = ('. If the first axis of X is time, feed the batch first: an X of shape (batch, time, '
+                    '...), which the graph transposes itself '
                     '(time_major=False, or wrap the graph)')
-        raise TensorError(f'T "{model.target.name}" of a row changes with the other rows of the batch{through}: attributions of a row have no '
-                          f'meaning. Build the model for inference (training=False), take a T without a batch axis, or explain every row '
+        raise TensorError(f'T "{model.target.name}" of a row changes with the other rows of the '
+                          f'batch{through}: attributions of a row have no '
+                          f'meaning. Build the model for inference (training=False), take a T without a '
+                          f'batch axis, or explain every row '
                           f'alone (batch_size=1){time}')
 
 
@@ -229,8 +254,9 @@ class _Unfit(Exception):
 
 
 def _open(size: int, first: int, between: int, last: int) -> list[np.ndarray]:
-    """The rows of a few runs, from which every way is seen in which rows may mix, whichever of them is the largest, and in whatever order: the rows
-    among one another, one beside copies of itself, another alone. First among others are rows that no order has sorted or mirrored."""
+    """The rows of a few runs, from which every way is seen in which rows may mix, whichever of them is the
+    largest, and in whatever order: the rows among one another, one beside copies of itself, another alone.
+    First among others are rows that no order has sorted or mirrored."""
     if size >= FEW:
         among = [first, between, last, first] if between != last else [first, last, first, first]
     else:
@@ -279,7 +305,8 @@ class _Origin:
         runs = [place.run.rows, place.other.rows]
         if len(runs[0]) == len(runs[1]) and not together:
             runs.append(runs[0][:1])                    # of another size, which shows the axis of the rows
-        tensors = [t for op in path.ops for t in op.outputs if path.varies(t) and graph.is_fetchable(t) and op.type not in V1_CONTROL_FLOW
+        tensors = [t for op in path.ops for t in op.outputs if path.varies(t) and graph.is_fetchable(t)
+                   and op.type not in V1_CONTROL_FLOW
                    and (t.dtype.is_floating or t.dtype.is_integer or t.dtype.is_bool or t.dtype.is_complex)]
         for k in range(0, len(tensors), 16):
             self._evaluate(check, tensors[k:k + 16], runs)
@@ -303,7 +330,8 @@ class _Origin:
             if any(self._has_rows(o) and self._differs(o) for o in op.outputs):
                 lost = op
                 while True:                             # what was computed from all rows
-                    before = next((i.op for i in lost.inputs if i.name in self._values and not self._has_rows(i) and self._differs(i)), None)
+                    before = next((i.op for i in lost.inputs if i.name in self._values
+                                   and not self._has_rows(i) and self._differs(i)), None)
                     if before is None:
                         break
                     lost = before
@@ -320,7 +348,8 @@ class _Origin:
         largest = [np.abs(a.astype(np.float64)).max(initial=0) for a, _ in inputs]
         terms = max(a.size for a, _ in inputs)
         allowed = 64 * self._eps * max(*largest, float(np.prod(largest)), 0.) * max(terms, 1) ** .5
-        outputs = [[p.astype(np.float64) for p in self._parts(o)] for o in op.outputs if o.name in self._values]
+        outputs = [[p.astype(np.float64) for p in self._parts(o)] for o in op.outputs
+                   if o.name in self._values]
         return not any(_apart(a, b, allowed) for a, b in outputs)
 
     def _axis(self, tensor: tf.Tensor) -> int | None:
@@ -330,7 +359,8 @@ class _Origin:
             return 0 if values[0].ndim and len(values[0]) % self._sizes[0] == 0 and len(values[0]) else None
         other = next(k for k in range(1, len(values)) if self._sizes[k] != self._sizes[0])
         a, b, m, k = values[0].shape, values[other].shape, self._sizes[0], self._sizes[other]
-        return next((axis for axis, (u, v) in enumerate(zip(a, b)) if u != v and u * k == v * m), None) if len(a) == len(b) else None
+        return next((axis for axis, (u, v) in enumerate(zip(a, b)) if u != v and u * k == v * m),
+                    None) if len(a) == len(b) else None
 
     def _has_rows(self, tensor: tf.Tensor) -> bool:
         return tensor.name in self._values and self._axis(tensor) is not None
@@ -340,7 +370,8 @@ class _Origin:
         values, axis = self._values[tensor.name][:2], self._axis(tensor)
         if axis is None:
             return values
-        return [np.moveaxis(v, axis, 0).reshape(m, -1)[at] for v, m, at in zip(values, self._sizes, (self._place.at, self._place.there))]
+        return [np.moveaxis(v, axis, 0).reshape(m, -1)[at] for v, m,
+                at in zip(values, self._sizes, (self._place.at, self._place.there))]
 
     def _differs(self, tensor: tf.Tensor) -> bool:
         a, b = self._parts(tensor)

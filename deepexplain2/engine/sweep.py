@@ -25,8 +25,8 @@ ROUNDS = 2                  # tries of each; the first one has the costs of a ne
 
 
 class BatchSizeTuner:
-    """How many rows a run holds where nobody says: what was guessed, until sweeps of twice that and more have timed a quarter of it to twice as
-    many, and more where that is fastest.
+    """How many rows a run holds where nobody says: what was guessed, until sweeps of twice that and more have
+    timed a quarter of it to twice as many, and more where that is fastest.
 
     rows: the choice. most: rows that fit into memory. Sweeps in several threads may use one.
     """
@@ -38,8 +38,10 @@ class BatchSizeTuner:
         self._lock = threading.Lock()
 
     def sizes(self, evaluations: int) -> Iterator[int]:
-        """The sizes of the runs of a sweep over so many evaluations; what does not fit is tried in the next."""
-        left, tries = evaluations, collections.Counter({s: len(seconds) for s, seconds in self._times().items()})
+        """The sizes of the runs of a sweep over so many evaluations; what does not fit is tried in the
+        next."""
+        left, tries = evaluations, collections.Counter({s: len(seconds) for s,
+                                                        seconds in self._times().items()})
         while not self._settled and evaluations >= 2 * self._guess:
             size = max((s for s in self._times() if tries[s] < ROUNDS and s <= left), default=self.rows)
             tries[size] += 1
@@ -57,7 +59,8 @@ class BatchSizeTuner:
                 return
             self._seconds[size].append(seconds / rows)
             if min(map(len, self._seconds.values())) >= ROUNDS:
-                best = min(self._seconds, key=lambda s: min(self._seconds[s]) * (.95 if s == self.rows else 1))
+                best = min(self._seconds,
+                           key=lambda s: min(self._seconds[s]) * (.95 if s == self.rows else 1))
                 self.rows = best
                 if best == max(self._seconds) and 2 * best <= self._most:
                     self._seconds[2 * best] = []
@@ -73,12 +76,15 @@ class BatchSizeTuner:
 Run = tuple[np.ndarray, np.ndarray, int, int]
 
 
-def packs(n: int, points: int, sizes: Iterator[int], fixed_batch: bool, wanted: np.ndarray | None = None, is_line_integral: bool = False) -> Iterator[Run]:
-    """Split n rows x points into runs. sizes: of each, at most. wanted: (n, points), those to ask; default: all.
+def packs(n: int, points: int, sizes: Iterator[int], fixed_batch: bool, wanted: np.ndarray | None = None,
+          is_line_integral: bool = False) -> Iterator[Run]:
+    """Split n rows x points into runs. sizes: of each, at most. wanted: (n, points), those to ask; default:
+    all.
 
-    Open batch: row after row, all points of one before the next; `along`: the same points for all rows of a run. `aligned`: every run
-    holds exactly the first of `sizes` rows at one point, in their order, the last one filled up by repeating a row; for graphs that fix the
-    batch. A run that any of its rows wants is made for all of them.
+    Open batch: row after row, all points of one before the next; `along`: the same points for all rows of a
+    run. `aligned`: every run holds exactly the first of `sizes` rows at one point, in their order, the last
+    one filled up by repeating a row; for graphs that fix the batch. A run that any of its rows wants is made
+    for all of them.
     """
     if fixed_batch:
         size = next(sizes)
@@ -136,13 +142,15 @@ def _runs(items: int, sizes: Iterator[int], wanted: np.ndarray | None) -> Iterat
 class Sweep:
     """Asks a question at many points; what a method sees of a run.
 
-    n: rows of xs. Calling it with `make` and the number of points per row yields (rows, ks, answers) until all are done; every answer
-    is an array with one entry per (row, k), or per row where the question sums `along` lines. wanted: (n, points), which of them; where the
-    graph fixes the batch others may come along. pace: chooses the size where nobody says. joint: whether T has one value for all rows of a run.
+    n: rows of xs. Calling it with `make` and the number of points per row yields (rows, ks, answers) until
+    all are done; every answer is an array with one entry per (row, k), or per row where the question sums
+    `along` lines. wanted: (n, points), which of them; where the graph fixes the batch others may come along.
+    pace: chooses the size where nobody says. joint: whether T has one value for all rows of a run.
     """
 
     def __init__(self, ask: Ask, n: int, size: int, fixed_batch: bool, value: Ask | None = None,
-                 report: Callable[[int, int], None] | None = None, is_line_integral: bool = False, tuner: BatchSizeTuner | None = None, joint: bool = False):
+                 report: Callable[[int, int], None] | None = None, is_line_integral: bool = False,
+                 tuner: BatchSizeTuner | None = None, joint: bool = False):
         self._ask, self.n, self.size, self.fixed_batch, self._value, self._report = ask, n, size, fixed_batch, value, report
         self.is_line_integral, self._tuner, self._joint = is_line_integral, tuner, joint
 
@@ -165,10 +173,12 @@ class Sweep:
     @property
     def unreported(self) -> Sweep:
         """The same, of whose runs nobody is told."""
-        return Sweep(self._ask, self.n, self.size, self.fixed_batch, self._value, None, self.is_line_integral, self._tuner)
+        return Sweep(self._ask, self.n, self.size, self.fixed_batch, self._value, None, self.is_line_integral,
+                     self._tuner)
 
     def part(self, start: int, stop: int) -> Sweep:
-        """The rows from start to stop alone, counted from 0; where the graph fixes the batch start is a multiple of it."""
+        """The rows from start to stop alone, counted from 0; where the graph fixes the batch start is a
+        multiple of it."""
         if (start, stop) == (0, self.n):
             return self
         return self._of(lambda rows: rows + start, stop - start)
@@ -182,13 +192,17 @@ class Sweep:
         """n rows; whole: their numbers among all."""
         ask, value = self._ask, self._value
         return Sweep(lambda arrays, rows: ask(arrays, whole(rows)), n, self.size, self.fixed_batch,
-                     None if value is None else lambda arrays, rows: value(arrays, whole(rows)), self._report, self.is_line_integral, self._tuner, self._joint)
+                     None if value is None else lambda arrays, rows: value(arrays, whole(rows)), self._report,
+                     self.is_line_integral, self._tuner, self._joint)
 
-    def __call__(self, make: Make, points: int = 1, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
+    def __call__(self, make: Make, points: int = 1,
+                 wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray,
+                                                                     list[np.ndarray]]]:
         evaluations = self.n * points if wanted is None else self._count(wanted)
         spared = self.n * points - evaluations
         sizes = itertools.repeat(self.size) if self._tuner is None else self._tuner.sizes(evaluations)
-        for rows, ks, real, size, arrays in _ahead(packs(self.n, points, sizes, self.fixed_batch, wanted, self.is_line_integral), make):
+        for rows, ks, real, size, arrays in _ahead(packs(self.n, points, sizes, self.fixed_batch, wanted,
+                                                         self.is_line_integral), make):
             start = time.perf_counter()
             answers = self._ask(arrays, rows)
             if self._tuner is not None:
@@ -204,7 +218,8 @@ class Sweep:
         """How many items will be asked."""
         if not self.fixed_batch:
             return int(np.count_nonzero(wanted))
-        return sum(real for _, _, real, _ in packs(self.n, wanted.shape[1], itertools.repeat(self.size), True, wanted))
+        return sum(real for _, _, real, _ in packs(self.n, wanted.shape[1], itertools.repeat(self.size), True,
+                                                   wanted))
 
     def once(self, make: Callable[[np.ndarray], Sequence[np.ndarray]]) -> list[np.ndarray]:
         """The answers at a single point per row, whole."""
@@ -212,12 +227,15 @@ class Sweep:
         return [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts)]
 
 
-def _ahead(runs: Iterator[Run], make: Make) -> Iterator[tuple[np.ndarray, np.ndarray, int, int, Sequence[np.ndarray]]]:
-    """The runs with their arrays; those of the next are made in a thread while TensorFlow, which releases the GIL, runs one.
+def _ahead(runs: Iterator[Run], make: Make) -> Iterator[tuple[np.ndarray, np.ndarray, int, int,
+                                                              Sequence[np.ndarray]]]:
+    """The runs with their arrays; those of the next are made in a thread while TensorFlow, which releases the
+    GIL, runs one.
 
-    Every run gets a thread that makes its arrays and ends. None ever waits, so that there is nothing to end or to clean up after an error or
-    Ctrl-C, which may come between any two lines here. The bare threads of `_thread` start in one step; those of `threading`, and its pools, hold
-    locks while they start and stop, and an interrupt there hangs.
+    Every run gets a thread that makes its arrays and ends. None ever waits, so that there is nothing to end
+    or to clean up after an error or Ctrl-C, which may come between any two lines here. The bare threads of
+    `_thread` start in one step; those of `threading`, and its pools, hold locks while they start and stop,
+    and an interrupt there hangs.
     """
     made: queue.SimpleQueue[tuple[Sequence[np.ndarray], BaseException | None]] = queue.SimpleQueue()
 

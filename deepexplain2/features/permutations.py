@@ -18,7 +18,8 @@ class Permutation(NamedTuple):
 
 
 def permutation(seed: int, k: int, players: int, antithetic: bool) -> Permutation:
-    """The k-th permutation of a seed, the same whatever else is drawn; antithetic: every odd one is the one before reversed."""
+    """The k-th permutation of a seed, the same whatever else is drawn; antithetic: every odd one is the one
+    before reversed."""
     order = _order(seed, k // 2 if antithetic else k, players)
     if antithetic and k % 2:
         order = order[::-1]
@@ -35,7 +36,8 @@ def _order(seed: int, k: int, players: int) -> np.ndarray:
 
 
 class Players:
-    """Positions along the chosen axes of X as players; what lies along the other axes belongs to them together.
+    """Positions along the chosen axes of X as players; what lies along the other axes belongs to them
+    together.
 
     shape: of the chosen axes; count: how many players.
     """
@@ -45,7 +47,8 @@ class Players:
             raise ParameterError('X has no feature axis: it has one value per row, and nothing to sample')
         axes = list(range(1, len(x_shape))) if dims is None else dims
         if max(axes) >= len(x_shape):
-            raise ParameterError(f'sampling_dims {axes} names an axis that X does not have: xs has shape {x_shape}, axes 1 to '
+            raise ParameterError(f'sampling_dims {axes} names an axis that X does not have: xs has shape '
+                                 f'{x_shape}, axes 1 to '
                                  f'{len(x_shape) - 1} hold features')
         self.shape = tuple(x_shape[a] for a in axes)
         self.count = prod(self.shape)
@@ -57,6 +60,8 @@ class Players:
         return features.any(self._together).reshape(len(features), -1)
 
     def mix(self, x: np.ndarray, baseline: np.ndarray, rows: np.ndarray, present: np.ndarray) -> np.ndarray:
-        """Row rows[i] of x where the player is present (m, players), the baseline (one row for all, or one for each of x) elsewhere."""
+        """Row rows[i] of x where the player is present (m, players), the baseline (one row for all, or one
+        for each of x) elsewhere."""
         some = slice(rows[0], rows[0] + 1) if rows[0] == rows[-1] else rows         # rows ascend
-        return np.where(present.reshape((len(rows),) + self._mask_shape), x[some], baseline if len(baseline) == 1 else baseline[some])
+        return np.where(present.reshape((len(rows),) + self._mask_shape), x[some], baseline
+                        if len(baseline) == 1 else baseline[some])

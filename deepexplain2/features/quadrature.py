@@ -13,7 +13,8 @@ def _gausslegendre(n):
 
 
 def _trapezoid(n):
-    weights = np.full(n, 1 / (n - 1))           # 1/n, as some libraries have it, gives 0.9 of a linear model at n = 10
+    # 1/n, as some libraries have it, gives 0.9 of a linear model at n = 10
+    weights = np.full(n, 1 / (n - 1))
     weights[[0, -1]] /= 2
     return np.linspace(0, 1, n), weights
 
@@ -26,7 +27,8 @@ QUADRATURES = {
 }
 
 
-@lru_cache(maxsize=8)           # the nodes of Gauss and Legendre take longer than a small network: 0.3 ms for 20
+# the nodes of Gauss and Legendre take longer than a small network: 0.3 ms for 20
+@lru_cache(maxsize=8)
 def quadrature(name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
     """n points in [0, 1] and weights that sum to 1; not to be written to."""
     points, weights = QUADRATURES[name](n)
@@ -36,7 +38,8 @@ def quadrature(name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def refined(name: str, n: int) -> tuple[int, np.ndarray, np.ndarray, float]:
-    """(m, points, weights, kept): about twice as many points m; the new sum is `kept` times the one of n points plus that of these points."""
+    """(m, points, weights, kept): about twice as many points m; the new sum is `kept` times the one of n
+    points plus that of these points."""
     if name == 'riemann_right':
         return 2 * n, (np.arange(n) + .5) / n, np.full(n, .5 / n), .5
     if name == 'trapezoid':

@@ -24,14 +24,18 @@ class Windows:
         self.step = (step,) * len(shape) if isinstance(step, int) else step
         for name, value in ('window_shape', self.window), ('step', self.step):
             if len(value) != len(shape):
-                raise ParameterError(f'{name} has {len(value)} entries, but X has {len(shape)} feature axes, shape {shape}. '
+                raise ParameterError(f'{name} has {len(value)} entries, but X has {len(shape)} feature axes, '
+                                     f'shape {shape}. '
                                      'Give an int, or one entry per feature axis (not for the batch)')
         if any(w > s for w, s in zip(self.window, shape)):
-            raise ParameterError(f'window_shape {self.window} is larger than the features of X, shape {shape}')
-        covers = view_as_windows(np.arange(np.prod(shape)).reshape(shape), self.window, self.step)     # flat indices, (positions...) + window
+            raise ParameterError(
+                f'window_shape {self.window} is larger than the features of X, shape {shape}')
+        # flat indices, (positions...) + window
+        covers = view_as_windows(np.arange(np.prod(shape)).reshape(shape), self.window, self.step)
         self._grid = covers.shape[:len(shape)]
         self._first = covers[(...,) + (0,) * len(shape)].reshape(-1)     # feature of each window
-        self._others = covers[(0,) * len(shape)].reshape(-1)            # of the first window, which starts at feature 0
+        # of the first window, which starts at feature 0
+        self._others = covers[(0,) * len(shape)].reshape(-1)
         count = self._spread(np.ones((1, len(self))))[0]                # of windows that cover a feature
         self.uncovered = np.count_nonzero(count == 0)
         self._shares = np.where(count > 0, count * len(self._others), np.nan)
@@ -40,20 +44,24 @@ class Windows:
         return len(self._first)
 
     def replace(self, x: np.ndarray, baseline: np.ndarray, rows: np.ndarray, ks: np.ndarray) -> np.ndarray:
-        """(m, features): row rows[i] of x with window ks[i] taken from the baseline (one row for all, or one for each of x); as it is where ks[i]
-        is the number of windows."""
+        """(m, features): row rows[i] of x with window ks[i] taken from the baseline (one row for all, or one
+        for each of x); as it is where ks[i] is the number of windows."""
         result = x.take(rows, 0)
         at = np.flatnonzero(ks < len(self))
         features = self._first[ks[at], None] + self._others
         source = baseline.reshape(len(baseline), -1)
-        result.reshape(-1)[at[:, None] * source.shape[1] + features] = source[0, features] if len(source) == 1 else source[rows[at, None], features]
+        result.reshape(-1)[at[:, None] * source.shape[1]
+                           + features] = source[0, features] if len(source) == 1 else source[rows[at, None],
+                                                                                             features]
         return result
 
     def alike(self, changed: np.ndarray) -> np.ndarray:
-        """(m, windows): for each window the first that gives the same input; the number of windows where that is x itself.
+        """(m, windows): for each window the first that gives the same input; the number of windows where that
+        is x itself.
 
-        changed: (m, features), where x is not the baseline. Windows give the same input if they hold the same changed features, and do
-        so if and only if the smallest boxes around these are the same: a window holds all of the box, and so all that is changed in it.
+        changed: (m, features), where x is not the baseline. Windows give the same input if they hold the same
+        changed features, and do so if and only if the smallest boxes around these are the same: a window
+        holds all of the box, and so all that is changed in it.
         """
         m, numbers = len(changed), np.arange(len(self))
         if changed.all():
@@ -81,13 +89,16 @@ class Windows:
         return np.where(some, result, len(self))
 
     def mean_drop(self, drops: np.ndarray) -> np.ndarray:
-        """Drops (m, windows), shared by the features of each window and averaged over the windows that cover a feature; else NaN."""
+        """Drops (m, windows), shared by the features of each window and averaged over the windows that cover
+        a feature; else NaN."""
         return self._spread(drops) / self._shares
 
     def _slices(self, axis: int) -> list[tuple[slice, ...]]:
-        """Of an array (m, features): what the first, second, ... features of the windows along an axis are, one entry for each position."""
+        """Of an array (m, features): what the first, second, ... features of the windows along an axis are,
+        one entry for each position."""
         w, t, g = self.window[axis], self.step[axis], self._grid[axis]
-        return [(slice(None),) * (axis + 1) + (slice(offset, offset + t * (g - 1) + 1, t),) for offset in range(w)]
+        return [(slice(None),) * (axis + 1) + (slice(offset, offset + t * (g - 1) + 1, t),)
+                for offset in range(w)]
 
     def _over(self, function: np.ufunc, values: np.ndarray) -> np.ndarray:
         """The features (m, features) of each window reduced by a function: (m, positions...)."""

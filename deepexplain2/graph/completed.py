@@ -1,4 +1,5 @@
-"""Gradients of linear ops that TensorFlow differentiates by some of their inputs only, or as if no index came twice."""
+"""Gradients of linear ops that TensorFlow differentiates by some of their inputs only, or as if no index came
+twice."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ import tensorflow as tf
 
 
 def rest_to(position: int):
-    """All entries of the output come from the input 0 or from one number: a padding takes what does not go to the input."""
+    """All entries of the output come from the input 0 or from one number: a padding takes what does not go to
+    the input."""
     def gradient(op, own, g):
         shares = own(op, g)
         shares = [*shares, *[None] * (len(op.inputs) - len(shares))]
@@ -73,7 +75,8 @@ def _written(indices, shares):
         numbers.append(tf.reshape(start + tf.range(tf.size(i)), tf.shape(i)))
         start += tf.size(i)
     last = tf.dynamic_stitch(indices, numbers)
-    return [s if s is None else _where(tf.equal(tf.gather(last, i), k), s) for s, i, k in zip(shares, indices, numbers)]
+    return [s if s is None else _where(tf.equal(tf.gather(last, i), k), s) for s, i,
+            k in zip(shares, indices, numbers)]
 
 
 def _where(stays, share):
@@ -86,7 +89,8 @@ def _where(stays, share):
 COMPLETED = {
     'PadV2': (rest_to(2), (2,)), 'MatrixDiagV2': (rest_to(4), (4,)), 'MatrixDiagV3': (rest_to(4), (4,)),
     'MatrixDiagPartV2': (rest_to(2), (2,)), 'MatrixDiagPartV3': (rest_to(2), (2,)),
-    'DynamicStitch': (stitched, ()), 'ParallelDynamicStitch': (stitched, ()), 'TensorScatterUpdate': (scattered, ()),
+    'DynamicStitch': (stitched, ()), 'ParallelDynamicStitch': (stitched, ()),
+             'TensorScatterUpdate': (scattered, ()),
     'TensorListScatter': (list_scattered(0), ()), 'TensorListScatterV2': (list_scattered(0), ()),
     'TensorListScatterIntoExistingList': (list_scattered(1), ()),
     'OneHot': (one_hot, (2, 3)), 'LinSpace': (lin_space, (0, 1)), 'Range': (steps, (0, 2)),

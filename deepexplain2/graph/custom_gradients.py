@@ -1,10 +1,13 @@
-"""Functions with a gradient of the user's own (tf.custom_gradient), in copies of the graph that they were made in.
+"""Functions with a gradient of the user's own (tf.custom_gradient), in copies of the graph that they were
+made in.
 
-TensorFlow makes of such a function an IdentityN: its results, then its arguments. The Python gradient is registered under a name in the process
-and holds tensors of the graph that it was made in, so that a copy cannot call it. Where that graph is at hand, when a function is
-frozen, the gradient is called once and what it computes is kept in an attribute of the node, as a GraphDef: from the gradients of the results
-(d_0, ...) and from inputs of the node (given_0, ...; tensors it takes beside the arguments are added to the inputs) to those of the
-arguments (share_0, ...). Elsewhere the ops inside have the word, and the node is marked, so that a warning can name it.
+TensorFlow makes of such a function an IdentityN: its results, then its arguments. The Python gradient is
+registered under a name in the process and holds tensors of the graph that it was made in, so that a copy
+cannot call it. Where that graph is at hand, when a function is frozen, the gradient is called once and what
+it computes is kept in an attribute of the node, as a GraphDef: from the gradients of the results (d_0, ...)
+and from inputs of the node (given_0, ...; tensors it takes beside the arguments are added to the inputs) to
+those of the arguments (share_0, ...). Elsewhere the ops inside have the word, and the node is marked, so that
+a warning can name it.
 """
 
 from __future__ import annotations
@@ -31,13 +34,15 @@ def _kept(op, *ds):
     given = {f'd_{k}:0': d for k, d in enumerate(ds)} | {f'given_{k}:0': i for k, i in enumerate(op.inputs)}
     given = {name: tf.identity(t) for name, t in given.items() if name[:-2] in names and t is not None}
     shares = [k for k in range(len(op.inputs)) if f'share_{k}' in names]
-    found = tf.graph_util.import_graph_def(body, given, [f'share_{k}:0' for k in shares], name='custom_gradient')
+    found = tf.graph_util.import_graph_def(body, given, [f'share_{k}:0' for k in shares],
+                                           name='custom_gradient')
     found = dict(zip(shares, found))
     return [found.get(k) for k in range(len(op.inputs))]
 
 
 def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
-    """Keep the gradients of a traced function in its nodes, calls inlined, where what they take is among the nodes."""
+    """Keep the gradients of a traced function in its nodes, calls inlined, where what they take is among the
+    nodes."""
     nodes = {node.name: node for node in graph_def.node}
     for prefix, op in _traced(graph, ''):
         node = nodes.get(prefix + op.name)
@@ -71,7 +76,8 @@ def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
 
 
 def drop(graph_def: tf.compat.v1.GraphDef, kept: bool) -> None:
-    """Leave no gradient in the nodes that a copy cannot call, and mark those that had one. kept: whether what was kept stays."""
+    """Leave no gradient in the nodes that a copy cannot call, and mark those that had one. kept: whether what
+    was kept stays."""
     for nodes in graph_def.node, *(f.node_def for f in graph_def.library.function):
         by_name = None
         for node in nodes:
@@ -97,13 +103,16 @@ def is_known(node: tf.compat.v1.NodeDef, nodes: dict[str, tf.compat.v1.NodeDef])
             found = nodes.get(found.input[0].split(':')[0])
         return found
     result = find(node.input[0]) if len(node.input) == 3 else None
-    return result is not None and result.op == 'Mul' and any((s := find(i)) is not None and s.op == 'Sigmoid' and (b := find(s.input[0])) is not None
-                                                             and b.op == 'Mul' and node.input[1] in b.input for i in result.input) \
+    return result is not None and result.op == 'Mul' and any((s := find(i)) is not None and s.op == 'Sigmoid'
+                                                             and (b := find(s.input[0])) is not None
+                                                             and b.op == 'Mul' and node.input[1] in b.input
+                                                             for i in result.input) \
         and node.input[1] in result.input
 
 
 def _traced(graph: Any, prefix: str) -> Iterator[tuple[str, tf.Operation]]:
-    """(prefix, op): the functions with a gradient of their own in a graph and in those that it calls, and what their nodes are named after."""
+    """(prefix, op): the functions with a gradient of their own in a graph and in those that it calls, and
+    what their nodes are named after."""
     for op in graph.get_operations():
         if is_custom_gradient(op):
             yield prefix, op
@@ -120,23 +129,26 @@ def _own(op: tf.Operation) -> tuple[Any, int] | None:
     try:
         made = free(free(ops.get_gradient_function(op))['tape_grad_fn'])
         first = tf.nest.flatten(made['result'])[0]
-        return (made['grad_fn'], made['flat_result_len']) if first.graph is op.graph and first.name == op.inputs[0].name else None
+        return ((made['grad_fn'], made['flat_result_len']) if first.graph is op.graph
+                and first.name == op.inputs[0].name else None)
     except (LookupError, AttributeError, ValueError):
         return None
 
 
 def _body(op: tf.Operation) -> tuple[tf.compat.v1.GraphDef, dict[str, tf.Tensor]] | None:
-    """(what the gradient of an op computes, names in it -> the tensors of the op's graph that they are), or None where it takes anything else
-    than tensors: variables, functions."""
+    """(what the gradient of an op computes, names in it -> the tensors of the op's graph that they are), or
+    None where it takes anything else than tensors: variables, functions."""
     with op.graph.as_default():
-        graph = FuncGraph('custom_gradient')            # tensors of the op's graph that it takes become its captures
+        # tensors of the op's graph that it takes become its captures
+        graph = FuncGraph('custom_gradient')
     try:
         with graph.as_default():
             ds = [tf.compat.v1.placeholder(o.dtype, o.shape, f'd_{k}') for k, o in enumerate(op.outputs)]
             for k, share in enumerate(ops.get_gradient_function(op)(op, *ds)):
                 if share is not None:
                     tf.identity(tf.convert_to_tensor(share), f'share_{k}')
-    except Exception:                                   # what the user's function raises where its graph is not the default
+    except Exception:
+        # what the user's function raises where its graph is not the default
         return None
     body = graph.as_graph_def()
     taken, values = {}, {}

@@ -13,10 +13,12 @@ from .path import SHAPE_ONLY, Path, reached
 
 
 class Body:
-    """The ops of a function, of which the arguments at `varying` positions change with X, and those at `moving` positions from one iteration
-    of a loop around it to the next. counted: whether X has no part in how many iterations there are."""
+    """The ops of a function, of which the arguments at `varying` positions change with X, and those at
+    `moving` positions from one iteration of a loop around it to the next. counted: whether X has no part in
+    how many iterations there are."""
 
-    def __init__(self, function, library: Mapping, varying: set[int], prefix: str, moving: Iterable[int] = (), counted: bool = True):
+    def __init__(self, function, library: Mapping, varying: set[int], prefix: str, moving: Iterable[int] = (),
+                 counted: bool = True):
         graph_def, flat = open_function(function, library)
         graph_def.library.function.extend(library.values())
         for node in graph_def.node:
@@ -32,7 +34,8 @@ class Body:
             self.ops = [op for op in ops if not op.name.startswith(REFERENCE)]
             outputs = [flat[function.ret[o.name]] for o in function.signature.output_arg]
             self.outputs = {k for k, o in enumerate(outputs) if o in self._varying}
-            self.changed = {k for k, o in enumerate(outputs) if k >= len(names) or _origin(graph.get_tensor_by_name(o)) != names[k]}
+            self.changed = {k for k, o in enumerate(outputs) if k >= len(names)
+                            or _origin(graph.get_tensor_by_name(o)) != names[k]}
 
     def varying_inputs(self, op: tf.Operation) -> list[int]:
         return [k for k, i in enumerate(op.inputs) if i.name in self._varying]
@@ -52,10 +55,12 @@ def inside(path: Path, library: Mapping, paired: bool) -> Iterator[Body]:
     """
     for op in path.ops:
         if op.type in CONTAINERS:
-            yield from _open(op, path.varying_inputs(op), library, path.name(op).split('"')[1] + '/', paired, set(), True)
+            yield from _open(op, path.varying_inputs(op), library, path.name(op).split('"')[1] + '/', paired,
+                             set(), True)
 
 
-def _open(op: tf.Operation, taken: list[int], library: Mapping, prefix: str, paired: bool, moving: set[int], counted: bool) -> Iterator[Body]:
+def _open(op: tf.Operation, taken: list[int], library: Mapping, prefix: str, paired: bool, moving: set[int],
+          counted: bool) -> Iterator[Body]:
     functions = [library[name] for name in functions_of(op.node_def)]
     way_out = 'Use intgrad or elrp, which need no reference'
     if op.type in LOOPS:
@@ -68,19 +73,23 @@ def _open(op: tf.Operation, taken: list[int], library: Mapping, prefix: str, pai
             varying |= opened.outputs
         counted = counted and not Body(condition, library, varying, prefix).outputs
         if paired and not counted:
-            raise RuleError(f'the number of iterations of "{prefix[:-1]}" ({op.type}) between X and T depends on X: x and the baseline may need '
+            raise RuleError(f'the number of iterations of "{prefix[:-1]}" ({op.type}) between X and T '
+                            f'depends on X: x and the baseline may need '
                             f'different ones. {way_out}')
         bodies = [Body(body, library, varying, prefix, moving | opened.changed, counted)]
     else:
         if paired and 0 in taken:
-            raise RuleError(f'the branch that "{prefix[:-1]}" ({op.type}) between X and T takes depends on X: x and the baseline may take '
+            raise RuleError(f'the branch that "{prefix[:-1]}" ({op.type}) between X and T takes depends on '
+                            f'X: x and the baseline may take '
                             f'different ones. {way_out}')
-        bodies = [Body(f, library, {k - 1 for k in taken if k}, prefix, {k - 1 for k in moving if k}, counted) for f in functions]
+        bodies = [Body(f, library, {k - 1 for k in taken if k}, prefix, {k - 1 for k in moving if k},
+                       counted) for f in functions]
     for opened in bodies:
         yield opened
         for inner in opened.ops:
             if inner.type in CONTAINERS and opened.varying_inputs(inner):
-                yield from _open(inner, opened.varying_inputs(inner), library, f'{prefix}{inner.name.removeprefix(ACTUAL)}/', paired,
+                yield from _open(inner, opened.varying_inputs(inner), library,
+                                 f'{prefix}{inner.name.removeprefix(ACTUAL)}/', paired,
                                  {k for k, i in enumerate(inner.inputs) if opened.moves(i)}, opened.counted)
 
 
@@ -96,7 +105,8 @@ def decides(op: tf.Operation, varying: list[int]) -> bool:
 
 
 def is_counted(op: tf.Operation, library: Mapping) -> bool:
-    """Whether the first variable of a loop counts its iterations, as TensorFlow's gradient of loops takes for granted: without a counter it is 0."""
+    """Whether the first variable of a loop counts its iterations, as TensorFlow's gradient of loops takes for
+    granted: without a counter it is 0."""
     body = library[functions_of(op.node_def)[1]]
     nodes = {node.name: node for node in body.node_def}
     node = nodes.get(body.ret[body.signature.output_arg[0].name].split(':')[0])
@@ -106,4 +116,5 @@ def is_counted(op: tf.Operation, library: Mapping) -> bool:
         return False
     names = [i.split(':')[0] for i in node.input[:2]]
     first, steps = body.signature.input_arg[0].name, [nodes[name] for name in names if name in nodes]
-    return first in names and len(steps) == 1 and steps[0].op == 'Const' and tf.make_ndarray(steps[0].attr['value'].tensor).tolist() == 1
+    return (first in names and len(steps) == 1 and steps[0].op == 'Const'
+            and tf.make_ndarray(steps[0].attr['value'].tensor).tolist() == 1)

@@ -8,45 +8,53 @@ from .function_bodies import Body, decides
 from .passes.paired import CONTAINERS
 from .path import FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, can_carry, has_override, quantizes
 
-# Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices, conditions) must not depend on X.
-JOINTLY_LINEAR = frozenset('''
-    Identity IdentityN PlaceholderWithDefault Snapshot EnsureShape
-    PreventGradient CheckNumerics Reshape Squeeze ExpandDims Transpose ConjugateTranspose
-    Concat ConcatV2 Pack Unpack Split SplitV Slice StridedSlice Gather GatherV2 GatherNd Pad PadV2 MirrorPad Tile BroadcastTo
-    Add AddV2 AddN Sub Neg BiasAdd BiasAddV1 Sum Mean AvgPool AvgPool3D Cumsum Reverse ReverseV2 ReverseSequence Roll Cast
-    SpaceToBatch SpaceToBatchND BatchToSpace BatchToSpaceND SpaceToDepth DepthToSpace ResizeBilinear ResizeNearestNeighbor
-    ResizeBicubic Diag MatrixDiag MatrixDiagV2 MatrixDiagV3 DiagPart MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3
-    MatrixBandPart SegmentSum SegmentMean UnsortedSegmentSum Select SelectV2 DynamicStitch ParallelDynamicStitch ScatterNd
-    TensorScatterAdd TensorScatterUpdate Real Imag Complex Print ExtractImagePatches ExtractVolumePatches
-    TensorListFromTensor TensorListStack TensorListGetItem TensorListSetItem TensorListReserve TensorListPushBack TensorListPopBack
-    TensorListConcat TensorListConcatV2 TensorListGather TensorListScatter TensorListScatterV2 TensorListSplit TensorListResize
-    TensorListScatterIntoExistingList
-    AccumulateNV2 AvgPoolGrad AvgPool3DGrad BiasAddGrad CheckNumericsV2 Conj CopyToMesh CopyToMeshGrad DebugGradientIdentity
-    DebugGradientRefIdentity DebugIdentityV2 Fill MirrorPadGrad OptionalFromValue OptionalGetValue ReadVariableOp RefIdentity Relayout
-    RelayoutLike ResourceGather ResourceGatherNd ScatterNdNonAliasingAdd SparseSegmentMean SparseSegmentMeanWithNumSegments
-    SparseSegmentSqrtN SparseSegmentSqrtNWithNumSegments SparseSegmentSum SparseSegmentSumWithNumSegments StridedSliceGrad TensorScatterSub
-    TensorStridedSliceUpdate XlaClusterOutput XlaSharding XlaSpmdFullToShardShape XlaSpmdShardToFullShape _EagerConst
-    OneHot LinSpace Range MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D
-    '''.split())
+# Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices,
+# conditions) must not depend on X.
+JOINTLY_LINEAR = frozenset('''Identity IdentityN PlaceholderWithDefault Snapshot EnsureShape
+    PreventGradient CheckNumerics Reshape Squeeze ExpandDims Transpose ConjugateTranspose Concat
+    ConcatV2 Pack Unpack Split SplitV Slice StridedSlice Gather GatherV2 GatherNd Pad PadV2 MirrorPad
+    Tile BroadcastTo Add AddV2 AddN Sub Neg BiasAdd BiasAddV1 Sum Mean AvgPool AvgPool3D Cumsum Reverse
+    ReverseV2 ReverseSequence Roll Cast SpaceToBatch SpaceToBatchND BatchToSpace BatchToSpaceND
+    SpaceToDepth DepthToSpace ResizeBilinear ResizeNearestNeighbor ResizeBicubic Diag MatrixDiag
+    MatrixDiagV2 MatrixDiagV3 DiagPart MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixBandPart
+    SegmentSum SegmentMean UnsortedSegmentSum Select SelectV2 DynamicStitch ParallelDynamicStitch
+    ScatterNd TensorScatterAdd TensorScatterUpdate Real Imag Complex Print ExtractImagePatches
+    ExtractVolumePatches TensorListFromTensor TensorListStack TensorListGetItem TensorListSetItem
+    TensorListReserve TensorListPushBack TensorListPopBack TensorListConcat TensorListConcatV2
+    TensorListGather TensorListScatter TensorListScatterV2 TensorListSplit TensorListResize
+    TensorListScatterIntoExistingList AccumulateNV2 AvgPoolGrad AvgPool3DGrad BiasAddGrad
+    CheckNumericsV2 Conj CopyToMesh CopyToMeshGrad DebugGradientIdentity DebugGradientRefIdentity
+    DebugIdentityV2 Fill MirrorPadGrad OptionalFromValue OptionalGetValue ReadVariableOp RefIdentity
+    Relayout RelayoutLike ResourceGather ResourceGatherNd ScatterNdNonAliasingAdd SparseSegmentMean
+    SparseSegmentMeanWithNumSegments SparseSegmentSqrtN SparseSegmentSqrtNWithNumSegments
+    SparseSegmentSum SparseSegmentSumWithNumSegments StridedSliceGrad TensorScatterSub
+    TensorStridedSliceUpdate XlaClusterOutput XlaSharding XlaSpmdFullToShardShape
+    XlaSpmdShardToFullShape _EagerConst OneHot LinSpace Range MatrixSetDiag MatrixSetDiagV2
+    MatrixSetDiagV3 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D'''.split())
 # Linear in one factor when the other ones do not depend on X.
-MULTILINEAR = frozenset('''
-    Mul MulNoNan MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum SparseMatMul Conv2D Conv3D DepthwiseConv2dNative
-    Conv2DBackpropInput Conv3DBackpropInputV2 SparseTensorDenseMatMul Cross
-    '''.split())
+MULTILINEAR = frozenset('''Mul MulNoNan MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum
+    SparseMatMul Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput Conv3DBackpropInputV2
+    SparseTensorDenseMatMul Cross'''.split())
 CONTRACTIONS = MULTILINEAR - {'Mul', 'MulNoNan', 'Cross'}       # those that sum many products
 # Linear in one input when nothing else depends on X: op type -> its position.
-LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm': 0, 'FusedBatchNormV2': 0, 'FusedBatchNormV3': 0,
-             'BatchNormWithGlobalNormalization': 0, 'CropAndResize': 0, 'ScaleAndTranslate': 0, 'MatrixSolve': 1, 'MatrixTriangularSolve': 1,
+LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm': 0, 'FusedBatchNormV2': 0,
+             'FusedBatchNormV3': 0,
+             'BatchNormWithGlobalNormalization': 0, 'CropAndResize': 0, 'ScaleAndTranslate': 0,
+             'MatrixSolve': 1, 'MatrixTriangularSolve': 1,
              'BandedTriangularSolve': 1, 'TridiagonalSolve': 1}
-# Without a gradient of their own to replace: what is linear whatever depends on X, and what is differentiated inside.
-DIFFERENTIATED_INSIDE = (JOINTLY_LINEAR - {'Select', 'SelectV2'}) | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW | SHAPE_ONLY
+# Without a gradient of their own to replace: what is linear whatever depends on X, and what is differentiated
+# inside.
+DIFFERENTIATED_INSIDE = (JOINTLY_LINEAR - {'Select',
+                                           'SelectV2'}) | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW | SHAPE_ONLY
 
 
 def is_linear(op: tf.Operation, path: Path | Body) -> bool:
-    """Whether `op` is linear (or affine) in everything that it takes from X. Of a loop only what is outside its body counts."""
+    """Whether `op` is linear (or affine) in everything that it takes from X. Of a loop only what is outside
+    its body counts."""
     varying = path.varying_inputs(op)
     if not varying or not any(map(can_carry, op.outputs)):
-        return True                         # constants; shapes, indices, conditions: what they select counts where it is used
+        # constants; shapes, indices, conditions: what they select counts where it is used
+        return True
     if op.type in SHAPE_ONLY:
         return True
     if has_override(op) or quantizes(op):

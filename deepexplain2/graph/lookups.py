@@ -8,12 +8,14 @@ from tensorflow.python.ops.handle_data_util import get_resource_handle_data
 from ..errors import PathError
 from .path import SHAPE_ONLY, ancestors, reached, static_value
 
-UNCHANGED = {'Identity', 'Cast', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'Snapshot', 'StopGradient', 'PreventGradient'}
+UNCHANGED = {'Identity', 'Cast', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'Snapshot', 'StopGradient',
+             'PreventGradient'}
 GATHERS = {'Gather', 'GatherV2', 'ResourceGather'}
 
 
 def vocabulary(lookup: tf.Tensor, ids: tf.Tensor) -> int | None:
-    """How many ids a lookup knows, where they reach it as they are, or with Keras's wrapping of negative ones; None where that is not known."""
+    """How many ids a lookup knows, where they reach it as they are, or with Keras's wrapping of negative
+    ones; None where that is not known."""
     op = lookup.op
     table = op.inputs[0]
     axis = static_value(op.inputs[2]) if op.type == 'GatherV2' else 0
@@ -28,7 +30,8 @@ def vocabulary(lookup: tf.Tensor, ids: tf.Tensor) -> int | None:
     shape = table.shape
     if op.type == 'ResourceGather':
         data = get_resource_handle_data(table)
-        shape = tf.TensorShape(data.shape_and_type[0].shape if data is not None and data.shape_and_type else None)
+        shape = tf.TensorShape(data.shape_and_type[0].shape if data is not None and data.shape_and_type
+                               else None)
     if shape.rank is None or axis is None or (op.type != 'GatherV2' and axis != 0):
         return None
     return shape.as_list()[int(axis)]
@@ -36,23 +39,26 @@ def vocabulary(lookup: tf.Tensor, ids: tf.Tensor) -> int | None:
 
 def _wraps(condition: tf.Tensor, wrapped: tf.Tensor, index: tf.Tensor) -> bool:
     """Whether this is where(index < 0, index + something, index), as keras.ops.take does."""
-    return (condition.op.type == 'Less' and condition.op.inputs[0].name == index.name and wrapped.op.type in ('Add', 'AddV2')
+    return (condition.op.type == 'Less' and condition.op.inputs[0].name == index.name
+            and wrapped.op.type in ('Add', 'AddV2')
             and wrapped.op.inputs[0].name == index.name)
 
 
 def lookups(target: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:
     """The outputs of the embedding lookups through which T depends on `ids`; empty if there is none.
 
-    `ids` are integers, or floats that are cast to integers first, as those of a Keras input without a dtype. Comparisons of ids (masks)
-    are held fixed. Raises PathError where T depends on integers in yet another way, which no attribution at the lookups would show; floats
-    that count as numbers too are no ids.
+    `ids` are integers, or floats that are cast to integers first, as those of a Keras input without a dtype.
+    Comparisons of ids (masks) are held fixed. Raises PathError where T depends on integers in yet another
+    way, which no attribution at the lookups would show; floats that count as numbers too are no ids.
     """
-    if not ids.dtype.is_integer and not any(c.type == 'Cast' and c.outputs[0].dtype.is_integer for c in ids.consumers()):
+    if not ids.dtype.is_integer and not any(c.type == 'Cast' and c.outputs[0].dtype.is_integer
+                                            for c in ids.consumers()):
         return []
     ops = ancestors([target], {ids.name})
     integers = reached(ops, {ids.name}, GATHERS | SHAPE_ONLY)
     found = [op.outputs[0] for op in ops
-             if op.type in GATHERS and op.outputs[0].dtype.is_floating and op.inputs[1].name in integers and op.inputs[0].name not in integers]
+             if op.type in GATHERS and op.outputs[0].dtype.is_floating and op.inputs[1].name in integers
+             and op.inputs[0].name not in integers]
     if not found:
         return []
     direct = {ids.name}
@@ -62,8 +68,10 @@ def lookups(target: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:
         if any(o.dtype.is_floating for o in op.outputs):
             if not ids.dtype.is_integer:
                 return []
-            raise PathError(f'T "{target.name}" depends on X "{ids.name}" not only through embedding lookups, but also through '
-                            f'"{op.name}" ({op.type}), which turns the integers into numbers. Explain a tensor behind it, or use a perturbation '
+            raise PathError(f'T "{target.name}" depends on X "{ids.name}" not only through embedding '
+                            f'lookups, but also through '
+                            f'"{op.name}" ({op.type}), which turns the integers into numbers. Explain a '
+                            f'tensor behind it, or use a perturbation '
                             'method at the lookups: X=[tensor names]')
         direct.update(o.name for o in op.outputs if not o.dtype.is_bool)
     return found

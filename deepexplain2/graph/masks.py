@@ -1,9 +1,11 @@
-"""Masks that a network makes of X by comparison: the steps of a sequence that are padding, seen by their value.
+"""Masks that a network makes of X by comparison: the steps of a sequence that are padding, seen by their
+value.
 
-Between x and a baseline such a mask jumps: a baseline of zeros is padding all over. What is explained is then the network with the mask of x
-(`Path.held`). A mask is told from a decision that is part of the network, as in tf.where(x > 0, x, 0), and from an encoding, as the 0 and 1 of
-a category, by two signs: it comes from X by way of Equal or NotEqual with a constant, which hold on a set of measure zero, and nothing is done
-with it but to let values of X pass or not.
+Between x and a baseline such a mask jumps: a baseline of zeros is padding all over. What is explained is then
+the network with the mask of x (`Path.held`). A mask is told from a decision that is part of the network, as
+in tf.where(x > 0, x, 0), and from an encoding, as the 0 and 1 of a category, by two signs: it comes from X by
+way of Equal or NotEqual with a constant, which hold on a set of measure zero, and nothing is done with it but
+to let values of X pass or not.
 """
 
 from __future__ import annotations
@@ -17,22 +19,29 @@ from .linear import CONTRACTIONS, LINEAR_IN
 from .passes.paired import CONTAINERS
 from .path import FUNCTION_CALLS, ROWS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, ancestors, detached, reached
 
-# What may stand between X and the comparison: the entries themselves, one by one or together, not what a layer made of them.
-_PLAIN = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'StridedSlice', 'Slice', 'Split', 'SplitV', 'Unpack', 'ConcatV2', 'Pack',
-          'Cast', 'Abs', 'Square', 'Neg', 'Sum', 'Max', 'Min', 'Mean', 'Mul', 'Add', 'AddV2', 'Sub', 'RealDiv', 'GatherV2', 'EnsureShape', 'Sqrt',
+# What may stand between X and the comparison: the entries themselves, one by one or together, not what a
+# layer made of them.
+_PLAIN = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'StridedSlice', 'Slice', 'Split',
+          'SplitV', 'Unpack', 'ConcatV2', 'Pack',
+          'Cast', 'Abs', 'Square', 'Neg', 'Sum', 'Max', 'Min', 'Mean', 'Mul', 'Add', 'AddV2', 'Sub',
+          'RealDiv', 'GatherV2', 'EnsureShape', 'Sqrt',
           'Pad', 'PadV2'}
-_PASSES_OR_NOT = {'Mul', 'MulNoNan', 'RealDiv', 'Div', 'DivNoNan', 'Xdivy', 'Select', 'SelectV2', 'GatherV2', 'GatherNd', 'ReverseSequence', 'Gather',
+_PASSES_OR_NOT = {'Mul', 'MulNoNan', 'RealDiv', 'Div', 'DivNoNan', 'Xdivy', 'Select', 'SelectV2', 'GatherV2',
+                  'GatherNd', 'ReverseSequence', 'Gather',
                   'StridedSlice', 'Slice'} | CONTRACTIONS | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW
 _INFINITE_AT_0 = {'Log', 'Reciprocal', 'Inv', 'Rsqrt', 'Sqrt', 'Pow', 'Xlogy', 'Xdivy'}
 _SUMS = {'Add', 'AddV2', 'Sub', 'AddN'}
-_SCORES = {'Identity', 'Reshape', 'Transpose', 'ExpandDims', 'Squeeze', 'Cast', 'Mul', 'RealDiv', 'Maximum', 'Minimum'} | _SUMS
+_SCORES = {'Identity', 'Reshape', 'Transpose', 'ExpandDims', 'Squeeze', 'Cast', 'Mul', 'RealDiv', 'Maximum',
+           'Minimum'} | _SUMS
 _SOFTMAXES = {'Softmax', 'LogSoftmax', 'Exp', 'Max'}
 
 
 def masks(path: Path) -> list[tf.Tensor]:
-    """The comparisons on a path, in its graph, that make masks of X; none where T would not depend on one of X any more."""
+    """The comparisons on a path, in its graph, that make masks of X; none where T would not depend on one of
+    X any more."""
     names = {x.name for x in path.inputs}
-    found = [op for op in path.ops if op.type in ('Equal', 'NotEqual') and op.inputs[0].dtype.is_floating and len(path.varying_inputs(op)) == 1
+    found = [op for op in path.ops if op.type in ('Equal', 'NotEqual') and op.inputs[0].dtype.is_floating
+             and len(path.varying_inputs(op)) == 1
              and _is_plain(op, path, names)]
     if not found:
         return []
@@ -56,7 +65,8 @@ def _is_plain(comparison: tf.Operation, path: Path, names: set[str]) -> bool:
                for op in ancestors(comparison.inputs, names) if path.varying_inputs(op))
 
 
-def _lets_pass(mask: tf.Tensor, target: tf.Tensor, varying: set[str], users: dict[str, list[tf.Operation]]) -> bool:
+def _lets_pass(mask: tf.Tensor, target: tf.Tensor, varying: set[str],
+               users: dict[str, list[tf.Operation]]) -> bool:
     """Whether all that is done with a mask is to choose, scale or hide what depends on X otherwise."""
     stack, seen = [mask], {mask.name}
     while stack:
@@ -80,14 +90,17 @@ def _lets_pass(mask: tf.Tensor, target: tf.Tensor, varying: set[str], users: dic
 
 
 def _divides(t: tf.Tensor, users: dict[str, list[tf.Operation]]) -> bool:
-    """Whether a tensor is divided by, or is where a function is infinite at 0: what compares it with 0 is a guard."""
-    return any(op.type in _INFINITE_AT_0 or (op.type in LINEAR_IN and op.inputs[1].name == t.name) for op in users.get(t.name, ()))
+    """Whether a tensor is divided by, or is where a function is infinite at 0: what compares it with 0 is a
+    guard."""
+    return any(op.type in _INFINITE_AT_0 or (op.type in LINEAR_IN and op.inputs[1].name == t.name)
+               for op in users.get(t.name, ()))
 
 
 def _are_scores(op: tf.Operation, users: dict[str, list[tf.Operation]]) -> bool:
     """Whether a sum goes into a softmax, and nowhere else."""
     following = [user for o in op.outputs for user in users.get(o.name, ()) if user.type not in SHAPE_ONLY]
-    return bool(following) and all(f.type in _SOFTMAXES or (f.type in _SCORES and _are_scores(f, users)) for f in following)
+    return bool(following) and all(f.type in _SOFTMAXES or (f.type in _SCORES and _are_scores(f, users))
+                                   for f in following)
 
 
 def have_rows(held: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> bool:
@@ -95,10 +108,13 @@ def have_rows(held: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> bool:
     ops = ancestors(held, {x.name for x in inputs})
     for rows in ROWS:
         with tf.Graph().as_default():
-            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]]) for x in inputs}
+            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]])
+                     for x in inputs}
             used = {i.name for op in ops for i in op.inputs}
             try:
-                copies = tf.graph_util.import_graph_def(detached(ops), name='', input_map={n: t for n, t in given.items() if n in used},
+                copies = tf.graph_util.import_graph_def(detached(ops), name='',
+                                                        input_map={n: t for n, t in given.items()
+                                                                   if n in used},
                                                         return_elements=[t.name for t in held])
             except ValueError:
                 return False

@@ -24,7 +24,8 @@ from .path import (
     is_differentiable,
 )
 
-Rule = Callable[..., tf.Tensor]         # (op, r, varying) or (op, m, partner) -> relevance or multiplier of the inputs of op
+# (op, r, varying) or (op, m, partner) -> relevance or multiplier of the inputs of op
+Rule = Callable[..., tf.Tensor]
 
 LINEAR = 'linear'
 RULE = 'rule'
@@ -41,9 +42,10 @@ CONDITION = 'a condition that is not a comparison'
 
 @dataclass(frozen=True)
 class Rulebook:
-    """rules: op type -> rule, by family. reference: whether a rule compares with the reference. fallback: the rule for a nonlinear op
-    without one; None for its plain gradient. passing: nonlinear types left to the plain gradient on purpose. refused: types, with the
-    way out. gives_nothing: whether a rule may give None, nothing, to an input that depends on X."""
+    """rules: op type -> rule, by family. reference: whether a rule compares with the reference. fallback: the
+    rule for a nonlinear op without one; None for its plain gradient. passing: nonlinear types left to the
+    plain gradient on purpose. refused: types, with the way out. gives_nothing: whether a rule may give None,
+    nothing, to an input that depends on X."""
     families: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
     reference: bool = False
     fallback: Rule | None = None
@@ -53,10 +55,13 @@ class Rulebook:
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for books that say the same: their rules are the same functions, or closures of the same code over equal values."""
+        """Equal for books that say the same: their rules are the same functions, or closures of the same code
+        over equal values."""
         rules = {id(r): _identity(r) for family in self.families.values() for r in family.values()}
-        return (tuple((name, tuple((op_type, rules[id(r)]) for op_type, r in family.items())) for name, family in self.families.items()),
-                self.reference, _identity(self.fallback), self.passing, tuple(self.refused.items()), self.gives_nothing)
+        return (tuple((name, tuple((op_type, rules[id(r)]) for op_type, r in family.items())) for name,
+                      family in self.families.items()),
+                self.reference, _identity(self.fallback), self.passing, tuple(self.refused.items()),
+                self.gives_nothing)
 
     @property
     def is_plain(self) -> bool:
@@ -64,7 +69,8 @@ class Rulebook:
         return not self.families and self.fallback is None
 
     def rule(self, op_type: str) -> Rule | None:
-        return next((rules[op_type] for rules in self.families.values() if op_type in rules and op_type not in self.passing), None)
+        return next((rules[op_type] for rules in self.families.values() if op_type in rules
+                     and op_type not in self.passing), None)
 
     def marks(self, node: tf.compat.v1.NodeDef) -> bool:
         """Whether a node is to ask this book for its gradient."""
@@ -74,7 +80,8 @@ class Rulebook:
             and node.op not in self.passing and '_gradient_op_type' not in node.attr and is_differentiable(node.op)
 
     def treatment(self, op: tf.Operation, part: Path | Body) -> tuple[str, str]:
-        """(how `op` is treated, more on it): one of the words above; the family of the rule, or the reason."""
+        """(how `op` is treated, more on it): one of the words above; the family of the rule, or the
+        reason."""
         what = kind_of(op)
         if what != op.type:
             return RULE, 'decisions'
@@ -101,7 +108,8 @@ class Rulebook:
                 return PLAIN, CONDITION
             return REFUSED, 'X decides on its indices: choose a T before it or an X behind it, or use intgrad'
         if any(k in WITHOUT_A_GRADIENT.get(op.type, ()) for k in taken):
-            return REFUSED, 'TensorFlow has no gradient by one of its inputs that depend on X: choose a T before it or an X behind it'
+            return (REFUSED, 'TensorFlow has no gradient by one of its inputs that depend on X: choose a T '
+                             'before it or an X behind it')
         return GENERAL, ''
 
 
@@ -109,7 +117,8 @@ def _identity(value: Any) -> Hashable:
     """What a rule consists of: its code and the values that it closes over."""
     if isinstance(value, FunctionType):
         closed = tuple(_identity(cell.cell_contents) for cell in value.__closure__ or ())
-        return value.__module__, value.__qualname__, value.__code__, _identity(value.__defaults__), _identity(value.__kwdefaults__), closed
+        return (value.__module__, value.__qualname__, value.__code__, _identity(value.__defaults__),
+                _identity(value.__kwdefaults__), closed)
     if isinstance(value, partial):
         return _identity((value.func, value.args, value.keywords))
     if isinstance(value, dict):

@@ -1,4 +1,5 @@
-"""The softmax or sigmoid that a tensor comes out of, and its logits, through whatever only moves or clips the values on the way."""
+"""The softmax or sigmoid that a tensor comes out of, and its logits, through whatever only moves or clips the
+values on the way."""
 
 from __future__ import annotations
 
@@ -13,13 +14,18 @@ from .passes.paired import BRANCHES, LOOPS, functions_of
 from .path import FUNCTION_CALLS, OURS, ancestors, constant_value, detached, function_library
 
 DEPTH = 60              # ops looked through: an unrolled recurrent network is a chain of sums and products
-SAME = {'Identity', 'Snapshot', 'PreventGradient', 'CheckNumerics', 'EnsureShape'}     # StopGradient is not: a T cut on purpose stays cut
+# StopGradient is not: a T cut on purpose stays cut
+SAME = {'Identity', 'Snapshot', 'PreventGradient', 'CheckNumerics', 'EnsureShape'}
 # Ops that give entries of one input, elsewhere or more often, and the position of that input.
-MOVES = {'Reshape': 0, 'Transpose': 0, 'Squeeze': 0, 'ExpandDims': 0, 'Slice': 0, 'StridedSlice': 0, 'Gather': 0, 'GatherV2': 0, 'GatherNd': 0,
-         'Split': 1, 'SplitV': 0, 'Unpack': 0, 'Reverse': 0, 'ReverseV2': 0, 'Roll': 0, 'Tile': 0, 'BroadcastTo': 0, 'ResizeNearestNeighbor': 0,
+MOVES = {'Reshape': 0, 'Transpose': 0, 'Squeeze': 0, 'ExpandDims': 0, 'Slice': 0, 'StridedSlice': 0,
+         'Gather': 0, 'GatherV2': 0, 'GatherNd': 0,
+         'Split': 1, 'SplitV': 0, 'Unpack': 0, 'Reverse': 0, 'ReverseV2': 0, 'Roll': 0, 'Tile': 0,
+         'BroadcastTo': 0, 'ResizeNearestNeighbor': 0,
          'DepthToSpace': 0, 'SpaceToDepth': 0, 'BatchToSpaceND': 0, 'MatrixDiagPart': 0}
-RESHAPED = {'Reshape', 'ExpandDims', 'Squeeze', 'Cast', 'BroadcastTo', 'Tile', 'Transpose', 'StridedSlice', 'StopGradient'}
-SUMS = {'Add', 'AddV2', 'Sub', 'AddN', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'Neg', 'Max', 'Min', 'Mean', 'Sum', 'Prod', 'AvgPool', 'MaxPool',
+RESHAPED = {'Reshape', 'ExpandDims', 'Squeeze', 'Cast', 'BroadcastTo', 'Tile', 'Transpose', 'StridedSlice',
+            'StopGradient'}
+SUMS = {'Add', 'AddV2', 'Sub', 'AddN', 'Mul', 'RealDiv', 'Div', 'DivNoNan', 'Neg', 'Max', 'Min', 'Mean',
+        'Sum', 'Prod', 'AvgPool', 'MaxPool',
         'ResizeBilinear', 'TopKV2'}
 REDUCED = {'Max', 'Min', 'Mean', 'Sum', 'Prod', 'AvgPool', 'MaxPool', 'ResizeBilinear', 'TopKV2'}
 PRODUCTS = {'MatMul', 'BatchMatMul', 'BatchMatMulV2', 'BatchMatMulV3', 'Einsum'}
@@ -29,8 +35,8 @@ CHOICES = {'Placeholder', 'OneHot'}         # weights where they are factors
 
 @dataclass(frozen=True)
 class Squashed:
-    """kind: 'softmax', 'sigmoid', or 'log' of one of them. ops: what squashes. make: the logits in the layout of T, in the user's graph. adds:
-    whether `make` adds ops to it."""
+    """kind: 'softmax', 'sigmoid', or 'log' of one of them. ops: what squashes. make: the logits in the layout
+    of T, in the user's graph. adds: whether `make` adds ops to it."""
     kind: str
     ops: tuple[str, ...]
     make: Callable[[], tf.Tensor]
@@ -39,8 +45,9 @@ class Squashed:
 
 @dataclass(frozen=True)
 class Mixed:
-    """Something made of probabilities that has no single logits. reason: what makes it. log: of log-probabilities only. harmless: a multiple of
-    a single sigmoid, such as a regression to a range, which is no probability."""
+    """Something made of probabilities that has no single logits. reason: what makes it. log: of
+    log-probabilities only. harmless: a multiple of a single sigmoid, such as a regression to a range, which
+    is no probability."""
     reason: str
     ops: tuple[str, ...]
     log: bool = False
@@ -51,7 +58,8 @@ Found = Squashed | Mixed | None
 
 
 def squashing(target: tf.Tensor) -> Found:
-    """What T is the output of: a softmax or sigmoid, built in or written by hand, a mixture of such, or neither. Adds nothing."""
+    """What T is the output of: a softmax or sigmoid, built in or written by hand, a mixture of such, or
+    neither. Adds nothing."""
     found = _Search().find(_Frame(target.graph).value(target))
     return None if isinstance(found, Mixed) and found.harmless else found
 
@@ -59,7 +67,8 @@ def squashing(target: tf.Tensor) -> Found:
 class _Frame:
     """The user's graph, or the body of a function that is called in it."""
 
-    def __init__(self, graph: tf.Graph, call: tf.Operation | None = None, parent: _Frame | None = None, function: str = '', first: int = 0):
+    def __init__(self, graph: tf.Graph, call: tf.Operation | None = None, parent: _Frame | None = None,
+                 function: str = '', first: int = 0):
         self.graph, self.call, self.parent = graph, call, parent
         self.outputs: list[tf.Tensor] = []
         self._arguments: dict[str, int] = {}
@@ -78,7 +87,8 @@ class _Frame:
             with graph.as_default():
                 tf.graph_util.import_graph_def(graph_def, name='')
             self._arguments = {f'{a.name}:0': first + k for k, a in enumerate(definition.signature.input_arg)}
-            self.outputs = [graph.get_tensor_by_name(flat[definition.ret[o.name]]) for o in definition.signature.output_arg]
+            self.outputs = [graph.get_tensor_by_name(flat[definition.ret[o.name]])
+                            for o in definition.signature.output_arg]
 
     def open(self, op: tf.Operation, function: str, first: int = 0) -> _Frame:
         if (op.name, function) not in self._opened:
@@ -132,7 +142,8 @@ class _Value:
 
     def equals(self, number: float) -> bool:
         value = self.constant
-        return value is not None and value.dtype != object and bool(np.all(np.asarray(value, np.float64) == number))
+        return (value is not None and value.dtype != object
+                and bool(np.all(np.asarray(value, np.float64) == number)))
 
     def behind(self, types: set[str]) -> _Value:
         """Where it comes from if ops of these types hand it on."""
@@ -147,10 +158,12 @@ class _Value:
         if parent is None or call is None:
             return self.tensor
         ops = ancestors([self.tensor], set())
-        used = {name: k for name, k in self.frame._arguments.items() if any(op.outputs and op.outputs[0].name == name for op in ops)}
+        used = {name: k for name, k in self.frame._arguments.items()
+                if any(op.outputs and op.outputs[0].name == name for op in ops)}
         given = {name: _Value(parent, call.inputs[k]).here() for name, k in used.items()}
         nodes = detached(op for op in ops if f'{op.name}:0' not in used)
-        return tf.graph_util.import_graph_def(nodes, name='', input_map=given, return_elements=[self.tensor.name])[0]
+        return tf.graph_util.import_graph_def(nodes, name='', input_map=given,
+                                              return_elements=[self.tensor.name])[0]
 
 
 class _Search:
@@ -183,7 +196,8 @@ class _Search:
             return self.find(passed, depth)
         if v.type in PRODUCTS:
             found = [f for i in v.inputs for f in [self.find(i, depth)] if f]
-            return _mixed('is a mixture of probabilities', found) if len(found) == len(v.op.inputs) > 1 else None
+            return _mixed('is a mixture of probabilities',
+                          found) if len(found) == len(v.op.inputs) > 1 else None
         if v.type in SUMS:
             return self._sum(v, depth)
         return self._control_flow(v, depth)
@@ -201,7 +215,8 @@ class _Search:
         if len(squashed) == len(parts) and len({f.kind for f in squashed.values()}) == 1:
             first = squashed[parts[0]]
             ops = tuple(dict.fromkeys(op for f in squashed.values() for op in f.ops))
-            return Squashed(first.kind, ops, lambda: _again(v, {k: f.make() for k, f in squashed.items()}), True)
+            return Squashed(first.kind, ops, lambda: _again(v, {k: f.make() for k, f in squashed.items()}),
+                            True)
         some = [f for f in found.values() if f]
         return _mixed('joins probabilities with something else', some) if some else None
 
@@ -209,11 +224,13 @@ class _Search:
         """Probabilities from log-probabilities, and back."""
         found = self.find(v.inputs[0], depth)
         if not isinstance(found, Squashed) or (found.kind == 'log') != (v.type == 'Exp'):
-            return Mixed(found.reason, found.ops, True) if isinstance(found, Mixed) and v.type == 'Log' and not found.harmless else None
+            return Mixed(found.reason, found.ops,
+                         True) if isinstance(found, Mixed) and v.type == 'Log' and not found.harmless else None
         return Squashed('softmax' if v.type == 'Exp' else 'log', found.ops, found.make, found.adds)
 
     def _sum(self, v: _Value, depth: int) -> Found:
-        """Sums, products and reductions: of nothing but probabilities and weights they are made of probabilities."""
+        """Sums, products and reductions: of nothing but probabilities and weights they are made of
+        probabilities."""
         values = [v.inputs[0]] if v.type in REDUCED else v.inputs
         weights = WEIGHTS | CHOICES if v.type == 'Mul' else WEIGHTS
         others = [i for i in values if i.behind({'Cast', 'Reshape', 'ExpandDims'}).type not in weights]
@@ -228,7 +245,8 @@ class _Search:
                 return first
             harmless = first.kind == 'sigmoid'
             return _mixed('is a multiple of probabilities or a choice among them', [first], harmless)
-        what = {'Mul': 'is a product of probabilities', 'Prod': 'is a product of probabilities'}.get(v.type, 'is an average, sum or choice of '
+        what = {'Mul': 'is a product of probabilities',
+                'Prod': 'is a product of probabilities'}.get(v.type, 'is an average, sum or choice of '
                                                                                                    'probabilities')
         return _mixed(what, found)
 
@@ -248,7 +266,8 @@ class _Search:
             item = frame.value(frame.outputs[loop.tensor.value_index])
             inner = [item.inputs[2]] if item.type == 'TensorListSetItem' else []
         found = [f for i in inner for f in [self.find(i, depth)] if f]
-        return _mixed(f'comes out of a loop or conditional ("{v.op.name}") that holds its softmax or sigmoid', found) if found else None
+        return _mixed(f'comes out of a loop or conditional ("{v.op.name}") that holds its softmax or sigmoid',
+                      found) if found else None
 
 
 def _mixed(reason: str, found: Sequence[Squashed | Mixed], harmless: bool = False) -> Mixed:
@@ -257,10 +276,12 @@ def _mixed(reason: str, found: Sequence[Squashed | Mixed], harmless: bool = Fals
     return Mixed(reason, ops, log, harmless)
 
 
-def _leaf(kind: str, what: str, at: _Value, logits: _Value, change: Callable[[tf.Tensor], tf.Tensor] | None = None) -> Squashed:
+def _leaf(kind: str, what: str, at: _Value, logits: _Value, change: Callable[[tf.Tensor], tf.Tensor]
+          | None = None) -> Squashed:
     inside = '' if at.frame.call is None else f'{at.frame.call.name}/'
     adds = change is not None or logits.frame.parent is not None
-    return Squashed(kind, (f'"{inside}{at.op.name}" ({what})',), lambda: change(logits.here()) if change else logits.here(), adds)
+    return Squashed(kind, (f'"{inside}{at.op.name}" ({what})',), lambda: change(logits.here()) if change
+                    else logits.here(), adds)
 
 
 def _passed(v: _Value) -> _Value | None:
@@ -272,10 +293,12 @@ def _passed(v: _Value) -> _Value | None:
     if v.type in ('Minimum', 'Maximum'):
         return next((a for a, b in (v.inputs, v.inputs[::-1]) if b.constant is not None), None)
     if v.type == 'Mul':
-        return next((a for a, b in (v.inputs, v.inputs[::-1]) if b.type == 'Cast' and b.op.inputs[0].dtype.is_bool), None)
+        return next((a for a, b in (v.inputs, v.inputs[::-1]) if b.type == 'Cast'
+                     and b.op.inputs[0].dtype.is_bool), None)
     if v.type in ('Select', 'SelectV2'):
         _, yes, no = v.inputs
-        return next((a for a, b in ((yes, no), (no, yes)) if b.constant is not None or b.type in ('ZerosLike', 'Fill')), None)
+        return next((a for a, b in ((yes, no), (no, yes)) if b.constant is not None
+                     or b.type in ('ZerosLike', 'Fill')), None)
     return None
 
 
@@ -293,7 +316,8 @@ def _by_hand(v: _Value) -> Squashed | Mixed | None:
             if any(f.type in ('Exp', 'Softmax') for f in factors):
                 return Mixed('is a softmax with weights', (f'"{v.op.name}" (softmax by hand)',))
         terms = bottom.inputs if bottom.type in ('Add', 'AddV2') else []
-        exponential = next((e for e, one in (terms, terms[::-1]) if one.equals(1) and e.type == 'Exp'), None) if terms else None
+        exponential = next((e for e, one in (terms, terms[::-1]) if one.equals(1) and e.type == 'Exp'),
+                           None) if terms else None
         if exponential is not None:
             if top is None:
                 return _leaf('sigmoid', 'sigmoid by hand', v, *_negated(exponential.inputs[0]))
@@ -309,7 +333,8 @@ def _by_hand(v: _Value) -> Squashed | Mixed | None:
     if v.type == 'Exp':
         found = _by_hand(v.inputs[0])
         if isinstance(found, Squashed) and found.kind == 'log':
-            return Squashed('sigmoid' if 'sigmoid' in found.ops[0] else 'softmax', found.ops, found.make, found.adds)
+            return Squashed('sigmoid' if 'sigmoid' in found.ops[0] else 'softmax', found.ops, found.make,
+                            found.adds)
     tanh = _half_tanh(v)
     return None if tanh is None else _leaf('sigmoid', 'sigmoid by hand', v, *_doubled(tanh.inputs[0]))
 
@@ -354,7 +379,8 @@ def _unshifted(z: _Value) -> _Value:
 
 def _maximum(shift: _Value) -> _Value | None:
     shift = shift.behind(RESHAPED)
-    if shift.type in ('Select', 'SelectV2'):                # tf.reduce_logsumexp: 0 where the maximum is infinite
+    # tf.reduce_logsumexp: 0 where the maximum is infinite
+    if shift.type in ('Select', 'SelectV2'):
         shift = shift.inputs[1].behind(RESHAPED)
     return shift if shift.type == 'Max' else None
 
@@ -382,7 +408,8 @@ def _half_tanh(v: _Value) -> _Value | None:
         return value.inputs[0] if value.type == 'RealDiv' and value.inputs[1].equals(2) else None
 
     def raised(value, by):
-        return next((a for a, b in (value.inputs, value.inputs[::-1]) if b.equals(by)), None) if value.type in ('Add', 'AddV2') else None
+        return next((a for a, b in (value.inputs, value.inputs[::-1]) if b.equals(by)),
+                    None) if value.type in ('Add', 'AddV2') else None
     whole, part = halved(v), raised(v, .5)
     tanh = raised(whole, 1) if whole is not None else halved(part) if part is not None else None
     return tanh if tanh is not None and tanh.type == 'Tanh' else None
@@ -433,7 +460,8 @@ def _again(v: _Value, given: dict[int, tf.Tensor]) -> tf.Tensor:
     inputs = [given[k] if k in given else _Value(v.frame, i).here() for k, i in enumerate(v.op.inputs)]
     attributes = {k: a for k, a in v.op.node_def.attr.items() if not k.startswith('_')}
     graph = tf.compat.v1.get_default_graph()
-    op = graph.create_op(v.type, inputs, [o.dtype for o in v.op.outputs], attrs=attributes, op_def=v.op.op_def, name=v.type)
+    op = graph.create_op(v.type, inputs, [o.dtype for o in v.op.outputs], attrs=attributes,
+                         op_def=v.op.op_def, name=v.type)
     return op.outputs[v.tensor.value_index]
 
 

@@ -1,4 +1,5 @@
-"""Batch normalization by the statistics of the batch, in whatever function or branch it stands: no attribution of a row has a meaning there."""
+"""Batch normalization by the statistics of the batch, in whatever function or branch it stands: no
+attribution of a row has a meaning there."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Statistics:
 
 
 def batch_statistics(path: Path) -> list[Statistics]:
-    """What stands in the branches of conditionals whose predicates can be evaluated; a branch that X decides on is left to the values of T.
+    """What stands in the branches of conditionals whose predicates can be evaluated; a branch that X decides
+    on is left to the values of T.
 
     Raises TensorError where no conditional is in between.
     """
@@ -40,9 +42,12 @@ def batch_statistics(path: Path) -> list[Statistics]:
         for inner, name in _inside(op, library, {i.name: i for i in op.inputs}, '', [], _hiding(library)):
             if around is None:
                 around = conditions(path)
-            choices = [(t, lambda value, branch=branch: bool(value) == branch) for t, branch in around.get(op.name, [])] + inner
-            error = TensorError(f'op {path.name(op) if name is None else name} between X and T normalizes by the statistics of the batch, so the '
-                                'rows of xs are not independent. Build the model for inference (training=False)')
+            choices = [(t, lambda value, branch=branch: bool(value) == branch) for t,
+                       branch in around.get(op.name, [])] + inner
+            error = TensorError(f'op {path.name(op) if name is None else name} between X and T normalizes by '
+                                f'the statistics of the batch, so the '
+                                'rows of xs are not independent. Build the model for inference '
+                                '(training=False)')
             if not choices:
                 raise error
             if all(not path.varies(t) and path.target.graph.is_fetchable(t) for t, _ in choices):
@@ -59,7 +64,8 @@ def _hiding(library: Mapping) -> set[str]:
         for name, function in library.items():
             for node in function.node_def:
                 called = called_functions(node)
-                if (node.op.startswith('FusedBatchNorm') and ('is_training' not in node.attr or node.attr['is_training'].b)) \
+                if (node.op.startswith('FusedBatchNorm') and ('is_training' not in node.attr
+                                                              or node.attr['is_training'].b)) \
                         or found.intersection(called):
                     found.add(name)
     return found
@@ -67,9 +73,11 @@ def _hiding(library: Mapping) -> set[str]:
 
 def _inside(op: tf.Operation, library: Mapping, given: Mapping[str, tf.Tensor], prefix: str, choices: Choices,
             hiding: set[str]) -> Iterator[tuple[Choices, str | None]]:
-    """(choices inside of functions, name there) of the ops that `op` is or holds. given: tensors of the user's graph by their names here."""
+    """(choices inside of functions, name there) of the ops that `op` is or holds. given: tensors of the
+    user's graph by their names here."""
     if op.type.startswith('FusedBatchNorm'):
-        # a single image holds no other rows: layer normalization by this op has the rows of its batch as channels
+        # a single image holds no other rows: layer normalization by this op has the rows of its batch as
+        # channels
         if op.get_attr('is_training') and batch_of(op.inputs[0]) != 1:
             yield choices, f'"{prefix}{op.name}" ({op.type})' if prefix else None
         return
@@ -98,7 +106,8 @@ def _inside(op: tf.Operation, library: Mapping, given: Mapping[str, tf.Tensor], 
                 node.attr.pop('_class', None)
             arguments = [f'{a.name}:0' for a in library[name].signature.input_arg]
             returned = [flat[library[name].ret[o.name]] for o in library[name].signature.output_arg]
-            known = {a: t for k, (a, i) in enumerate(zip(arguments, inputs)) if (op.type not in LOOPS or returned[k] == a)
+            known = {a: t for k, (a, i) in enumerate(zip(arguments, inputs))
+                     if (op.type not in LOOPS or returned[k] == a)
                      and isinstance(t := _known(i, given), tf.Tensor)}
             with tf.Graph().as_default() as graph:
                 tf.graph_util.import_graph_def(body, name='')

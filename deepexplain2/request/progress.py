@@ -11,8 +11,8 @@ INTERVAL = .2           # seconds between two lines
 
 
 class Progress(NamedTuple):
-    """done, total: model evaluations; rate: of them per second; remaining: seconds, or None. total is None where a tolerance decides, and
-    shrinks where it turns out that inputs need not be evaluated."""
+    """done, total: model evaluations; rate: of them per second; remaining: seconds, or None. total is None
+    where a tolerance decides, and shrinks where it turns out that inputs need not be evaluated."""
     done: int
     total: int | None
     rate: float
@@ -20,7 +20,8 @@ class Progress(NamedTuple):
 
 
 class Reporter:
-    """Adds up the evaluations of a run and tells `tell` of them after every session run; tqdm or plain text where `tell` is True."""
+    """Adds up the evaluations of a run and tells `tell` of them after every session run; tqdm or plain text
+    where `tell` is True."""
 
     def __init__(self, tell: bool | Callable[[Progress], Any], total: int | None, what: str):
         self._tell = tell if callable(tell) else _bar(total, what)
@@ -32,7 +33,8 @@ class Reporter:
         self._total = None if self._total is None else self._total - spared
         rate = self._done / max(time.perf_counter() - self._start, 1e-9)
         total = None if self._total is None else max(self._total, self._done)
-        self._tell(Progress(self._done, total, rate, None if total is None or not rate else (total - self._done) / rate))
+        self._tell(Progress(self._done, total, rate, None if total is None or not rate
+                            else (total - self._done) / rate))
 
     def close(self) -> None:
         getattr(self._tell, 'close', lambda: None)()
@@ -61,7 +63,8 @@ class _Text:
         if now - self._last < INTERVAL and p.done != p.total:
             return
         self._last = now
-        line = f'{self._what}: {p.done}' + (f' of {p.total}' if p.total else '') + f' evaluations, {p.rate:.0f} per second' \
+        line = f'{self._what}: {p.done}' + (f' of {p.total}' if p.total
+                                            else '') + f' evaluations, {p.rate:.0f} per second' \
             + (f', {p.remaining:.0f} s to go' if p.remaining is not None else '')
         self._width = max(self._width, len(line))
         print(f'\r{line:{self._width}}', end='', file=sys.stderr, flush=True)

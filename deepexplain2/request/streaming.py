@@ -12,46 +12,55 @@ from tensorflow.python.eager.context import eager_mode
 from .. import checks
 from ..errors import ParameterError, ShapeError, ValueRangeError, shown
 
-STREAMED = ['feed_dict', 'return_delta', 'return_std_error', 'progress', 'memory_limit']        # options that a batch goes through with
+# options that a batch goes through with
+STREAMED = ['feed_dict', 'return_delta', 'return_std_error', 'progress', 'memory_limit']
 PIECE = 16              # runs whose answers are held together where they are written away
 
 
 class Answers:
-    """Attributions of one piece of rows after the other, joined, or written into `out`; with standard errors and gaps where there are any.
+    """Attributions of one piece of rows after the other, joined, or written into `out`; with standard errors
+    and gaps where there are any.
 
-    shapes: of the whole attributions, None where the number of rows is not known. read: arrays that the run reads, which `out` must not share.
+    shapes: of the whole attributions, None where the number of rows is not known. read: arrays that the run
+        reads, which `out` must not share.
     """
 
-    def __init__(self, out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], is_list: bool, read: Sequence[Any] = ()):
+    def __init__(self, out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], is_list: bool,
+                 read: Sequence[Any] = ()):
         self._out: list[np.ndarray] | None = None
         self._found: list[tuple] = []
         self._is_list, self._rows = is_list, 0
         if out is not None:
             given = out if is_list else [out]
-            if not isinstance(given, (list, tuple)) or len(given) != len(dtypes) or not all(map(_is_plain, given)):
+            if not isinstance(given, (list, tuple)) or len(given) != len(dtypes) or not all(map(_is_plain,
+                                                                                                given)):
                 each = f', one for each of the {len(dtypes)} tensors of X, in a list' if is_list else ''
                 raise ShapeError(f'out must be an array (np.ndarray or memmap){each}, not {shown(out)}')
             for k, (o, dtype) in enumerate(zip(given, dtypes)):
-                if o.dtype.kind in 'cOSUMm' or o.dtype.type is np.void or not np.can_cast(dtype, o.dtype, 'same_kind'):
+                if o.dtype.kind in 'cOSUMm' or o.dtype.type is np.void or not np.can_cast(dtype, o.dtype,
+                                                                                          'same_kind'):
                     raise ParameterError(f'out has dtype {o.dtype}: attributions are {np.dtype(dtype).name}')
                 if not o.flags.writeable:
                     raise ParameterError('out is read-only. Give an array that can be written')
                 if shapes is not None and o.shape != shapes[k]:
                     raise ShapeError(f'out has shape {o.shape}, but the attributions have {shapes[k]}')
                 if any(_overlap(o, a) for a in [*read, *given[:k]]):
-                    raise ParameterError('out shares memory with xs, or with another array that the run reads or writes. Give an array of its own')
+                    raise ParameterError('out shares memory with xs, or with another array that the run '
+                                         'reads or writes. Give an array of its own')
             self._out = list(given)
 
     def add(self, attributions: list[np.ndarray], *more: np.ndarray | None) -> None:
         n = len(attributions[0])
         for o, a in zip(self._out or (), attributions):
             if len(o) < self._rows + n or o.shape[1:] != a.shape[1:]:
-                raise ShapeError(f'out has shape {o.shape}, which has no room for rows {self._rows} to {self._rows + n - 1} of shape {a.shape[1:]}')
+                raise ShapeError(f'out has shape {o.shape}, which has no room for rows {self._rows} to '
+                                 f'{self._rows + n - 1} of shape {a.shape[1:]}')
             try:
                 with np.errstate(over='raise'):
                     o[self._rows:self._rows + n] = a
             except FloatingPointError:
-                raise ValueRangeError(f'attributions leave the range of {o.dtype.name}, the dtype of out. Give out in {a.dtype.name}') from None
+                raise ValueRangeError(f'attributions leave the range of {o.dtype.name}, the dtype of out. '
+                                      f'Give out in {a.dtype.name}') from None
         self._rows += n
         self._found.append(((None,) * len(attributions) if self._out else attributions, *more))
 
@@ -82,8 +91,10 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
 def _check_iterable(batches: Any) -> None:
     if not isinstance(batches, (list, tuple)):          # what is in them is looked at when they come
         checks.refuse(batches, 'numbers', 'batches')
-    if not isinstance(batches, Iterable) or isinstance(batches, (str, bytes, Mapping, set, frozenset, tf.Tensor)):
-        raise ParameterError(f'batches must be an array, a batched tf.data.Dataset, or an iterable of xs or (xs, ys), not {shown(batches)}')
+    if not isinstance(batches, Iterable) or isinstance(batches, (str, bytes, Mapping, set, frozenset,
+                                                                 tf.Tensor)):
+        raise ParameterError(f'batches must be an array, a batched tf.data.Dataset, or an iterable of xs or '
+                             f'(xs, ys), not {shown(batches)}')
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -102,11 +113,13 @@ class Streaming(checks.Live):
     def stream(self, batches: Any, batch_size: int | None = None, **options: Any) -> Iterator[Any]:
         """Attributions of one batch after the other, in order, as they are asked for; only one batch is held.
 
-        batches: an iterable of xs, or of tuples (xs, ys): a generator, a tf.data.Dataset that is batched; or one array or memmap, which is cut
-            into pieces of 16 runs each. For a list X an xs is a list. options: those of `run`, which each batch goes through.
+        batches: an iterable of xs, or of tuples (xs, ys): a generator, a tf.data.Dataset that is batched; or
+            one array or memmap, which is cut into pieces of 16 runs each. For a list X an xs is a list.
+            options: those of `run`, which each batch goes through.
         """
         checks.known_options(options, STREAMED, 'stream')
-        checks.run_options(batch_size, **{'memory_limit': None, 'progress': None} | {k: v for k, v in options.items() if k != 'feed_dict'})
+        checks.run_options(batch_size, **{'memory_limit': None, 'progress': None}
+                           | {k: v for k, v in options.items() if k != 'feed_dict'})
         pieces = batches
         if isinstance(batches, np.ndarray):
             if not batches.ndim or not len(batches):
@@ -120,7 +133,8 @@ class Streaming(checks.Live):
             _check_iterable(batches)
         return self._stream(pieces, batch_size, options)
 
-    def _stream(self, pieces: Iterable[Any], batch_size: int | None, options: Mapping[str, Any]) -> Iterator[Any]:
+    def _stream(self, pieces: Iterable[Any], batch_size: int | None,
+                options: Mapping[str, Any]) -> Iterator[Any]:
         empty = True
         for batch in pieces:
             empty = False
@@ -129,9 +143,11 @@ class Streaming(checks.Live):
             xs, ys = batch if isinstance(batch, tuple) else (batch, None)
             yield self.run(_arrays(xs), None if ys is None else _arrays(ys), batch_size, **options)
         if empty:
-            raise ShapeError('a stream or tf.data.Dataset without batches: it is empty, or a generator that was used up before')
+            raise ShapeError('a stream or tf.data.Dataset without batches: it is empty, or a generator that '
+                             'was used up before')
 
-    def _run_dataset(self, dataset: tf.data.Dataset, ys: Any, answers: Answers, batch_size: int | None, **options: Any) -> Any:
+    def _run_dataset(self, dataset: tf.data.Dataset, ys: Any, answers: Answers, batch_size: int | None,
+                     **options: Any) -> Any:
         if ys is not None:
             raise ParameterError('xs is a tf.data.Dataset: ys comes with it, in batches (xs, ys)')
         for found in self.stream(dataset, batch_size, **options):
@@ -145,7 +161,8 @@ def _of_dataset(dataset: tf.data.Dataset) -> Iterator[Any]:
         with eager_mode():
             iterator = dataset.as_numpy_iterator()
     except (TypeError, RuntimeError) as e:
-        raise ParameterError(f'the tf.data.Dataset cannot be read: {str(e)[:200]}. Make it in eager mode, outside of every tf.Graph') from e
+        raise ParameterError(f'the tf.data.Dataset cannot be read: {str(e)[:200]}. Make it in eager mode, '
+                             f'outside of every tf.Graph') from e
     while True:
         with eager_mode():
             batch = next(iterator, None)

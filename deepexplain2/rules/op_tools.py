@@ -11,7 +11,8 @@ from ..graph.passes.paired import ACTUAL
 
 
 def again(op: tf.Operation, changed: Mapping[int, tf.Tensor]) -> tf.Operation:
-    """A new op like `op`, with TensorFlow's own gradient, whose inputs at these positions are others; of their dtype if that is wider."""
+    """A new op like `op`, with TensorFlow's own gradient, whose inputs at these positions are others; of
+    their dtype if that is wider."""
     inputs = [changed.get(k, i) for k, i in enumerate(op.inputs)]
     attributes = {key: value for key, value in op.node_def.attr.items() if not key.startswith('_')}
     types = {op.inputs[k].dtype: t.dtype for k, t in changed.items() if op.inputs[k].dtype != t.dtype}
@@ -21,11 +22,14 @@ def again(op: tf.Operation, changed: Mapping[int, tf.Tensor]) -> tf.Operation:
             if key in attributes and attributes[key].type == old.as_datatype_enum:
                 attributes[key] = type(attributes[key])(type=new.as_datatype_enum)
     outputs = [types.get(o.dtype, o.dtype) for o in op.outputs]
-    return tf.compat.v1.get_default_graph().create_op(op.type, inputs, outputs, attrs=attributes, name=op.type)
+    return tf.compat.v1.get_default_graph().create_op(op.type, inputs, outputs, attrs=attributes,
+                                                      name=op.type)
 
 
-def pull_back(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[int], name: str = '') -> list[tf.Tensor]:
-    """The gradient of the outputs of an op of `again`, weighted by ms, by its inputs at these positions. RuleError where TensorFlow has none;
+def pull_back(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[int],
+              name: str = '') -> list[tf.Tensor]:
+    """The gradient of the outputs of an op of `again`, weighted by ms, by its inputs at these positions.
+    RuleError where TensorFlow has none;
     name: what the op is a copy of."""
     pairs = [(y, m) for y, m in zip(op.outputs, ms) if isinstance(m, tf.Tensor) and y.dtype == m.dtype]
     gradients = tf.gradients([y for y, _ in pairs], [op.inputs[k] for k in positions], [m for _, m in pairs])
@@ -35,7 +39,8 @@ def pull_back(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Seque
 
 
 def no_gradient(op: tf.Operation, name: str) -> RuleError:
-    return RuleError(f'op "{name.removeprefix(ACTUAL) or op.name}" ({op.type}) between X and T has no gradient in TensorFlow by an input that '
+    return RuleError(f'op "{name.removeprefix(ACTUAL) or op.name}" ({op.type}) between X and T has no '
+                     f'gradient in TensorFlow by an input that '
                      'depends on X: choose a T before it or an X behind it, or use a perturbation method')
 
 

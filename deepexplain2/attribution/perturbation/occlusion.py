@@ -12,25 +12,28 @@ from ..registry import register
 
 @register('occlusion')
 class Occlusion(Method):
-    """Drop of the output when a sliding window of the input is replaced by the baseline (Zeiler and Fergus 2014).
+    """Drop of the output when a sliding window of the input is replaced by the baseline (Zeiler and Fergus
+    2014).
 
-    The drop f(x) - f(x with the window replaced), divided by the number of features in the window, averaged over the windows that
-    cover a feature. Windows slide as in scikit-image's view_as_windows; features that none of them covers come back NaN, with a
-    warning. One input tensor only. Cost: at most windows + 1 evaluations per row: windows in which x is the baseline change nothing,
-    and those that differ only in such features share an evaluation.
+    The drop f(x) - f(x with the window replaced), divided by the number of features in the window, averaged
+    over the windows that cover a feature. Windows slide as in scikit-image's view_as_windows; features that
+    none of them covers come back NaN, with a warning. One input tensor only. Cost: at most windows + 1
+    evaluations per row: windows in which x is the baseline change nothing, and those that differ only in such
+    features share an evaluation.
 
-    window_shape: size of the window along each feature axis, or an int for all axes, cut to the length of short ones (3 on
-        (28, 28, 1) is a patch of 3 x 3).
+    window_shape: size of the window along each feature axis, or an int for all axes, cut to the length of
+        short ones (3 on (28, 28, 1) is a patch of 3 x 3).
     step: shift between windows, an int or one per feature axis.
-    baseline: what replaces: a scalar, an array of the shape of one row, or one with a row for each row of xs; or a function of xs that
-        returns one of these.
+    baseline: what replaces: a scalar, an array of the shape of one row, or one with a row for each row of xs;
+        or a function of xs that returns one of these.
     """
 
     is_perturbation = True
 
     def __init__(self, window_shape=1, step=1, baseline=0):
         self.baseline = baseline
-        self._window, self._step = (_sizes(v, name) for v, name in ((window_shape, 'window_shape'), (step, 'step')))
+        self._window, self._step = (_sizes(v, name) for v, name in ((window_shape, 'window_shape'),
+                                                                    (step, 'step')))
 
     def query(self, model):
         return model.value()
@@ -71,4 +74,6 @@ def _sizes(value, name):
         return 1
     if not isinstance(value, (list, tuple, np.ndarray)):
         return integer(value, name, 1)
-    return tuple(integer(v, f'each entry of {name}', 1) for v in sequence(value, name, 'with one integer per feature axis, e.g. [3, 3]'))
+    return tuple(integer(v, f'each entry of {name}', 1) for v in sequence(value, name, 'with one integer per '
+                                                                                       'feature axis, e.g. '
+                                                                                       '[3, 3]'))

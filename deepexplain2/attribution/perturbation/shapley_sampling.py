@@ -19,34 +19,38 @@ ROUND = 1 << 19         # changes of the output that are held, where a pair of p
 class ShapleySampling(Method):
     """Shapley values of the features by sampling permutations (Castro et al. 2009).
 
-    Features are switched from the baseline to x one after another in random order; the attribution is the mean change of the output.
-    Unbiased; the standard error falls as 1/sqrt(samples). The sum over a row is f(x) - f(baseline) exactly, for any `samples`. The
-    result has shape (n,) + the sampled axes. One input tensor only. Cost: at most samples * (features - 1) + 2 evaluations per row, the
-    features those in which x is not the baseline: the others change nothing. Up to about 2 ** 20 coalitions (10 features of 1000 rows, 20 of
-    one) are remembered, and none of them is evaluated twice.
+    Features are switched from the baseline to x one after another in random order; the attribution is the
+    mean change of the output. Unbiased; the standard error falls as 1/sqrt(samples). The sum over a row is
+    f(x) - f(baseline) exactly, for any `samples`. The result has shape (n,) + the sampled axes. One input
+    tensor only. Cost: at most samples * (features - 1) + 2 evaluations per row, the features those in which x
+    is not the baseline: the others change nothing. Up to about 2 ** 20 coalitions (10 features of 1000 rows,
+    20 of one) are remembered, and none of them is evaluated twice.
 
     samples: permutations drawn, >= 1; all rows see the same ones.
-    sampling_dims: axes of X whose positions count as features, e.g. [1, 2] for the pixels of (n, h, w, c) with their channels
-        together; default: all axes but the batch.
-    baseline: the value of an absent feature: a scalar, an array of the shape of one row, or one with a row for each row of xs; or a
-        function of xs that returns one of these.
+    sampling_dims: axes of X whose positions count as features, e.g. [1, 2] for the pixels of (n, h, w, c)
+        with their channels together; default: all axes but the batch.
+    baseline: the value of an absent feature: a scalar, an array of the shape of one row, or one with a row
+        for each row of xs; or a function of xs that returns one of these.
     seed: of the permutations, >= 0; the same seed gives the same answer.
-    antithetic: whether every second permutation is the one before reversed (Mitchell et al. 2022, section 3.4): exact for a sum of
-        products of two features, and seldom worse.
-    tolerance: go on drawing until the standard error of every feature is at most `tolerance` times the largest attribution of its row,
-        or max_samples are drawn, which is told in a warning.
+    antithetic: whether every second permutation is the one before reversed (Mitchell et al. 2022, section
+        3.4): exact for a sum of products of two features, and seldom worse.
+    tolerance: go on drawing until the standard error of every feature is at most `tolerance` times the
+        largest attribution of its row, or max_samples are drawn, which is told in a warning.
     max_samples: see tolerance.
-    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x all the way, and at
-        the baseline; attributions sum to f(x) - f(baseline) with this mask. 'follow': every input has a mask of its own.
+    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x !=
+        0) are those of x all the way, and at the baseline; attributions sum to f(x) - f(baseline) with this
+        mask. 'follow': every input has a mask of its own.
 
-    Interrupted (Ctrl-C) after at least one permutation for all rows it returns the mean of those, with a warning.
+    Interrupted (Ctrl-C) after at least one permutation for all rows it returns the mean of those, with a
+    warning.
     """
 
     is_perturbation = True
     sums_to = 'difference'
     samples = True
 
-    def __init__(self, samples: int = 5, sampling_dims=None, baseline=0, seed: int = 0, antithetic: bool = True,
+    def __init__(self, samples: int = 5, sampling_dims=None, baseline=0, seed: int = 0,
+                 antithetic: bool = True,
                  tolerance: float | None = None, max_samples: int = 10000, masks: str = 'keep'):
         self.baseline = baseline
         self.masks = choice(masks, 'masks', ['keep', 'follow'])
@@ -71,15 +75,18 @@ class ShapleySampling(Method):
         return [(shapes[0][0], *Players(shapes[0], self._dims).shape)]
 
     def points(self, shapes):
-        return [2 + self._samples * (Players(shapes[0], self._dims).count - 1)] if self._tolerance is None else None
+        return [2 + self._samples * (Players(shapes[0],
+                                             self._dims).count - 1)] if self._tolerance is None else None
 
     def attribute(self, sweep, xs, baselines):
         return self._draw(sweep, xs[0], baselines[0])[:1]
 
     def check_std_error(self):
         if self._samples < 2 * self._together or self._samples % self._together:
-            raise ParameterError(f'samples is {self._samples}: standard errors need at least two independent draws, '
-                                 + ('an even number of at least 4, as permutations come in pairs (antithetic=True)' if self._together == 2 else '2'))
+            raise ParameterError(f'samples is {self._samples}: standard errors need at least two independent '
+                                 f'draws, '
+                                 + ('an even number of at least 4, as permutations come in pairs '
+                                    '(antithetic=True)' if self._together == 2 else '2'))
 
     def sample(self, sweep, xs, baselines):
         mean, error = self._draw(sweep, xs[0], baselines[0])
@@ -96,9 +103,11 @@ class ShapleySampling(Method):
         try:
             while drawn < wanted:
                 count = min(wanted - drawn, game.pairs(together) * together)
-                changes = game.changes([permutation(self._seed, k, m, together == 2) for k in range(drawn, drawn + count)])
+                changes = game.changes([permutation(self._seed, k, m, together == 2)
+                                        for k in range(drawn, drawn + count)])
                 drawn += count
-                whole = count // together                           # mean and sum of squares of groups, pairs or single ones (Chan et al. 1979)
+                # mean and sum of squares of groups, pairs or single ones (Chan et al. 1979)
+                whole = count // together
                 if whole:
                     values = changes[:, :whole * together].reshape(n, whole, together, m).mean(2)
                     center = values.mean(1)
@@ -115,11 +124,14 @@ class ShapleySampling(Method):
         except KeyboardInterrupt:
             if not drawn:
                 raise
-            warn(f'shapley_sampling was interrupted after {drawn} of {wanted} permutations: the result is their mean', ToleranceWarning)
+            warn(f'shapley_sampling was interrupted after {drawn} of {wanted} permutations: the result is '
+                 f'their mean', ToleranceWarning)
         error = _error(squares, groups)
         if self._tolerance is not None and not self._exact(mean, error):
-            warn(f'shapley_sampling: after {drawn} permutations the largest standard error is {error.max():.2g}, more than '
-                 f'tolerance={self._tolerance} of the largest attribution of its row. Raise max_samples', ToleranceWarning)
+            warn(f'shapley_sampling: after {drawn} permutations the largest standard error is '
+                 f'{error.max():.2g}, more than '
+                 f'tolerance={self._tolerance} of the largest attribution of its row. Raise max_samples',
+                 ToleranceWarning)
         shape = (n, *game.players.shape)
         return [mean.reshape(shape), error.reshape(shape)]
 
@@ -135,25 +147,29 @@ def _error(squares, groups):
 class _Game:
     """The output of T for coalitions of players, none of which is evaluated twice.
 
-    moved: (n, players), which of them are not the baseline; a coalition is the set of those that have entered. It has a number, 0 where it is
-    empty: the sum of 2 ** player where all coalitions of all rows can be remembered, else its place in the permutations of a round, and
-    1 for x.
+    moved: (n, players), which of them are not the baseline; a coalition is the set of those that have
+        entered. It has a number, 0 where it is
+    empty: the sum of 2 ** player where all coalitions of all rows can be remembered, else its place in the
+    permutations of a round, and 1 for x.
     """
 
     def __init__(self, sweep, players, x, b):
         self._sweep, self.players, self._x, self._b = sweep, players, x, b
         n, m = len(x), players.count
-        self.moved = np.concatenate([players.any(differ(x[some], take(b, some))) for some in blocks(n, x[0].size)])
+        self.moved = np.concatenate([players.any(differ(x[some], take(b, some)))
+                                     for some in blocks(n, x[0].size)])
         self._remember = m <= 20 and n << m <= TABLE
         self._plain = not self._remember and self.moved.all()
         self._values = np.full((n, 1 << m if self._remember else 2), np.nan)
         self._ends = 2              # evaluations of a row in the first round, for the baseline and x
 
     def pairs(self, together):
-        """So many pairs (or single permutations) fill a run: with what they evaluate, or with what is held of them."""
+        """So many pairs (or single permutations) fill a run: with what they evaluate, or with what is held of
+        them."""
         n, m = self.moved.shape
         evaluated = together * int(np.maximum(self.moved.sum(1) - 1, 0).sum())
-        return max(1, min((self._sweep.size - self._ends * n) // max(evaluated, 1), ROUND // (n * m * together)))
+        return max(1, min((self._sweep.size - self._ends * n) // max(evaluated, 1),
+                          ROUND // (n * m * together)))
 
     def changes(self, permutations):
         """(n, permutations, players): by how much each player changes the output when it enters."""
@@ -170,29 +186,35 @@ class _Game:
         else:
             numbers, wanted = np.zeros((n, count * (m + 1)), np.int32), np.empty((n, len(which)), bool)
             for some in blocks(n, count * m):
-                numbers[some].reshape(-1, count, m + 1)[:, :, 1:] = self._numbers(self.moved[some][:, orders], orders)
+                numbers[some].reshape(-1, count, m + 1)[:, :, 1:] = self._numbers(self.moved[some][:, orders],
+                                                                                  orders)
                 wanted[some] = self._wanted(values[some], numbers[some][:, asked], numbers[some, m, None])
 
         def make(rows, points):
-            return [self.players.mix(self._x, self._b, rows, positions[which[points]] < present[points, None])]
+            return [self.players.mix(self._x, self._b, rows,
+                                     positions[which[points]] < present[points, None])]
         for rows, points, (v,) in self._sweep(make, len(which), wanted):
             values[rows, numbers[rows, asked[points]]] = v
         self._values, self._ends = (values if self._remember else values[:, :2].copy()), 0
-        result = np.empty((n, count, m)) if self._remember else values[:, 2:].reshape(n, count, m)     # a view
+        # a view
+        result = np.empty((n, count, m)) if self._remember else values[:, 2:].reshape(n, count, m)
         for some in blocks(n, count * m):
             v = np.take_along_axis(values[some], numbers[some], 1).reshape(-1, count, m + 1)
             result[some] = (v[:, :, 1:] - v[:, :, :-1])[:, np.arange(count)[:, None], ranks]
         return result
 
     def _numbers(self, enters, orders):
-        """Of the coalitions after each step, where (n, permutations, players) tells which steps change them."""
+        """Of the coalitions after each step, where (n, permutations, players) tells which steps change
+        them."""
         if self._remember:
             return np.cumsum(enters * (1 << orders), 2)
         entered, (count, m) = np.cumsum(enters, 2), orders.shape
-        return np.where(entered == 0, 0, np.where(entered == entered[:, :, -1:], 1, np.arange(count)[:, None] * m + 1 + entered))
+        return np.where(entered == 0, 0, np.where(entered == entered[:, :, -1:], 1,
+                                                  np.arange(count)[:, None] * m + 1 + entered))
 
     def _wanted(self, values, numbers, whole):
-        """(n, points): which to evaluate: coalitions that are not known, each at the first point that has it. whole: the number of x."""
+        """(n, points): which to evaluate: coalitions that are not known, each at the first point that has it.
+        whole: the number of x."""
         wanted = np.isnan(np.take_along_axis(values, numbers, 1))
         wanted[:, self._ends:] &= (numbers[:, self._ends:] != 0) & (numbers[:, self._ends:] != whole)
         if not self._remember:
@@ -206,8 +228,9 @@ class _Game:
 
 @lru_cache(maxsize=4)
 def _points(count, m, ends):
-    """Points of a round of permutations: (which permutation, how many players are present, their place among 0 to m players of each, the
-    numbers at these places where every player changes something). The first `ends` are none and all of the players."""
+    """Points of a round of permutations: (which permutation, how many players are present, their place among
+    0 to m players of each, the numbers at these places where every player changes something). The first
+    `ends` are none and all of the players."""
     which = np.repeat(np.arange(count), m - 1)
     present = np.tile(np.arange(1, m), count)
     which, present = (np.append(np.array(e[:ends], int), v) for e, v in (([0, 0], which), ([0, m], present)))

@@ -26,57 +26,71 @@ ELSEWHERE = 'it sends values between devices or keeps them outside of the graph:
 HIDDEN = 'what happens inside it is not seen: build the model with open ops (for Keras layers use_cudnn=False), or use intgrad'
 REFUSED = {op_type: why for why, types in {
     SORTED: 'ApproxTopK NthElement IsotonicRegression DynamicPartition',
-    SPARSE: '''CSRSparseMatrixToDense CSRSparseMatrixToSparseTensor DenseToCSRSparseMatrix SparseAdd SparseDenseCwiseAdd SparseDenseCwiseDiv
-        SparseDenseCwiseMul SparseFillEmptyRows SparseMatrixAdd SparseMatrixMatMul SparseMatrixMul SparseMatrixSoftmax
-        SparseMatrixSparseMatMul SparseMatrixTranspose SparseReduceSum SparseReorder SparseSlice SparseSoftmax SparseSparseMaximum
-        SparseSparseMinimum SparseTensorDenseAdd SparseTensorToCSRSparseMatrix SparseToDense RaggedFillEmptyRows RaggedGather
-        RaggedTensorFromVariant RaggedTensorToSparse RaggedTensorToTensor RaggedTensorToVariant''',
-    FORGED: '''QuantizeAndDequantize QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 QuantizeAndDequantizeV4Grad
-        FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel NextAfter RandomGamma StatelessRandomGammaV2 StatelessRandomGammaV3
-        StatelessParameterizedTruncatedNormal CTCLoss CTCLossV2 EagerPyFunc TPUEmbeddingActivations''',
-    KINKED: '''Dilation2D FractionalAvgPool FractionalMaxPool RGBToHSV TensorScatterMax TensorScatterMin MaxPoolGrad MaxPoolGradV2
-        MaxPoolGradGrad MaxPool3DGrad MaxPool3DGradGrad ReluGrad Relu6Grad LeakyReluGrad EluGrad SeluGrad ImageProjectiveTransformV2
-        ImageProjectiveTransformV3 CropAndResize ScaleAndTranslate Angle''',
+    SPARSE: '''CSRSparseMatrixToDense CSRSparseMatrixToSparseTensor DenseToCSRSparseMatrix SparseAdd
+        SparseDenseCwiseAdd SparseDenseCwiseDiv SparseDenseCwiseMul SparseFillEmptyRows SparseMatrixAdd
+        SparseMatrixMatMul SparseMatrixMul SparseMatrixSoftmax SparseMatrixSparseMatMul
+        SparseMatrixTranspose SparseReduceSum SparseReorder SparseSlice SparseSoftmax
+        SparseSparseMaximum SparseSparseMinimum SparseTensorDenseAdd SparseTensorToCSRSparseMatrix
+        SparseToDense RaggedFillEmptyRows RaggedGather RaggedTensorFromVariant RaggedTensorToSparse
+        RaggedTensorToTensor RaggedTensorToVariant''',
+    FORGED: '''QuantizeAndDequantize QuantizeAndDequantizeV2 QuantizeAndDequantizeV3
+        QuantizeAndDequantizeV4 QuantizeAndDequantizeV4Grad FakeQuantWithMinMaxVars
+        FakeQuantWithMinMaxVarsPerChannel NextAfter RandomGamma StatelessRandomGammaV2
+        StatelessRandomGammaV3 StatelessParameterizedTruncatedNormal CTCLoss CTCLossV2 EagerPyFunc
+        TPUEmbeddingActivations''',
+    KINKED: '''Dilation2D FractionalAvgPool FractionalMaxPool RGBToHSV TensorScatterMax TensorScatterMin
+        MaxPoolGrad MaxPoolGradV2 MaxPoolGradGrad MaxPool3DGrad MaxPool3DGradGrad ReluGrad Relu6Grad
+        LeakyReluGrad EluGrad SeluGrad ImageProjectiveTransformV2 ImageProjectiveTransformV3
+        CropAndResize ScaleAndTranslate Angle''',
     FACTORED: 'Eig SelfAdjointEigV2 Svd Qr',
-    HIDDEN: 'BlockLSTM BlockLSTMV2 CudnnRNN CudnnRNNV2 CudnnRNNV3 FusedBatchNormGrad FusedBatchNormGradV2 FusedBatchNormGradV3 XlaEinsum',
+    HIDDEN: 'BlockLSTM BlockLSTMV2 CudnnRNN CudnnRNNV2 CudnnRNNV3 FusedBatchNormGrad FusedBatchNormGradV2 '
+            'FusedBatchNormGradV3 XlaEinsum',
     ELSEWHERE: '''AllToAll CollectivePermute CrossReplicaSum NcclAllReduce NcclBroadcast NcclReduce
-        CompositeTensorVariantFromComponents CompositeTensorVariantToComponents TensorArrayConcat TensorArrayConcatV2 TensorArrayGather
-        TensorArrayGatherV2 TensorArrayRead TensorArrayReadV2 TensorArrayScatter TensorArrayScatterV2 TensorArraySplit TensorArraySplitV2
-        TensorArrayWrite TensorArrayWriteV2''',
+        CompositeTensorVariantFromComponents CompositeTensorVariantToComponents TensorArrayConcat
+        TensorArrayConcatV2 TensorArrayGather TensorArrayGatherV2 TensorArrayRead TensorArrayReadV2
+        TensorArrayScatter TensorArrayScatterV2 TensorArraySplit TensorArraySplitV2 TensorArrayWrite
+        TensorArrayWriteV2''',
 }.items() for op_type in types.split()}
 
 
 @register('deeplift')
 class DeepLift(Method):
-    """DeepLIFT with the Rescale rule (Shrikumar et al. 2017), complete for the differentiable ops of TensorFlow.
+    """DeepLIFT with the Rescale rule (Shrikumar et al. 2017), complete for the differentiable ops of
+    TensorFlow.
 
-    Multipliers from the reference to the actual value of every tensor take the place of derivatives. At an elementwise function of one
-    tensor: the slope of the secant (Rescale). At products, quotients, matrix products and maxima of two tensors that both depend on X:
-    the Shapley value of the two, for a product the mean of the other factor; where something is divided by a norm that is 0 at one end, one of
-    the two orders of change leads through huge values, and the other one counts alone. At max pooling and maxima over an axis: the
-    cross-maximum rule. At softmax, log-softmax, the cross-entropies and sorted values: closed rules. At decisions that X takes part in:
-    steps. At any other op: the mean of its Jacobian along the straight line.
-    Attributions are the multipliers times (x - baseline) and sum to f(x) - f(baseline) to rounding. Cost: 1 gradient per row, and 1
-    evaluation of the baseline per run, or per row where each has its own; times the number of baselines. Where the weights are constants, as in
-    a model that was not built in the session, the values of one shared baseline are kept from run to run.
+    Multipliers from the reference to the actual value of every tensor take the place of derivatives. At an
+    elementwise function of one
+    tensor: the slope of the secant (Rescale). At products, quotients, matrix products and maxima of two
+    tensors that both depend on X: the Shapley value of the two, for a product the mean of the other factor;
+    where something is divided by a norm that is 0 at one end, one of the two orders of change leads through
+    huge values, and the other one counts alone. At max pooling and maxima over an axis: the cross-maximum
+    rule. At softmax, log-softmax, the cross-entropies and sorted values: closed rules. At decisions that X
+    takes part in: steps. At any other op: the mean of its Jacobian along the straight line. Attributions are
+    the multipliers times (x - baseline) and sum to f(x) - f(baseline) to rounding. Cost: 1 gradient per row,
+    and 1 evaluation of the baseline per run, or per row where each has its own; times the number of
+    baselines. Where the weights are constants, as in a model that was not built in the session, the values of
+    one shared baseline are kept from run to run.
 
-    baseline: the reference input: a scalar, an array of the shape of one row, one with a row for each row of xs, or a set of references,
-        (k,) + the shape of one row, over which attributions are averaged (DeepSHAP, Lundberg and Lee 2017); or a function of xs that
-        returns one of these; for several inputs a list of these.
-    average: whether an array with rows is a set of references (True) or has one for each row of xs (False); None: one for each where it
-        has as many rows as xs.
-    max_pooling: 'cross', or 'gradient' for the plain gradient of maxima over windows and axes, as in DeepExplain: complete only where x
-        and the baseline have the same winner.
-    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x all the way, and at
-        the baseline; attributions sum to f(x) - f(baseline) with this mask. 'follow': every input has a mask of its own.
-    on_unsupported: what to do about ops without a rule that are left to their plain gradient (those with a gradient of the user's own,
-        say): 'warn', 'raise' or 'ignore'.
+    baseline: the reference input: a scalar, an array of the shape of one row, one with a row for each row of
+        xs, or a set of references, (k,) + the shape of one row, over which attributions are averaged
+        (DeepSHAP, Lundberg and Lee 2017); or a function of xs that returns one of these; for several inputs a
+        list of these.
+    average: whether an array with rows is a set of references (True) or has one for each row of xs (False);
+        None: one for each where it has as many rows as xs.
+    max_pooling: 'cross', or 'gradient' for the plain gradient of maxima over windows and axes, as in
+        DeepExplain: complete only where x and the baseline have the same winner.
+    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x !=
+        0) are those of x all the way, and at the baseline; attributions sum to f(x) - f(baseline) with this
+        mask. 'follow': every input has a mask of its own.
+    on_unsupported: what to do about ops without a rule that are left to their plain gradient (those with a
+        gradient of the user's own, say): 'warn', 'raise' or 'ignore'.
     """
 
     sums_to = 'difference'
     averages = True
 
-    def __init__(self, baseline=0, average: bool | None = None, max_pooling: str = 'cross', on_unsupported: str = 'warn',
+    def __init__(self, baseline=0, average: bool | None = None, max_pooling: str = 'cross',
+                 on_unsupported: str = 'warn',
                  masks: str = 'keep'):
         self.baseline = baseline
         self.masks = choice(masks, 'masks', ['keep', 'follow'])
@@ -93,7 +107,9 @@ class DeepLift(Method):
         return [m * (x - b) for m, x, b in zip(multipliers, xs, baselines)]
 
 
-FAMILIES = {'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': winner.RULES, 'softmax': softmax.RULES,
+FAMILIES = {'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': winner.RULES,
+            'softmax': softmax.RULES,
             'normalization': normalization.RULES, 'sorting': sorting.RULES, 'decisions': decisions.RULES}
 COMPLETE = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED)
-GRADIENT_OF_MAXIMA = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED, passing=frozenset(winner.RULES))
+GRADIENT_OF_MAXIMA = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED,
+                              passing=frozenset(winner.RULES))

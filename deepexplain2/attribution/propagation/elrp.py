@@ -9,49 +9,59 @@ from ...rules.lrp import epsilon as rules
 from ..base import Method, at_input, choice, positive
 from ..registry import register
 
-WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin UnsortedSegmentMax UnsortedSegmentMin
-    Maximum Minimum TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
+WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin
+    UnsortedSegmentMax UnsortedSegmentMin Maximum Minimum TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
 LARGE = 1000
 GRADIENTS = frozenset(['Softmax', 'LogSoftmax'])
 
 
 @register('elrp')
 class EpsilonLRP(Method):
-    """Layer-wise relevance propagation with the epsilon rule (Bach et al. 2015), as a modified gradient times input.
+    """Layer-wise relevance propagation with the epsilon rule (Bach et al. 2015), as a modified gradient times
+    input.
 
-    r f(z) / (z + epsilon sign z) takes the place of r f'(z) at every elementwise function of one tensor (Ancona et al. 2018, proposition
-    1). Where f(0) is not 0 (sigmoid, softplus, exp, cos, ...) that grows without bound as z goes to 0; there f(z) - f(0) takes the place
-    of f(z), see offset. Linear ops pass relevance by their gradient, maxima and choices to the winner, a product of two tensors that both
-    depend on X to its factors in shares that sum to 1. A softmax passes its gradient times its input (Achtibat et al. 2024, equation 13).
-    Equal to grad*input for ReLU networks as epsilon goes to 0. Biases, offsets f(0) and epsilon absorb relevance; but for them, and for a
-    softmax that relevance passes through, attributions sum to f(x). A MagnitudeWarning says where those of a row sum in magnitude to more
-    than 1000 times f. Cost: 1 gradient per row.
+    r f(z) / (z + epsilon sign z) takes the place of r f'(z) at every elementwise function of one tensor
+    (Ancona et al. 2018, proposition 1). Where f(0) is not 0 (sigmoid, softplus, exp, cos, ...) that grows
+    without bound as z goes to 0; there f(z) - f(0) takes the place of f(z), see offset. Linear ops pass
+    relevance by their gradient, maxima and choices to the winner, a product of two tensors that both depend
+    on X to its factors in shares that sum to 1. A softmax passes its gradient times its input (Achtibat et
+    al. 2024, equation 13). Equal to grad*input for ReLU networks as epsilon goes to 0. Biases, offsets f(0)
+    and epsilon absorb relevance; but for them, and for a softmax that relevance passes through, attributions
+    sum to f(x). A MagnitudeWarning says where those of a row sum in magnitude to more than 1000 times f.
+    Cost: 1 gradient per row.
 
     epsilon: the stabilizer, > 0; larger values mute weakly activated units.
-    products: 'signal' (default): of two factors a gate (what comes from a sigmoid, tanh, erf or exp, or divides) takes nothing and the other one
-        all, as in Arras et al. (2017) for LSTMs; where none is a gate, or both are alike, half each. 'uniform': always half each.
-    offset: 'absorb' (default): f(0) is a bias, which absorbs relevance: r (f(z) - f(0)) / (z + epsilon sign z), the slope of the secant from
-        z = 0, which is Rescale (Shrikumar et al. 2017) with reference 0. 'pass': f(0) is passed on, as in DeepExplain.
-    softmax: 'constant': a softmax that weighs values in a product takes nothing (the AH rule of Ali et al. 2022; default, as it conserves
-        relevance); 'gradient': it counts as any factor.
-    normalization: 'constant': a root of squares by which a tensor is divided takes nothing (the LN rule of Ali et al. 2022; default, as
-        otherwise half of the relevance goes through the scale); 'uniform': it counts as any factor.
-    on_unsupported: what to do about nonlinear ops without a rule, which are left to their plain gradient: 'warn', 'raise' or 'ignore'.
+    products: 'signal' (default): of two factors a gate (what comes from a sigmoid, tanh, erf or exp, or
+        divides) takes nothing and the other one all, as in Arras et al. (2017) for LSTMs; where none is a
+        gate, or both are alike, half each. 'uniform': always half each.
+    offset: 'absorb' (default): f(0) is a bias, which absorbs relevance: r (f(z) - f(0)) / (z + epsilon sign
+        z), the slope of the secant from z = 0, which is Rescale (Shrikumar et al. 2017) with reference 0.
+        'pass': f(0) is passed on, as in DeepExplain.
+    softmax: 'constant': a softmax that weighs values in a product takes nothing (the AH rule of Ali et al.
+        2022; default, as it conserves relevance); 'gradient': it counts as any factor.
+    normalization: 'constant': a root of squares by which a tensor is divided takes nothing (the LN rule of
+        Ali et al. 2022; default, as otherwise half of the relevance goes through the scale); 'uniform': it
+        counts as any factor.
+    on_unsupported: what to do about nonlinear ops without a rule, which are left to their plain gradient:
+        'warn', 'raise' or 'ignore'.
     """
 
     sums_to = 'value'
     masks = 'keep'                              # at x they are those of x: what they choose is linear
 
-    def __init__(self, epsilon: float = 1e-4, products: str = 'signal', softmax: str = 'constant', normalization: str = 'constant',
+    def __init__(self, epsilon: float = 1e-4, products: str = 'signal', softmax: str = 'constant',
+                 normalization: str = 'constant',
                  on_unsupported: str = 'warn', offset: str = 'absorb'):
         self._epsilon = eps = positive(epsilon, 'epsilon')
-        shares = rules.shares_of_factors(choice(products, 'products', ['uniform', 'signal']), choice(softmax, 'softmax', ['constant', 'gradient']),
+        shares = rules.shares_of_factors(choice(products, 'products', ['uniform', 'signal']),
+                                         choice(softmax, 'softmax', ['constant', 'gradient']),
                                          choice(normalization, 'normalization', ['constant', 'uniform']))
         absorb = choice(offset, 'offset', ['absorb', 'pass']) == 'absorb'
         self.on_unsupported = choice(on_unsupported, 'on_unsupported', ['warn', 'raise', 'ignore'])
         self.book = Rulebook({
             'epsilon': dict.fromkeys(rules.FUNCTIONS, rules.epsilon(eps, absorb))
-            | {'Pow': rules.power(eps, absorb), 'SquaredDifference': rules.squared_difference, 'EuclideanNorm': rules.norm(eps)},
+            | {'Pow': rules.power(eps, absorb), 'SquaredDifference': rules.squared_difference,
+               'EuclideanNorm': rules.norm(eps)},
             'product': dict.fromkeys(rules.PRODUCTS, rules.product(shares))
             | dict.fromkeys(rules.QUOTIENTS, rules.quotient(shares)),
             'normalization': dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'],
@@ -60,11 +70,13 @@ class EpsilonLRP(Method):
 
     def check_tensors(self, tensors):
         for t in tensors:
-            exact = np.float64 if t.dtype.size > 4 else np.float32          # of the rules: those of float16 compute in float32
+            # of the rules: those of float16 compute in float32
+            exact = np.float64 if t.dtype.size > 4 else np.float32
             with np.errstate(over='ignore', under='ignore'):
                 held = exact(self._epsilon)
             if t.dtype.is_floating and not 0 < held < np.inf:
-                raise ParameterError(f'epsilon is {self._epsilon}, which {exact.__name__}, in which "{t.name}" is explained, cannot hold: it '
+                raise ParameterError(f'epsilon is {self._epsilon}, which {exact.__name__}, in which '
+                                     f'"{t.name}" is explained, cannot hold: it '
                                      f'would be {held}')
 
     def query(self, model):
@@ -78,13 +90,17 @@ class EpsilonLRP(Method):
 
 
 def _check_size(attributions: list[np.ndarray], values: np.ndarray) -> None:
-    """Warn where the attributions of a row sum in magnitude to more than LARGE |f(x)|. values: f(x) of each row."""
+    """Warn where the attributions of a row sum in magnitude to more than LARGE |f(x)|. values: f(x) of each
+    row."""
     f = np.abs(values)
     sizes = sum(np.abs(a, dtype=np.float64).reshape(len(a), -1).sum(1) for a in attributions)
     if len(f) < len(sizes):             # T holds no single rows, and the graph fixes the batch
         return
     ratio = sizes / np.maximum(f, np.finfo(float).tiny)
     if ratio.max() > LARGE:
-        warn(f'elrp: the attributions of {np.count_nonzero(ratio > LARGE)} of {len(f)} rows sum in magnitude to more than {LARGE} |f(x)|, of row '
-             f"{ratio.argmax()} to {ratio.max():.1g} |f(x)|: they cancel one another, and say little where f(x) is not near 0 by chance. Take a "
-             "larger epsilon, products='signal' and offset='absorb' (the defaults), or another method, such as deeplift", MagnitudeWarning)
+        warn(f'elrp: the attributions of {np.count_nonzero(ratio > LARGE)} of {len(f)} rows sum in magnitude '
+             f'to more than {LARGE} |f(x)|, of row '
+             f"{ratio.argmax()} to {ratio.max():.1g} |f(x)|: they cancel one another, and say little where "
+             f"f(x) is not near 0 by chance. Take a "
+             "larger epsilon, products='signal' and offset='absorb' (the defaults), or another method, such "
+             "as deeplift", MagnitudeWarning)

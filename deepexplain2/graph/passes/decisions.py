@@ -1,8 +1,10 @@
-"""Decisions that X takes part in - comparisons that choose by Select, or become numbers by Cast - as ops that carry relevance.
+"""Decisions that X takes part in - comparisons that choose by Select, or become numbers by Cast - as ops that
+carry relevance.
 
-A condition is a boolean: no gradient flows through it, and what a changed decision adds to T would be lost. For DeepLIFT every
-condition gets a twin, the same as a number 0 or 1: [u > v] becomes IdentityN([0 or 1], u, v) with the rule `step`, not, and, or, any and
-all become arithmetic, and y = Select(c, a, b) becomes IdentityN(y, twin of c) with the rule `choice`. No value changes.
+A condition is a boolean: no gradient flows through it, and what a changed decision adds to T would be lost.
+For DeepLIFT every condition gets a twin, the same as a number 0 or 1: [u > v] becomes IdentityN([0 or 1], u,
+v) with the rule `step`, not, and, or, any and all become arithmetic, and y = Select(c, a, b) becomes
+IdentityN(y, twin of c) with the rule `choice`. No value changes.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import tensorflow as tf
 from ..path import SHAPE_ONLY
 
 MARK = '_deepexplain2'
-STEP, CHOICE, SELECT, VALUE = (f'deepexplain2.{what}' for what in ('step', 'choice', 'select', 'value'))      # what the mark holds
+# what the mark holds
+STEP, CHOICE, SELECT, VALUE = (f'deepexplain2.{what}' for what in ('step', 'choice', 'select', 'value'))
 COMPARISONS = {'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal', 'NotEqual'}
-SHAPING = {'Identity': 'output', 'Reshape': 'output', 'ExpandDims': 'output', 'Squeeze': 'output', 'Transpose': 'y', 'StridedSlice': 'output',
+SHAPING = {'Identity': 'output', 'Reshape': 'output', 'ExpandDims': 'output', 'Squeeze': 'output',
+           'Transpose': 'y', 'StridedSlice': 'output',
            'Slice': 'output', 'BroadcastTo': 'output', 'Tile': 'output', 'GatherV2': 'output'}
 _FLOATS = {t.as_datatype_enum for t in (tf.float16, tf.bfloat16, tf.float32, tf.float64)}
 _BOOL = tf.bool.as_datatype_enum
@@ -33,12 +37,14 @@ def kind_of(op: tf.Operation) -> str:
 
 
 def open_decisions(graph_def: tf.compat.v1.GraphDef, xs: Container[str]) -> None:
-    """Give twins to the decisions in the nodes of a path and in its functions. xs: names of the tensors of X."""
+    """Give twins to the decisions in the nodes of a path and in its functions. xs: names of the tensors of
+    X."""
     varying = set()
     for node in graph_def.node:             # inputs before users
         if node.op not in SHAPE_ONLY and any(i in xs or i.split(':')[0] in varying for i in node.input):
             varying.add(node.name)
-    _Nodes(graph_def.node, lambda node, output, k: f'{node}:{k}', lambda i: i in xs or i.split(':')[0] in varying).rewrite()
+    _Nodes(graph_def.node, lambda node, output, k: f'{node}:{k}', lambda i: i in xs
+           or i.split(':')[0] in varying).rewrite()
     for function in graph_def.library.function:
         _Nodes(function.node_def, lambda node, output, k: f'{node}:{output}:{k}', lambda i: True).rewrite()
 
@@ -65,7 +71,8 @@ class _Nodes:
         if cast.attr['SrcT'].type == _BOOL:
             return cast.input[0]
         inner = self._by_name.get(cast.input[0].split(':')[0])
-        return inner.input[0] if inner is not None and inner.op == 'Cast' and inner.attr['SrcT'].type == _BOOL else None
+        return (inner.input[0] if inner is not None and inner.op == 'Cast'
+                and inner.attr['SrcT'].type == _BOOL else None)
 
     def _choice(self, node, dtype: int) -> None:
         twin = self._twin(node.input[0], dtype)
@@ -75,13 +82,15 @@ class _Nodes:
         for attribute, value in node.attr.items():
             inner.attr[attribute].CopyFrom(value)
         inner.attr[MARK].s = SELECT.encode()
-        node.op = 'IdentityN'               # under the name of the Select, so that what takes its output takes this
+        # under the name of the Select, so that what takes its output takes this
+        node.op = 'IdentityN'
         node.input[:] = [self._tensor(inner.name, 'output', 0), twin]
         node.attr['T'].list.type.extend([dtype, dtype])
         node.attr[MARK].s = CHOICE.encode()
 
     def _twin(self, condition: str, dtype: int) -> str | None:
-        """The name of a tensor of `dtype` that is 1 where the condition holds and 0 elsewhere; None where its origin is not understood."""
+        """The name of a tensor of `dtype` that is 1 where the condition holds and 0 elsewhere; None where its
+        origin is not understood."""
         key = condition, dtype
         if key not in self._twins:
             self._twins[key] = self._make(condition, dtype)

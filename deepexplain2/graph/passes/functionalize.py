@@ -1,11 +1,13 @@
-"""Loops and conditionals of TF1 (Enter, Switch, Merge, NextIteration, Exit) as While and If, with functions for their insides.
+"""Loops and conditionals of TF1 (Enter, Switch, Merge, NextIteration, Exit) as While and If, with functions
+for their insides.
 
-What is inside what is read off the ops alone, so that graphs imported without TensorFlow's Python contexts do as well. The context of
-a tensor is a stack: an Enter pushes its frame and an Exit pops it, a Switch pushes (predicate, branch) and a Merge pops it. A While
-or If is then built by TensorFlow's own while_v2 and cond_v2 in a graph of its own, from the ops that its results need.
+What is inside what is read off the ops alone, so that graphs imported without TensorFlow's Python contexts do
+as well. The context of a tensor is a stack: an Enter pushes its frame and an Exit pops it, a Switch pushes
+(predicate, branch) and a Merge pops it. A While or If is then built by TensorFlow's own while_v2 and cond_v2
+in a graph of its own, from the ops that its results need.
 
-A TensorArray of TF1 lives in a resource, with a number, its flow, for the order of operations; here the flow is a TensorList, as it is in
-TensorFlow's own version for functions.
+A TensorArray of TF1 lives in a resource, with a number, its flow, for the order of operations; here the flow
+is a TensorList, as it is in TensorFlow's own version for functions.
 """
 
 from __future__ import annotations
@@ -20,10 +22,14 @@ from tensorflow.python.framework.func_graph import FuncGraph
 from ...errors import DeepExplainError, PathError, RuleError
 from ..path import V1_CONTROL_FLOW, Path, ancestors, stand_in
 
-ENTER, EXIT, SWITCH, MERGE, NEXT, IDENTITY = ({name, f'Ref{name}'} for name in ('Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'Identity'))
+ENTER, EXIT, SWITCH, MERGE, NEXT, IDENTITY = ({name, f'Ref{name}'}
+                                              for name in ('Enter', 'Exit', 'Switch', 'Merge',
+                                                           'NextIteration', 'Identity'))
 PASSING = ENTER | EXIT | SWITCH | MERGE | NEXT | IDENTITY
-ARRAYS = {'TensorArrayV3', 'TensorArrayWriteV3', 'TensorArrayScatterV3', 'TensorArraySplitV3'}              # what gives a flow
-READS = {'TensorArrayReadV3', 'TensorArrayGatherV3', 'TensorArraySizeV3', 'TensorArrayConcatV3'}            # what takes one
+# what gives a flow
+ARRAYS = {'TensorArrayV3', 'TensorArrayWriteV3', 'TensorArrayScatterV3', 'TensorArraySplitV3'}
+# what takes one
+READS = {'TensorArrayReadV3', 'TensorArrayGatherV3', 'TensorArraySizeV3', 'TensorArrayConcatV3'}
 SMALL = 64
 
 Context = tuple[tuple[str, int], ...]       # (frame, -1) or (predicate, branch), outermost first
@@ -33,7 +39,8 @@ Context = tuple[tuple[str, int], ...]       # (frame, -1) or (predicate, branch)
 class Functional:
     """A path in a graph of its own, without control flow of TF1.
 
-    ops: all ops that the target needs there, inputs before users. given: the tensors there that stand for tensors of the user's graph.
+    ops: all ops that the target needs there, inputs before users. given: the tensors there that stand for
+        tensors of the user's graph.
     sources: these tensors of the user's graph, X aside.
     """
     graph: tf.Graph
@@ -46,7 +53,8 @@ class Functional:
 def functional(path: Path) -> Functional:
     """The path with While and If in place of Enter, Switch and the like. Adds nothing to the user's graph.
 
-    Raises RuleError where the ops do not form loops and conditionals, and for array ops without a counterpart.
+    Raises RuleError where the ops do not form loops and conditionals, and for array ops without a
+    counterpart.
     """
     return _Translation(path).result()
 
@@ -72,7 +80,8 @@ def conditions(path: Path) -> dict[str, list[tuple[tf.Tensor, int]]]:
 
 @dataclass
 class _Scope:
-    """A function under construction, or the graph around all. known: the user's tensors that have a counterpart here."""
+    """A function under construction, or the graph around all. known: the user's tensors that have a
+    counterpart here."""
     context: Context
     label: str
     graph: tf.Graph
@@ -90,12 +99,15 @@ class _Translation:
         self._predicates: dict[str, tf.Tensor] = {}
         self._loops: dict[str, _Loop] = {}                  # by LoopCond
         self._conditionals: dict[str, _Conditional] = {}    # by Merge
-        self._arrays: set[str] = set()                      # tensors that stand for an array: handles and flows
+        # tensors that stand for an array: handles and flows
+        self._arrays: set[str] = set()
         for op in self._order:
             self._locate(op)
-        with tf.Graph().as_default():                       # not the user's, whose collections a FuncGraph would share
+        # not the user's, whose collections a FuncGraph would share
+        with tf.Graph().as_default():
             graph = FuncGraph('deepexplain2')
-        for name in self._on_path:                          # kept for the copies of these ops: what TensorFlow adds takes other names
+        # kept for the copies of these ops: what TensorFlow adds takes other names
+        for name in self._on_path:
             graph.unique_name(name)
         self._root = _Scope((), '', graph, None, {})
         self._sources: list[tf.Tensor] = []
@@ -104,11 +116,13 @@ class _Translation:
         path, root = self._path, self._root
         for tensor in (path.target, *path.inputs):
             if self._contexts.get(tensor.name):
-                raise PathError(f'{path.name(tensor)} is inside a loop or conditional of TF1, where it is computed any number of times. '
+                raise PathError(f'{path.name(tensor)} is inside a loop or conditional of TF1, where it is '
+                                f'computed any number of times. '
                                 'Choose a tensor outside')
         xs = {x.name for x in path.inputs}
         with root.graph.as_default():
-            library = tf.compat.v1.GraphDef(library=path.target.graph.as_graph_def(add_shapes=False).library) if self._calls() else None
+            library = tf.compat.v1.GraphDef(
+                library=path.target.graph.as_graph_def(add_shapes=False).library) if self._calls() else None
             if library is not None:
                 tf.graph_util.import_graph_def(library, name='')
             for x in path.inputs:
@@ -151,8 +165,10 @@ class _Translation:
         if op.type in ARRAYS or (op.type in PASSING and any(i.name in self._arrays for i in op.inputs)):
             self._arrays.update(o.name for o in op.outputs)
 
-    def _behind(self, tensors: Sequence[tf.Tensor], contexts: Sequence[Context]) -> tuple[list[tf.Operation], list[tf.Tensor]]:
-        """(ops, tensors): what `tensors` are computed from inside one of `contexts`, and what comes in from outside of it."""
+    def _behind(self, tensors: Sequence[tf.Tensor], contexts: Sequence[Context]) -> tuple[list[tf.Operation],
+                                                                                          list[tf.Tensor]]:
+        """(ops, tensors): what `tensors` are computed from inside one of `contexts`, and what comes in from
+        outside of it."""
         ops, entering, stack = {}, {}, list(tensors)
         while stack:
             tensor = stack.pop()
@@ -170,7 +186,8 @@ class _Translation:
         stack, waiting = list(tensors), set()
         while stack:
             tensor = stack[-1]
-            missing = [] if tensor.name in scope.known else [t for t in self._needs(tensor, scope) if t.name not in scope.known]
+            missing = [] if tensor.name in scope.known else [t for t in self._needs(tensor, scope)
+                                                             if t.name not in scope.known]
             if missing and tensor.name in waiting:
                 raise _refused(tensor.op, 'in an order that no loop or conditional has')
             if missing:
@@ -188,7 +205,8 @@ class _Translation:
         if scope.outer is None:
             return tensor.op.name not in self._on_path and tensor.name not in self._arrays
         context = self._contexts[tensor.name]
-        if tensor.op.type == 'Const' and tensor.shape.num_elements() <= SMALL:      # gradient functions like to see axes and shapes
+        # gradient functions like to see axes and shapes
+        if tensor.op.type == 'Const' and tensor.shape.num_elements() <= SMALL:
             return False
         return len(context) < len(scope.context)
 
@@ -212,7 +230,8 @@ class _Translation:
     def _make(self, tensor: tf.Tensor, scope: _Scope) -> None:
         op, known = tensor.op, scope.known
         if self._is_outside(tensor, scope):
-            self._give(tensor) if scope.outer is None else known.update({tensor.name: self._values([tensor], scope.outer)[0]})
+            self._give(tensor) if scope.outer is None else known.update({tensor.name: self._values([tensor],
+                                                                                                   scope.outer)[0]})
         elif op.type in ENTER or (op.type in SWITCH and not _of_loop(op)):
             if scope.outer is None or (op.type in ENTER and not op.get_attr('is_constant')):
                 raise _refused(op, 'that belongs to no loop')
@@ -236,15 +255,18 @@ class _Translation:
 
     def _give(self, tensor: tf.Tensor, stand: tf.Tensor | None = None) -> None:
         """Let a tensor of the user's graph enter."""
-        self._root.known[tensor.name] = stand_in(tensor, self._root.graph.unique_name(tensor.op.name, False)) if stand is None else stand
+        self._root.known[tensor.name] = stand_in(tensor, self._root.graph.unique_name(tensor.op.name,
+                                                                                      False)) if stand is None else stand
         self._sources.append(tensor)
 
     def _copy(self, op: tf.Operation, scope: _Scope) -> None:
         if op.type in V1_CONTROL_FLOW or any(i.name in self._arrays for i in op.inputs):
             raise _refused(op, 'that a function cannot hold')
         attrs = {k: v for k, v in op.node_def.attr.items() if k != '_class'}
-        name = f'{op.name}/' if scope.outer is None else _inside(op.name, scope.label)      # with '/' exactly that
-        new = scope.graph.create_op(op.type.removeprefix('Ref') if op.type in IDENTITY else op.type, [scope.known[i.name] for i in op.inputs],
+        # with '/' exactly that
+        name = f'{op.name}/' if scope.outer is None else _inside(op.name, scope.label)
+        new = scope.graph.create_op(op.type.removeprefix('Ref') if op.type in IDENTITY else op.type,
+                                    [scope.known[i.name] for i in op.inputs],
                                     [o.dtype.base_dtype for o in op.outputs], name=name, attrs=attrs)
         for ours, output in zip(new.outputs, op.outputs):
             ours.set_shape(output.shape)
@@ -259,12 +281,16 @@ class _Translation:
             raise _refused(exit_op, 'behind no Switch of a loop')
         condition = switch.inputs[1].op
         if condition.name not in self._loops:
-            exits = [op for op in self._order if op.type in EXIT and op.inputs[0].op.type in SWITCH and op.inputs[0].op.inputs[1].op is condition]
+            exits = [op for op in self._order if op.type in EXIT and op.inputs[0].op.type in SWITCH
+                     and op.inputs[0].op.inputs[1].op is condition]
             context = self._contexts[condition.name + ':0']
             ops, entering = self._behind([e.inputs[0] for e in exits], [context])
-            merges = [op for op in ops if op.type in MERGE and _of_loop(op) and self._contexts[op.outputs[0].name] == context]
+            merges = [op for op in ops if op.type in MERGE and _of_loop(op)
+                      and self._contexts[op.outputs[0].name] == context]
             for op in merges:
-                if sorted(i.op.type in NEXT for i in op.inputs) != [False, True] or not any(i.op.type in ENTER for i in op.inputs):
+                if sorted(i.op.type in NEXT
+                          for i in op.inputs) != [False, True] or not any(i.op.type in ENTER
+                                                                          for i in op.inputs):
                     raise _refused(op, 'that does not join an Enter and a NextIteration')
             self._loops[condition.name] = _Loop(condition, context, exits, merges, entering)
         return self._loops[condition.name]
@@ -276,10 +302,13 @@ class _Translation:
 
         def inside(variables, wanted):
             known = {m.outputs[0].name: v for m, v in zip(loop.merges, variables)}
-            return self._values(wanted, _Scope(loop.context, label, tf.compat.v1.get_default_graph(), scope, known))
+            return self._values(wanted, _Scope(loop.context, label, tf.compat.v1.get_default_graph(), scope,
+                                               known))
         results = tf.while_loop(
-            lambda *variables: inside(variables, [loop.condition.inputs[0]])[0], lambda *variables: inside(variables, ways_back),
-            self._values([e.inputs[0] for e in enters], scope), [self._invariant(m, w) for m, w in zip(loop.merges, ways_back)],
+            lambda *variables: inside(variables, [loop.condition.inputs[0]])[0],
+                                lambda *variables: inside(variables, ways_back),
+            self._values([e.inputs[0] for e in enters], scope), [self._invariant(m, w) for m,
+                                                                 w in zip(loop.merges, ways_back)],
             enters[0].get_attr('parallel_iterations'), name=_inside(label, scope.label))
         by_merge = dict(zip((m.name for m in loop.merges), results))
         for e in loop.exits:
@@ -289,7 +318,8 @@ class _Translation:
         """What is known of the shape of a loop variable in every iteration."""
         if merge.outputs[0].name in self._arrays:
             return tf.TensorShape([])
-        shape, seen = merge.outputs[0].shape, [way_back.shape, *(i.shape for i in merge.inputs if i.op.type in ENTER)]
+        shape, seen = merge.outputs[0].shape, [way_back.shape, *(i.shape for i in merge.inputs
+                                                                 if i.op.type in ENTER)]
         return shape if all(s.is_subtype_of(shape) for s in seen) else tf.TensorShape(None)
 
     # Conditionals
@@ -302,7 +332,8 @@ class _Translation:
         predicates = self._own_predicate(merge, first)
         group = {merge.name: (merge, first)}
         for op in self._order if predicates else ():
-            if op.type in MERGE and not _of_loop(op) and any(self._contexts[i.name] in first.contexts for i in op.inputs):
+            if op.type in MERGE and not _of_loop(op) and any(self._contexts[i.name] in first.contexts
+                                                             for i in op.inputs):
                 other = self._branches(op)
                 if other.contexts == first.contexts and self._own_predicate(op, other) == predicates:
                     group[op.name] = op, other
@@ -318,7 +349,8 @@ class _Translation:
         outer = self._contexts[merge.outputs[0].name]
         pushed = {self._contexts[i.name][len(outer):]: i for i in merge.inputs}
         keys = [k for k in pushed if k]
-        if len(merge.inputs) != 2 or len(pushed) != 2 or not keys or any(len(k) != 1 or k[0][1] < 0 for k in keys) \
+        if len(merge.inputs) != 2 or len(pushed) != 2 or not keys or any(len(k) != 1 or k[0][1] < 0
+                                                                         for k in keys) \
                 or len({k[0][0] for k in keys}) != 1:
             raise _refused(merge, 'that does not join the two branches of a conditional')
         name, branch = keys[0][0]
@@ -327,7 +359,8 @@ class _Translation:
         return _Branches(sides, ((*outer, (name, 0)), (*outer, (name, 1))))
 
     def _own_predicate(self, merge: tf.Operation, branches: _Branches) -> set[str]:
-        """The name of the predicate that tf.cond made for itself alone (pred_id), which tells two conditionals on one predicate apart."""
+        """The name of the predicate that tf.cond made for itself alone (pred_id), which tells two
+        conditionals on one predicate apart."""
         found = set()
         for side, context in zip(branches.sides, branches.contexts):
             for op in self._behind([side], [context])[0]:
@@ -341,7 +374,8 @@ class _Translation:
         def branch(k):
             inner = _Scope(conditional.contexts[k], label, tf.compat.v1.get_default_graph(), scope, {})
             return self._values(conditional.sides[k], inner)
-        results = tf.cond(scope.known[conditional.predicate.name], lambda: branch(1), lambda: branch(0), name=_inside(label, scope.label))
+        results = tf.cond(scope.known[conditional.predicate.name], lambda: branch(1), lambda: branch(0),
+                          name=_inside(label, scope.label))
         for merge, result in zip(conditional.merges, tf.nest.flatten(results)):
             if merge.outputs[0].name not in self._arrays:
                 result.set_shape(merge.outputs[0].shape)
@@ -357,27 +391,34 @@ class _Translation:
             return [made, made]
         flow = inputs[-1]
         if op.type == 'TensorArrayWriteV3':
-            resizes = {'resize_if_index_out_of_bounds': True} if _array_of(op).get_attr('dynamic_size') else {}
+            resizes = {
+                'resize_if_index_out_of_bounds': True} if _array_of(op).get_attr('dynamic_size') else {}
             return [raw.TensorListSetItem(input_handle=flow, index=inputs[1], item=inputs[2], **resizes)]
         if op.type == 'TensorArrayScatterV3':
-            return [raw.TensorListScatterIntoExistingList(input_handle=flow, tensor=inputs[2], indices=inputs[1])]
+            return [raw.TensorListScatterIntoExistingList(input_handle=flow, tensor=inputs[2],
+                                                          indices=inputs[1])]
         if op.type == 'TensorArraySplitV3':
             return [raw.TensorListSplit(tensor=inputs[1], element_shape=shape, lengths=inputs[2])]
         if op.type == 'TensorArraySizeV3':
             return [raw.TensorListLength(input_handle=flow)]
         if op.type == 'TensorArrayConcatV3':
-            return list(raw.TensorListConcatV2(input_handle=flow, element_shape=_asked(op.outputs[0].shape), element_dtype=dtype,
+            return list(raw.TensorListConcatV2(input_handle=flow, element_shape=_asked(op.outputs[0].shape),
+                                               element_dtype=dtype,
                                                leading_dims=tf.constant([], tf.int64)))
         if op.type == 'TensorArrayGatherV3':
-            return [raw.TensorListGather(input_handle=flow, indices=inputs[1], element_shape=_asked(op.outputs[0].shape[1:]), element_dtype=dtype)]
-        return [raw.TensorListGetItem(input_handle=flow, index=inputs[1], element_shape=_asked(op.outputs[0].shape), element_dtype=dtype)]
+            return [raw.TensorListGather(input_handle=flow, indices=inputs[1],
+                                         element_shape=_asked(op.outputs[0].shape[1:]), element_dtype=dtype)]
+        return [raw.TensorListGetItem(input_handle=flow, index=inputs[1],
+                                      element_shape=_asked(op.outputs[0].shape), element_dtype=dtype)]
 
     def _elements(self, array: tf.Operation) -> tuple[tf.DType, tf.Tensor]:
-        """(dtype, shape) of the elements of an array, the shape from what is written and read if all have the same."""
+        """(dtype, shape) of the elements of an array, the shape from what is written and read if all have the
+        same."""
         shape = tf.TensorShape(array.get_attr('element_shape'))
         if array.get_attr('identical_element_shapes'):
             for op in self._users.get(array.name, ()):
-                seen = {'TensorArrayWriteV3': lambda op: op.inputs[2].shape, 'TensorArrayScatterV3': lambda op: op.inputs[2].shape[1:],
+                seen = {'TensorArrayWriteV3': lambda op: op.inputs[2].shape,
+                        'TensorArrayScatterV3': lambda op: op.inputs[2].shape[1:],
                         'TensorArrayReadV3': lambda op: op.outputs[0].shape}.get(op.type)
                 if seen is not None and shape.is_compatible_with(seen(op)):
                     shape = shape.merge_with(seen(op))
@@ -411,7 +452,8 @@ class _Branches:
 
 @dataclass(frozen=True)
 class _Conditional:
-    """merges: its results. sides: their values if false, if true. entering: tensors from around it that it needs."""
+    """merges: its results. sides: their values if false, if true. entering: tensors from around it that it
+    needs."""
     predicate: tf.Tensor
     contexts: tuple[Context, Context]
     merges: list[tf.Operation]
@@ -420,7 +462,8 @@ class _Conditional:
 
 
 def _before(tensor: tf.Tensor) -> list[tf.Operation]:
-    """Ops that `tensor` is computed from, control dependencies included, inputs before users but for the way back of loops."""
+    """Ops that `tensor` is computed from, control dependencies included, inputs before users but for the way
+    back of loops."""
     order: list[tf.Operation] = []
     seen: set[str] = set()
     roots = [tensor.op]
@@ -449,7 +492,8 @@ def _of_loop(op: tf.Operation) -> bool:
 
 
 def _origin(predicate: tf.Tensor) -> tf.Tensor:
-    while predicate.op.type in IDENTITY or (predicate.op.type in ENTER and predicate.op.get_attr('is_constant')):
+    while predicate.op.type in IDENTITY or (predicate.op.type in ENTER
+                                            and predicate.op.get_attr('is_constant')):
         predicate = predicate.op.inputs[0]
     return predicate
 
@@ -474,7 +518,8 @@ def _common(contexts: Sequence[Context]) -> Context:
 
 def _asked(shape: tf.TensorShape) -> tf.Tensor:
     """A shape as list ops take it: -1 for what is not known."""
-    return tf.constant(-1 if shape.rank is None else [-1 if d is None else d for d in shape.as_list()], tf.int32)
+    return tf.constant(-1 if shape.rank is None else [-1 if d is None else d for d in shape.as_list()],
+                       tf.int32)
 
 
 def _label(op: tf.Operation) -> str:
@@ -488,5 +533,6 @@ def _inside(name: str, label: str) -> str:
 
 
 def _refused(op: tf.Operation, what: str) -> RuleError:
-    return RuleError(f'op "{op.name}" ({op.type}) between X and T is TF1 control flow {what}. Build the model with '
+    return RuleError(f'op "{op.name}" ({op.type}) between X and T is TF1 control flow {what}. Build the '
+                     f'model with '
                      'tf.compat.v1.enable_control_flow_v2()')

@@ -1,4 +1,5 @@
-"""The path as a list of nodes, function calls replaced by the ops inside, also in the bodies of loops and conditionals."""
+"""The path as a list of nodes, function calls replaced by the ops inside, also in the bodies of loops and
+conditionals."""
 
 from __future__ import annotations
 
@@ -16,13 +17,15 @@ from .paired import CONTAINERS, functions_of
 
 
 def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
-    """(nodes, T, sources): the path as a GraphDef without calls of functions and control flow of TF1, the name of T in it, and the
-    tensors of the user's graph that it takes beside X.
+    """(nodes, T, sources): the path as a GraphDef without calls of functions and control flow of TF1, the
+    name of T in it, and the tensors of the user's graph that it takes beside X.
 
-    Inputs are names of tensors; the sources and X are called as `outside` says. Loops and conditionals keep their functions, in the
-    library. Colocation and control dependencies, which may point outside the path, are left out.
+    Inputs are names of tensors; the sources and X are called as `outside` says. Loops and conditionals keep
+    their functions, in the library. Colocation and control dependencies, which may point outside the path,
+    are left out.
     """
-    taken = functional(path) if has_loops(path) else Functional(path.target.graph, path.ops, path.target, {}, path.sources)
+    taken = functional(path) if has_loops(path) else Functional(path.target.graph, path.ops, path.target, {},
+                                                                path.sources)
     graph_def = tf.compat.v1.GraphDef()
     functions = {}
     if any(_calls(op.node_def) for op in taken.ops):
@@ -36,7 +39,8 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
     scopes = {op.name[:k] for op in taken.ops for k, c in enumerate(op.name) if c == '/'}
 
     def add(node, inputs, prefix):
-        called = node.attr['f'].func.name if node.op in FUNCTION_CALLS else node.op         # TF1 names the op after the function
+        # TF1 names the op after the function
+        called = node.attr['f'].func.name if node.op in FUNCTION_CALLS else node.op
         if called in functions:
             call(node.name, functions[called], inputs, prefix)
             return
@@ -52,13 +56,15 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
     def call(name, function, inputs, prefix):
         body, flat = open_function(function, functions)
         scope = f'{prefix}{name}'
-        while scope in scopes:                  # an op of the user may be called as if it were inside of this call
+        # an op of the user may be called as if it were inside of this call
+        while scope in scopes:
             scope += '/inside'
         inside = f'{scope}/'
         arguments = {f'{a.name}:0': renamed.get(i, i) for a, i in zip(function.signature.input_arg, inputs)}
         for node in body.node:
             if f'{node.name}:0' not in arguments:
-                add(node, [arguments.get(i, inside + i) for i in map(_output, node.input) if not i.startswith('^')], inside)
+                add(node, [arguments.get(i, inside + i) for i in map(_output, node.input)
+                           if not i.startswith('^')], inside)
         for k, output in enumerate(function.signature.output_arg):
             source = flat[function.ret[output.name]]
             source = arguments.get(source, inside + source)
@@ -77,12 +83,14 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
 
 
 def outside(tensor: tf.Tensor) -> str:
-    """What nodes call a tensor of the user's graph that enters the path. No node can have this name: those of the path may be given any."""
+    """What nodes call a tensor of the user's graph that enters the path. No node can have this name: those of
+    the path may be given any."""
     return f'outside {tensor.name}'
 
 
 def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, dict[str, str]]:
-    """(nodes, names): the body of a function as a GraphDef, and its tensors' names there. functions: all by name, those it calls included."""
+    """(nodes, names): the body of a function as a GraphDef, and its tensors' names there. functions: all by
+    name, those it calls included."""
     library = tf.compat.v1.GraphDef()
     library.library.function.extend(functions.values())
     with tf.Graph().as_default():           # where TensorFlow looks for the functions that the body calls
@@ -93,8 +101,8 @@ def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, 
 def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
     """Give the functions of a GraphDef names that no other function has, and drop those that nothing calls.
 
-    TensorFlow keeps functions by name, in the graph and in the process: a second one of a name is an error if it differs, and
-    differentiating a loop defines functions named after those of the loop.
+    TensorFlow keeps functions by name, in the graph and in the process: a second one of a name is an error if
+    it differs, and differentiating a loop defines functions named after those of the loop.
     """
     functions = {f.signature.name: f for f in graph_def.library.function}
     suffix = f'__deepexplain2_{uuid.uuid4().hex}'
@@ -117,14 +125,16 @@ def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
 
 
 def _open_calls(graph_def: tf.compat.v1.GraphDef) -> None:
-    """Replace the calls in the bodies of loops and conditionals, at any depth, by the ops inside: no rule reaches into a call, and TensorFlow's
-    gradient of it is that of the user's function, which is wrong where a loop in it is called in a loop."""
+    """Replace the calls in the bodies of loops and conditionals, at any depth, by the ops inside: no rule
+    reaches into a call, and TensorFlow's gradient of it is that of the user's function, which is wrong where
+    a loop in it is called in a loop."""
     functions = {f.signature.name: f for f in graph_def.library.function}
     opened: set[str] = set()
 
     def visit(nodes):
         for node in nodes:
-            for name in functions_of(node) if node.op in CONTAINERS else [node.attr['f'].func.name] if node.op in FUNCTION_CALLS else ():
+            for name in functions_of(node) if node.op in CONTAINERS else [
+                node.attr['f'].func.name] if node.op in FUNCTION_CALLS else ():
                 if name in functions and name not in opened:
                     opened.add(name)
                     visit(functions[name].node_def)
@@ -134,7 +144,8 @@ def _open_calls(graph_def: tf.compat.v1.GraphDef) -> None:
 
 
 def _open_calls_in(function, functions: Mapping) -> None:
-    """The same in one function, where those that it calls are open. What waits for a call does not wait for what is inside."""
+    """The same in one function, where those that it calls are open. What waits for a call does not wait for
+    what is inside."""
     taken = {node.name for node in function.node_def}
     renamed: dict[str, str] = {}                # results of calls -> the tensors inside
     nodes, calls = [], set()
@@ -147,7 +158,8 @@ def _open_calls_in(function, functions: Mapping) -> None:
         scope = node.name
         while any(name.startswith(f'{scope}/') for name in taken):
             scope += '/inside'
-        arguments = dict(zip((a.name for a in called.signature.input_arg), (i for i in node.input if not i.startswith('^'))))
+        arguments = dict(zip((a.name for a in called.signature.input_arg),
+                             (i for i in node.input if not i.startswith('^'))))
 
         def inside(tensor, arguments=arguments, scope=scope):
             if tensor.startswith('^'):
@@ -161,7 +173,8 @@ def _open_calls_in(function, functions: Mapping) -> None:
             new.input[:] = [name for i in inner.input if (name := inside(i))]
             taken.add(new.name)
             nodes.append(new)
-        renamed |= {f'{node.name}:output:{k}': inside(called.ret[o.name]) for k, o in enumerate(called.signature.output_arg)}
+        renamed |= {f'{node.name}:output:{k}': inside(called.ret[o.name]) for k,
+                    o in enumerate(called.signature.output_arg)}
     if not calls:
         return
 
@@ -179,16 +192,19 @@ def _open_calls_in(function, functions: Mapping) -> None:
     for name, node in list(function.control_ret.items()):
         if node in calls:
             del function.control_ret[name]
-    function.signature.control_output[:] = [name for name in function.signature.control_output if name in function.control_ret]
+    function.signature.control_output[:] = [name for name in function.signature.control_output
+                                            if name in function.control_ret]
 
 
 def _name_calls(function, functions: Mapping) -> None:
-    """Make PartitionedCalls of the calls in a function whose op type is the name of another one, as TF1 makes them: only these can be renamed."""
+    """Make PartitionedCalls of the calls in a function whose op type is the name of another one, as TF1 makes
+    them: only these can be renamed."""
     renamed: dict[str, str] = {}
     for node in function.node_def:
         if node.op in functions:
             called = functions[node.op].signature
-            renamed |= {f'{node.name}:{o.name}:0': f'{node.name}:output:{k}' for k, o in enumerate(called.output_arg)}
+            renamed |= {f'{node.name}:{o.name}:0': f'{node.name}:output:{k}' for k,
+                        o in enumerate(called.output_arg)}
             node.op = 'StatefulPartitionedCall' if called.is_stateful else 'PartitionedCall'
             node.attr.clear()
             node.attr['f'].func.name = called.name
@@ -207,4 +223,5 @@ def _output(name: str) -> str:
 
 
 def _calls(node: tf.compat.v1.NodeDef) -> bool:
-    return any(a.HasField('func') or a.list.func for a in node.attr.values()) or op_def_registry.get(node.op) is None
+    return any(a.HasField('func') or a.list.func
+               for a in node.attr.values()) or op_def_registry.get(node.op) is None

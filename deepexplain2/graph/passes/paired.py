@@ -1,8 +1,10 @@
-"""The nodes of a path twice, side by side: once for x, once for its reference, loops and conditionals included.
+"""The nodes of a path twice, side by side: once for x, once for its reference, loops and conditionals
+included.
 
-A node n becomes one under ACTUAL and one under REFERENCE. A loop becomes one loop over both sets of variables, whose body holds both bodies, and a
-conditional likewise, so that a rule inside finds its partner in the same body. The number of iterations and the branch are those of x;
-whoever pairs checks that they cannot differ.
+A node n becomes one under ACTUAL and one under REFERENCE. A loop becomes one loop over both sets of
+variables, whose body holds both bodies, and a conditional likewise, so that a rule inside finds its partner
+in the same body. The number of iterations and the branch are those of x; whoever pairs checks that they
+cannot differ.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ def functions_of(node: tf.compat.v1.NodeDef) -> list[str]:
 
 
 def single(graph_def: tf.compat.v1.GraphDef, inputs: Container[str]) -> tf.compat.v1.GraphDef:
-    """The same nodes under ACTUAL. inputs: names of the tensors that come from outside even if a node has them as output."""
+    """The same nodes under ACTUAL. inputs: names of the tensors that come from outside even if a node has
+    them as output."""
     names = {n.name for n in graph_def.node}
     result = tf.compat.v1.GraphDef(library=graph_def.library, versions=graph_def.versions)
     for node in graph_def.node:
@@ -39,7 +42,8 @@ def single(graph_def: tf.compat.v1.GraphDef, inputs: Container[str]) -> tf.compa
 
 
 def double(graph_def: tf.compat.v1.GraphDef, given: Mapping[str, str]) -> tf.compat.v1.GraphDef:
-    """Both copies of the nodes. given: names of the tensors outside that differ for the reference, x:0 -> baseline:0."""
+    """Both copies of the nodes. given: names of the tensors outside that differ for the reference, x:0 ->
+    baseline:0."""
     result = tf.compat.v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
     functions = {f.signature.name: f for f in graph_def.library.function}
     made: dict[str, str] = {}
@@ -55,11 +59,13 @@ def double(graph_def: tf.compat.v1.GraphDef, given: Mapping[str, str]) -> tf.com
             return given.get(i, i)
         return f'{ACTUAL}{node}:{int(k or 0) + sizes[node]}' if node in sizes else REFERENCE + i
 
-    _pair(graph_def.node, result.node, actual, reference, lambda name, arguments: _function(name, arguments, functions, made, result.library))
+    _pair(graph_def.node, result.node, actual, reference,
+          lambda name, arguments: _function(name, arguments, functions, made, result.library))
     return result
 
 
-def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], str], function: Callable[[str, bool], str]) -> None:
+def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], str],
+          function: Callable[[str, bool], str]) -> None:
     for node in nodes:
         new = out.add()
         new.CopyFrom(node)
@@ -76,10 +82,13 @@ def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], s
         head = 0 if node.op in LOOPS else 1                 # the condition of a branch is there once
         for k, i in enumerate(inputs[head:]):
             other_input = reference(i)
-            if other_input == actual(i) and node.op in BRANCHES:    # the gradient of a branch loses one of two equal inputs
-                twin = out.add(name=f'{REFERENCE}{REFERENCE}{node.name}/input_{k}', op='Identity', input=[other_input])
+            # the gradient of a branch loses one of two equal inputs
+            if other_input == actual(i) and node.op in BRANCHES:
+                twin = out.add(name=f'{REFERENCE}{REFERENCE}{node.name}/input_{k}', op='Identity',
+                               input=[other_input])
                 twin.attr['T'].type = node.attr['Tin'].list.type[k]
-                other_input = f'{twin.name}:0'              # in functions x and its reference are different arguments
+                # in functions x and its reference are different arguments
+                other_input = f'{twin.name}:0'
             new.input.append(other_input)
         for key in ('T', 'Tin', 'Tout'):
             if key in new.attr:
@@ -101,7 +110,8 @@ def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], s
 
 
 def _function(name: str, condition: bool, functions, made: dict[str, str], library) -> str:
-    """The function that takes both sets of arguments and gives both sets of results; a loop's condition looks at the actual ones."""
+    """The function that takes both sets of arguments and gives both sets of results; a loop's condition looks
+    at the actual ones."""
     if name in made:
         return made[name]
     old = functions[name]
@@ -134,7 +144,8 @@ def _function(name: str, condition: bool, functions, made: dict[str, str], libra
             return f'{ACTUAL}{node}:{output}:{int(k or 0) + sizes[node]}'
         return REFERENCE + i
 
-    _pair(old.node_def, new.node_def, actual, reference, lambda n, c: _function(n, c, functions, made, library))
+    _pair(old.node_def, new.node_def, actual, reference,
+          lambda n, c: _function(n, c, functions, made, library))
     for a in old.signature.output_arg:
         new.ret[a.name] = actual(old.ret[a.name])
     for a in old.signature.output_arg:
@@ -142,7 +153,8 @@ def _function(name: str, condition: bool, functions, made: dict[str, str], libra
         new.signature.output_arg[-1].name = a.name + suffix
         source = reference(old.ret[a.name])
         if a.type in (tf.float16.as_datatype_enum, tf.float32.as_datatype_enum, tf.float64.as_datatype_enum):
-            stop = new.node_def.add(name=f'{REFERENCE}{REFERENCE}stop_{a.name}', op='StopGradient', input=[source])
+            stop = new.node_def.add(name=f'{REFERENCE}{REFERENCE}stop_{a.name}', op='StopGradient',
+                                    input=[source])
             stop.attr['T'].type = a.type
             source = f'{stop.name}:output:0'
         new.ret[a.name + suffix] = source
@@ -151,7 +163,8 @@ def _function(name: str, condition: bool, functions, made: dict[str, str], libra
 
 def _suffix(names: set[str]) -> str:
     """What makes other names of all these: the arguments x and x_reference may both be there."""
-    return next(s for k in range(len(names) + 1) if not any(n + (s := '_reference' + k * '_') in names for n in names))
+    return next(s for k in range(len(names) + 1) if not any(n + (s := '_reference' + k * '_') in names
+                                                            for n in names))
 
 
 def _outputs(node: tf.compat.v1.NodeDef) -> int:

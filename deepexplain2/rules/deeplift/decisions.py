@@ -1,4 +1,5 @@
-"""DeepLIFT's rules for decisions that X takes part in, their conditions given as numbers 0 and 1 (graph/decisions.py)."""
+"""DeepLIFT's rules for decisions that X takes part in, their conditions given as numbers 0 and 1
+(graph/decisions.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from .rescale import nonzero
 
 
 def step(op, ms, reference):
-    """c = [u > v], a step in u - v: Rescale, m_u = m (c - c')/((u - v) - (u' - v')), m_v = -m_u; 0 where the decision is the same."""
+    """c = [u > v], a step in u - v: Rescale, m_u = m (c - c')/((u - v) - (u' - v')), m_v = -m_u; 0 where the
+    decision is the same."""
     c, u, v = op.inputs
     c_ref, u_ref, v_ref = reference.inputs
     share = ms[0] * (c - c_ref) / nonzero((u - v) - (u_ref - v_ref))
@@ -39,8 +41,8 @@ def choice(op, ms, reference):
 
 
 def _weights(op, reference, m):
-    """The weights of the two branches. One that is NaN or infinite where it is not taken has none where the decision changes: the other
-    one changes first then, and the decision takes the rest."""
+    """The weights of the two branches. One that is NaN or infinite where it is not taken has none where the
+    decision changes: the other one changes first then, and the decision takes the rest."""
     c, c_ref = _number(op, op.inputs[0], m), _number(op, reference.inputs[0], m)
     changed = tf.not_equal(c, c_ref)
     a, b = (tf.math.is_finite(op.inputs[k]) & tf.math.is_finite(reference.inputs[k]) for k in (1, 2))

@@ -1,4 +1,5 @@
-"""DeepLIFT's rule for maxima and minima over many: each change of the winner's value is credited to a winner."""
+"""DeepLIFT's rule for maxima and minima over many: each change of the winner's value is credited to a
+winner."""
 
 from __future__ import annotations
 
@@ -8,10 +9,12 @@ from ..op_tools import again, pull_back, repeated_to, whole
 
 
 def cross(smallest):
-    """The cross-maximum rule: the change of the maximum goes to the winner of x where x has the larger maximum, to the winner of the
-    reference where that has (DeepSHAP, Lundberg and Lee 2017; here for windows, whole axes and segments, and for minima).
+    """The cross-maximum rule: the change of the maximum goes to the winner of x where x has the larger
+    maximum, to the winner of the reference where that has (DeepSHAP, Lundberg and Lee 2017; here for windows,
+    whole axes and segments, and for minima).
 
-    The winner's own value has changed at least as much, in the same direction: the multiplier lies between 0 and m.
+    The winner's own value has changed at least as much, in the same direction: the multiplier lies between 0
+    and m.
     """
     def rule(op, m, reference):
         m = m[0] if isinstance(m, (list, tuple)) else m
@@ -25,8 +28,10 @@ def cross(smallest):
             + pull_back(there, [tf.where(more, tf.zeros_like(gain), gain)], [0])[0]
         same, = pull_back(here, [tf.where(tf.equal(y, y_ref), m, tf.zeros_like(m))], [0])
         b = reference.inputs[0]
-        # no credit where x = b: a sum with 0 in one of two places, in a third of the time of a choice between two tensors
-        return whole(op, {0: tf.math.xdivy(credit, x - b) + tf.math.multiply_no_nan(same, tf.cast(tf.equal(x, b), same.dtype))})
+        # no credit where x = b: a sum with 0 in one of two places, in a third of the time of a choice between
+        # two tensors
+        return whole(op, {0: tf.math.xdivy(credit, x - b)
+                          + tf.math.multiply_no_nan(same, tf.cast(tf.equal(x, b), same.dtype))})
     return rule
 
 

@@ -13,10 +13,12 @@ PRECISION = {tf.float32: 1e-6, tf.float64: 1e-12}
 
 
 def mean_jacobian(op, ms, reference):
-    """m_z = the mean of J(z)^T m along the straight line from z' to z, over all inputs that vary: the fundamental theorem of calculus for
-    one op, complete for any smooth function (integrated gradients, Sundararajan et al. 2017, applied to the op).
+    """m_z = the mean of J(z)^T m along the straight line from z' to z, over all inputs that vary: the
+    fundamental theorem of calculus for one op, complete for any smooth function (integrated gradients,
+    Sundararajan et al. 2017, applied to the op).
 
-    Gauss-Legendre panels of 8 points, doubled until the mean changes by less than 1e-6 (float64: 1e-12) of its largest entry.
+    Gauss-Legendre panels of 8 points, doubled until the mean changes by less than 1e-6 (float64: 1e-12) of
+    its largest entry.
     """
     ms = ms if isinstance(ms, (list, tuple)) else [ms]
     positions = varying(op, reference)
@@ -35,12 +37,14 @@ def mean_jacobian(op, ms, reference):
                 at = (tf.cast(k, real) + tf.cast(alpha, real)) * width
                 points = [start + tf.cast(at, step.dtype) * step for start, step in zip(starts, steps)]
                 found = pull_back(again(op, dict(zip(positions, points))), ms, positions, op.name)
-                totals = [total + tf.cast(tf.cast(weight, real) * width, f.dtype) * f for total, f in zip(totals, found)]
+                totals = [total + tf.cast(tf.cast(weight, real) * width, f.dtype) * f for total,
+                          f in zip(totals, found)]
             return k + 1, *totals
-        return tf.while_loop(lambda k, *_: k < panels, panel, [tf.constant(0), *map(tf.zeros_like, steps)])[1:]
+        return tf.while_loop(lambda k, *_: k < panels, panel,
+                             [tf.constant(0), *map(tf.zeros_like, steps)])[1:]
 
     def change(old, new):
-        return tf.reduce_max([tf.reduce_max(tf.abs(n - o)) - PRECISION.get(real, 1e-6) * tf.reduce_max(tf.abs(n)) for o, n in zip(old, new)])
+        return (tf.reduce_max([tf.reduce_max(tf.abs(n - o)) - PRECISION.get(real, 1e-6) * tf.reduce_max(tf.abs(n)) for o, n in zip(old, new)]))
 
     def refine(panels, excess, *old):
         new = over(2 * panels)
@@ -52,4 +56,5 @@ def mean_jacobian(op, ms, reference):
 
 def _exact(t):
     """float16 as float32: a mean of many loses its digits."""
-    return tf.cast(t, tf.float32) if isinstance(t, tf.Tensor) and t.dtype.is_floating and t.dtype.size < 4 else t
+    return (tf.cast(t, tf.float32) if isinstance(t, tf.Tensor) and t.dtype.is_floating and t.dtype.size < 4
+            else t)

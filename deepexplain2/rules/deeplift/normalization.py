@@ -11,8 +11,10 @@ from .two_factors import in_order
 
 
 def normalize(op, ms, reference):
-    """y = gamma u / sqrt(v), u = x - mean x, v = mean u^2 + epsilon: the rules of a product, a root and a square, one after the other."""
-    if not op.get_attr('is_training'):                  # given statistics: a product of x, scale and root, where more than x depends on X
+    """y = gamma u / sqrt(v), u = x - mean x, v = mean u^2 + epsilon: the rules of a product, a root and a
+    square, one after the other."""
+    # given statistics: a product of x, scale and root, where more than x depends on X
+    if not op.get_attr('is_training'):
         return mean_jacobian(op, ms, reference)
     m = ms[0]
     x = op.inputs[0]
@@ -27,13 +29,15 @@ def normalize(op, ms, reference):
     q, q_ref = tf.math.rsqrt(v), tf.math.rsqrt(v_ref)
     y, y_ref = u * q, u_ref * q_ref
     m_u = m * in_order((q + q_ref) / 2 + tf.zeros_like(u), (q, q_ref), u * q_ref, u_ref * q, y, y_ref)
-    m_v = tf.reduce_sum(m * in_order((u + u_ref) / 2, (u, u_ref), u_ref * q, u * q_ref, y, y_ref), axes, keepdims=True) * rsqrt(op, v, v_ref)
+    m_v = tf.reduce_sum(m * in_order((u + u_ref) / 2, (u, u_ref), u_ref * q, u * q_ref, y, y_ref), axes,
+                        keepdims=True) * rsqrt(op, v, v_ref)
     m_u += m_v * (u + u_ref) / count
     return whole(op, {0: m_u - mean(m_u)})
 
 
 def statistics(op):
-    """(axes over which a fused normalization takes its statistics, gamma to be multiplied with x, number of values in a mean)."""
+    """(axes over which a fused normalization takes its statistics, gamma to be multiplied with x, number of
+    values in a mean)."""
     x, gamma = op.inputs[0], op.inputs[1]
     first = op.get_attr('data_format') in (b'NCHW', b'NCDHW')
     axes = [k for k in range(x.shape.rank) if k != (1 if first else x.shape.rank - 1)]
@@ -54,4 +58,5 @@ def modulus(op, m, reference):
     return whole(op, {0: (z + z_ref) * tf.cast(tf.math.divide_no_nan(m, tf.abs(z) + tf.abs(z_ref)), z.dtype)})
 
 
-RULES = dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'], normalize) | {'EuclideanNorm': norm, 'ComplexAbs': modulus}
+RULES = dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'],
+                      normalize) | {'EuclideanNorm': norm, 'ComplexAbs': modulus}

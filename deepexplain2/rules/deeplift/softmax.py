@@ -4,8 +4,8 @@ With L = logsumexp(z) the secant of L along z_i has the closed form
 
     S_i = exp(max(z_i, z'_i) - max(L, L')) decay(|z_i - z'_i|) / decay(|L - L'|),    decay(d) = (1 - e^-d)/d:
 
-the Rescale rule on e^z, on the logarithm, and the sum between them, in which no exponential leaves its range. sum_i S_i (z_i - z'_i) =
-L - L'; where z = z' it is the softmax.
+the Rescale rule on e^z, on the logarithm, and the sum between them, in which no exponential leaves its range.
+sum_i S_i (z_i - z'_i) = L - L'; where z = z' it is the softmax.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def log_softmax(op, m, reference):
 def softmax(op, m, reference):
     """y = exp(log y): Rescale on the exponential, then the rule of LogSoftmax."""
     z, z_ref = _logits(op, reference)
-    logs = (v - tf.reduce_logsumexp(v, -1, keepdims=True) for v in (z, z_ref))         # which `_secant` computes too: TensorFlow shares them
+    # which `_secant` computes too: TensorFlow shares them
+    logs = (v - tf.reduce_logsumexp(v, -1, keepdims=True) for v in (z, z_ref))
     return tf.cast(_shared(tf.cast(m, z.dtype) * exp(op, *logs), z, z_ref), m.dtype)
 
 
@@ -48,7 +49,8 @@ def sparse_cross_entropy(op, ms, reference):
 
 def _logits(op, reference):
     """In float64: far from the reference 1 - S falls below the digits of float32."""
-    return tf.cast(op.inputs[0], tf.float64), tf.cast(repeated_to(reference.inputs[0], op.inputs[0]), tf.float64)
+    return tf.cast(op.inputs[0], tf.float64), tf.cast(repeated_to(reference.inputs[0], op.inputs[0]),
+                                                      tf.float64)
 
 
 def _shared(m, z, z_ref):
@@ -57,7 +59,8 @@ def _shared(m, z, z_ref):
 
 def _secant(z, z_ref):
     total, total_ref = (tf.reduce_logsumexp(v, -1, keepdims=True) for v in (z, z_ref))
-    share = tf.math.multiply_no_nan(decay(tf.abs(z - z_ref)), tf.exp(tf.maximum(z, z_ref) - tf.maximum(total, total_ref)))
+    share = tf.math.multiply_no_nan(decay(tf.abs(z - z_ref)),
+                                    tf.exp(tf.maximum(z, z_ref) - tf.maximum(total, total_ref)))
     return share / decay(tf.abs(total - total_ref))
 
 

@@ -1,7 +1,9 @@
-"""DeepLIFT's rules for functions of two tensors that both depend on X: gates, quotients, matrix products, maxima.
+"""DeepLIFT's rules for functions of two tensors that both depend on X: gates, quotients, matrix products,
+maxima.
 
-With two players the Shapley value of each is known in closed form (Lundberg and Lee 2017, section 4.2): for y = f(a, b) the change of
-f along a, with b as it is in x and with b as it is in the reference, averaged. The shares of a and b sum to f(a, b) - f(a', b').
+With two players the Shapley value of each is known in closed form (Lundberg and Lee 2017, section 4.2): for y
+= f(a, b) the change of f along a, with b as it is in x and with b as it is in the reference, averaged. The
+shares of a and b sum to f(a, b) - f(a', b').
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from .rescale import at_poles, finite_between, measured, nonzero, relu, weighed
 
 
 def elementwise(slope_a, slope_b):
-    """m_a = m (S_a(b) + S_a(b'))/2 and the same for b; S_a(c): slope of the secant of f from a' to a with the other factor at c."""
+    """m_a = m (S_a(b) + S_a(b'))/2 and the same for b; S_a(c): slope of the secant of f from a' to a with the
+    other factor at c."""
     def rule(op, m, reference):
         if m.dtype.is_complex:
             return bilinear(op, m, reference) if op.type == 'Mul' else mean_jacobian(op, m, reference)
@@ -30,11 +33,14 @@ def elementwise(slope_a, slope_b):
         shares = {}
         for k, found in slopes.items():
             s = finite_between(sum(found) / len(found), *sides[k][1:3])
-            if len(positions) == 2 and op.type in ONE_SIDED:        # k last, the other one first; and the other way round
+            # k last, the other one first; and the other way round
+            if len(positions) == 2 and op.type in ONE_SIDED:
                 last, first = (tf.math.is_finite(slopes[k][j] + slopes[1 - k][1 - j]) for j in (0, 1))
                 s = tf.where(last ^ first, tf.where(last, found[0], found[1]), s)
-            if len(positions) == 2 and (op.type in DIVISIONS or (op.type == 'Mul' and any(map(_divides, op.inputs)))):
-                first, last = (again(op, {0: u, 1: v}).outputs[0] for u, v in ((a, b_ref), (a_ref, b))[::1 - 2 * k])
+            if len(positions) == 2 and (op.type in DIVISIONS or (op.type == 'Mul'
+                                                                 and any(map(_divides, op.inputs)))):
+                first, last = (again(op, {0: u, 1: v}).outputs[0] for u,
+                               v in ((a, b_ref), (a_ref, b))[::1 - 2 * k])
                 s = in_order(s, found, first, last, op.outputs[0], reference.outputs[0])
             if len(positions) == 1:
                 s = at_poles(op, reference, k, s, *sides[k][1:3])
@@ -44,10 +50,12 @@ def elementwise(slope_a, slope_b):
 
 
 def in_order(mean, slopes, first, last, y, y_ref):
-    """The mean of two slopes, with the other factor as in x and as in the reference; or one of them, where the order of change that the other
-    one belongs to leads through a value that is more than LOST times what the function is at both ends.
+    """The mean of two slopes, with the other factor as in x and as in the reference; or one of them, where
+    the order of change that the other one belongs to leads through a value that is more than LOST times what
+    the function is at both ends.
 
-    x / |x| between 0 and x: |x| changes first; x / 0, or x times the largest scale there is, would be credited to x and taken back from |x|. first,
+    x / |x| between 0 and x: |x| changes first; x / 0, or x times the largest scale there is, would be
+    credited to x and taken back from |x|. first,
     last: the function after the factor has changed first, and before it changes last.
     """
     exact = mean.dtype
@@ -66,7 +74,8 @@ def _divides(tensor: tf.Tensor) -> bool:
         return given[0] or (given[1] and _divides(op.inputs[0]))
     if op.type in ('Mul', 'AddV2', 'Sub', 'Minimum', 'Maximum'):
         return sum(given) == 1 and _divides(op.inputs[given.index(False)])
-    return op.type in ('Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast', 'Neg', 'ClipByValue',
+    return op.type in ('Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile',
+                       'Cast', 'Neg', 'ClipByValue',
                        'StridedSlice') and _divides(op.inputs[0])
 
 
@@ -84,7 +93,8 @@ def _along(k, distance):
     """The slope along input k, measured; distance(z, c): see `measured`, with the other input at c."""
     def slope(op, z, z_ref, c):
         a, b, other = (tf.cast(t, tf.float64) for t in (z, z_ref, c))
-        return tf.cast(measured(lambda t: again(op, {k: t, 1 - k: other}).outputs[0], a, b, lambda t: distance(t, other)), z.dtype)
+        return tf.cast(measured(lambda t: again(op, {k: t, 1 - k: other}).outputs[0], a, b,
+                                lambda t: distance(t, other)), z.dtype)
     return slope
 
 
@@ -119,25 +129,29 @@ def _quotient(op, a, b, c):
     return -c / a / b
 
 
-ONE_SIDED = {'Xlogy', 'Xlog1py', 'Xdivy'}           # finite at 0, where of the two orders of change one leads through infinity
+# finite at 0, where of the two orders of change one leads through infinity
+ONE_SIDED = {'Xlogy', 'Xlog1py', 'Xdivy'}
 DIVISIONS = {'RealDiv', 'Div', 'DivNoNan', 'Xdivy'}
 LOST = 100                                          # two digits of a float32's seven
 SLOPES = {
-    'Mul': (_other, _other), 'MulNoNan': (_other, _other), 'Maximum': (_max, _max), 'Minimum': (_min, _min), 'SquaredDifference': (_sum, _sum),
+    'Mul': (_other, _other), 'MulNoNan': (_other, _other), 'Maximum': (_max, _max), 'Minimum': (_min, _min),
+          'SquaredDifference': (_sum, _sum),
     'RealDiv': (lambda op, a, b, c: 1 / c, _quotient), 'Div': (lambda op, a, b, c: 1 / c, _quotient),
     'Xdivy': (lambda op, a, b, c: 1 / c, lambda op, a, b, c: -tf.math.multiply_no_nan(1 / a / b, c)),
-    'DivNoNan': (lambda op, a, b, c: tf.math.divide_no_nan(tf.ones_like(c), c), _along(1, _never)),      # jumps at 0
-    'Pow': (_along(0, lambda z, c: tf.abs(z) / (1 + tf.abs(c))), _along(1, lambda z, c: 1 / (1 + tf.abs(tf.math.log(tf.abs(c)))))),
+    # jumps at 0
+    'DivNoNan': (lambda op, a, b, c: tf.math.divide_no_nan(tf.ones_like(c), c), _along(1, _never)),
+    'Pow': (_along(0, lambda z, c: tf.abs(z) / (1 + tf.abs(c))),
+            _along(1, lambda z, c: 1 / (1 + tf.abs(tf.math.log(tf.abs(c)))))),
     'Xlogy': (lambda op, a, b, c: tf.math.log(c), _along(1, lambda z, c: tf.abs(z))),
     'Xlog1py': (lambda op, a, b, c: tf.math.log1p(c), _along(1, lambda z, c: tf.abs(1 + z))),
-    'Atan2': (_along(0, lambda z, c: tf.where(c > 0, tf.maximum(tf.abs(z), c), tf.abs(z))), _along(1, lambda z, c: tf.maximum(tf.abs(z), tf.abs(c)))),
+    'Atan2': (_along(0, lambda z, c: tf.where(c > 0, tf.maximum(tf.abs(z), c), tf.abs(z))),
+              _along(1, lambda z, c: tf.maximum(tf.abs(z), tf.abs(c)))),
     'FloorMod': (_along(0, _never), _along(1, _never)),
 }
-BILINEAR = '''
-    MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum SparseMatMul Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput
-    Conv3DBackpropInputV2 Conv2DBackpropFilter Conv3DBackpropFilterV2 DepthwiseConv2dNativeBackpropInput
-    DepthwiseConv2dNativeBackpropFilter Cross TridiagonalMatMul
-    '''.split()
+BILINEAR = '''MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum SparseMatMul Conv2D Conv3D
+    DepthwiseConv2dNative Conv2DBackpropInput Conv3DBackpropInputV2 Conv2DBackpropFilter
+    Conv3DBackpropFilterV2 DepthwiseConv2dNativeBackpropInput DepthwiseConv2dNativeBackpropFilter Cross
+    TridiagonalMatMul'''.split()
 
 
 def clip(op, m, reference):
@@ -156,4 +170,5 @@ def clip(op, m, reference):
     return whole(op, {k: summed_to(shares[k], op.inputs[k]) for k in varying(op, reference)})
 
 
-RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()} | dict.fromkeys(BILINEAR, bilinear) | {'ClipByValue': clip}
+RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()} | dict.fromkeys(BILINEAR,
+                                                                                              bilinear) | {'ClipByValue': clip}

@@ -1,4 +1,5 @@
-"""Epsilon-LRP as a modified gradient: r is a multiplier, and relevance is the multiplier times the tensor, R = r z."""
+"""Epsilon-LRP as a modified gradient: r is a multiplier, and relevance is the multiplier times the tensor, R
+= r z."""
 
 from __future__ import annotations
 
@@ -12,14 +13,17 @@ from ..deeplift.normalization import statistics
 from ..deeplift.two_factors import BILINEAR
 from ..op_tools import summed_to, whole
 
-# Every elementwise function of one tensor. Abs, Sign and the like, for which the rule would be the gradient up to epsilon, pass the gradient.
-FUNCTIONS = '''Relu Elu Sigmoid Tanh Softplus LeakyRelu Selu Relu6 Softsign Square Reciprocal Inv Sqrt Rsqrt Exp Expm1 Log Log1p Sin Cos Tan
-    Sinh Cosh Asinh Acosh Atanh Asin Acos Atan Erf Erfc Erfinv Ndtri Lgamma Digamma BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1
-    BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Dawsn Expint FresnelCos FresnelSin Spence'''.split()
+# Every elementwise function of one tensor. Abs, Sign and the like, for which the rule would be the gradient
+# up to epsilon, pass the gradient.
+FUNCTIONS = '''Relu Elu Sigmoid Tanh Softplus LeakyRelu Selu Relu6 Softsign Square Reciprocal Inv Sqrt
+    Rsqrt Exp Expm1 Log Log1p Sin Cos Tan Sinh Cosh Asinh Acosh Atanh Asin Acos Atan Erf Erfc Erfinv
+    Ndtri Lgamma Digamma BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1 BesselK0 BesselK0e
+    BesselK1 BesselK1e BesselY0 BesselY1 Dawsn Expint FresnelCos FresnelSin Spence'''.split()
 PRODUCTS = ['Mul', 'MulNoNan', *BILINEAR]
 QUOTIENTS = ['RealDiv', 'Div', 'DivNoNan', 'Xdivy']
 
-# f(z) - f(0) of the functions with f(0) != 0 (and finite), without cancellation where there is an identity for it.
+# f(z) - f(0) of the functions with f(0) != 0 (and finite), without cancellation where there is an identity
+# for it.
 EXCESS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     'Sigmoid': lambda z, y: tf.tanh(z / 2) / 2,
     'Softplus': lambda z, y: tf.nn.relu(z) + tf.math.log1p(tf.math.expm1(-tf.abs(z)) / 2),
@@ -31,21 +35,25 @@ EXCESS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     'Spence': lambda z, y: y - np.pi ** 2 / 6,
     **dict.fromkeys(['BesselI0', 'BesselI0e', 'BesselJ0'], lambda z, y: y - 1),
 }
-_SINGULAR = {'Reciprocal', 'Inv', 'Rsqrt', 'Sqrt', 'Log', 'Digamma', 'Lgamma', 'Ndtri', 'Expint', 'Erfinv', 'Atanh', 'BesselK0', 'BesselK0e',
-             'BesselK1', 'BesselK1e', 'BesselY0', 'BesselY1'}       # infinite somewhere: where nothing flows back, nothing is passed
+_SINGULAR = {'Reciprocal', 'Inv', 'Rsqrt', 'Sqrt', 'Log', 'Digamma', 'Lgamma', 'Ndtri', 'Expint', 'Erfinv',
+             'Atanh', 'BesselK0', 'BesselK0e',
+             # infinite somewhere: where nothing flows back, nothing is passed
+             'BesselK1', 'BesselK1e', 'BesselY0', 'BesselY1'}
 
-Varying = Callable[[tf.Operation], Collection[int]]                 # the positions of the inputs of an op that depend on X
+# the positions of the inputs of an op that depend on X
+Varying = Callable[[tf.Operation], Collection[int]]
 
 
 def epsilon(eps: float, absorb: bool):
-    """e-LRP on activations: r_in = r * f(z) / (z + eps * sign(z)), sign(0) = +1 (Bach et al. 2015; form of Ancona et al. 2018).
+    """e-LRP on activations: r_in = r * f(z) / (z + eps * sign(z)), sign(0) = +1 (Bach et al. 2015; form of
+    Ancona et al. 2018).
 
-    absorb: whether f(0), where it is not 0, is a bias and absorbs relevance as biases do: f(z) - f(0) in place of f(z). That is the slope of
-    the secant from z = 0 (Rescale of Shrikumar et al. 2017 with reference 0), never steeper than f between 0 and z, where f(z)/z
-    grows without bound as z goes to 0.
+    absorb: whether f(0), where it is not 0, is a bias and absorbs relevance as biases do: f(z) - f(0) in
+    place of f(z). That is the slope of the secant from z = 0 (Rescale of Shrikumar et al. 2017 with reference
+    0), never steeper than f between 0 and z, where f(z)/z grows without bound as z goes to 0.
 
-    Where f is 0 below zero the sign plays no part, and a ReLU needs z no more, only its output: 3 passes over memory instead of 9, and
-    a convolution with a bias stays fused with its ReLU.
+    Where f is 0 below zero the sign plays no part, and a ReLU needs z no more, only its output: 3 passes over
+    memory instead of 9, and a convolution with a bias stays fused with its ReLU.
     """
     def rule(op, r, varying):
         exact = tf.float32 if r.dtype.size < 4 else r.dtype         # in float16 an epsilon below 6e-8 is 0
@@ -58,17 +66,20 @@ def epsilon(eps: float, absorb: bool):
             share = tf.math.divide_no_nan(a, z + eps)
         else:
             share = a / _stabilized(z, eps)
-        return tf.cast(tf.math.multiply_no_nan(share, r_out) if op.type in _SINGULAR else r_out * share, r.dtype)
+        return tf.cast(tf.math.multiply_no_nan(share, r_out) if op.type in _SINGULAR else r_out * share,
+                       r.dtype)
     return rule
 
 
 def power(eps: float, absorb: bool):
-    """y = a^b: as an activation of a, which takes all where b does not depend on X, or of b; half each where both do. absorb: as in `epsilon`;
-    a^0 = 1 is the bias of b."""
+    """y = a^b: as an activation of a, which takes all where b does not depend on X, or of b; half each where
+    both do. absorb: as in `epsilon`; a^0 = 1 is the bias of b."""
     def rule(op, r, varying):
         y, taken = op.outputs[0], varying(op)
         parts = [y, y - 1 if absorb else y]
-        return whole(op, {k: summed_to(r * parts[k] / len(taken) / _stabilized(op.inputs[k] + tf.zeros_like(y), eps), op.inputs[k]) for k in taken})
+        return whole(op, {k: summed_to(r * parts[k] / len(taken) / _stabilized(op.inputs[k]
+                                                                               + tf.zeros_like(y), eps),
+                                       op.inputs[k]) for k in taken})
     return rule
 
 
@@ -78,23 +89,25 @@ def _stabilized(z, eps):
 
 
 def product(shares):
-    """y = a b of any kind: R_a = s_a R, R_b = s_b R with s_a + s_b = 1, which is the gradient times the share. What takes nothing has no gradient:
-    what it is computed from is not looked at, NaN and infinity there included."""
+    """y = a b of any kind: R_a = s_a R, R_b = s_b R with s_a + s_b = 1, which is the gradient times the
+    share. What takes nothing has no gradient: what it is computed from is not looked at, NaN and infinity
+    there included."""
     def rule(op, r, varying):
         return [_weighed(g, s) for g, s in zip(own_gradient(op)(op, r), shares(op, varying))]
     return rule
 
 
 def quotient(shares):
-    """y = a / b as the product of a and 1/b: r_a = s_a r / b, and r_b = s_b r y / b, the negative gradient; s_b = 1 where a is constant. 0 where r
-    is 0: a branch that is not taken may divide by 0."""
+    """y = a / b as the product of a and 1/b: r_a = s_a r / b, and r_b = s_b r y / b, the negative gradient;
+    s_b = 1 where a is constant. 0 where r is 0: a branch that is not taken may divide by 0."""
     def rule(op, r, varying):
         a, b = op.inputs[:2]
         s_a, s_b = shares(op, varying) if len(varying(op)) == 2 else (1., 1.)
         inverse = tf.math.divide_no_nan(tf.ones_like(b), b) if op.type == 'DivNoNan' \
             else tf.math.xdivy(tf.cast(tf.not_equal(a, 0), b.dtype), b) if op.type == 'Xdivy' else 1 / b
         parts = (s_a, inverse, a), (s_b, op.outputs[0] * inverse, b)
-        return [None if s == 0 else summed_to(tf.math.multiply_no_nan(part, r * tf.cast(s, r.dtype)), i) for s, part, i in parts]
+        return [None if s == 0 else summed_to(tf.math.multiply_no_nan(part, r * tf.cast(s, r.dtype)), i)
+                for s, part, i in parts]
     return rule
 
 
@@ -117,8 +130,8 @@ def squared_difference(op, r, varying):
 
 
 def normalization(constant: bool):
-    """One op that normalizes by the statistics of its input, y = gamma u / s: u takes all (the LN rule of Ali et al. 2022: s is a constant),
-    or half, and the other half goes through s = sqrt(mean u^2 + epsilon)."""
+    """One op that normalizes by the statistics of its input, y = gamma u / s: u takes all (the LN rule of Ali
+    et al. 2022: s is a constant), or half, and the other half goes through s = sqrt(mean u^2 + epsilon)."""
     def rule(op, rs, varying):
         if not op.get_attr('is_training'):              # given statistics, more than x depends on X
             return own_gradient(op)(op, *rs)
@@ -138,8 +151,9 @@ def normalization(constant: bool):
 def shares_of_factors(products: str, softmax: str, normalization: str):
     """The shares of the two factors of a product or quotient that both depend on X.
 
-    softmax, normalization 'constant': a factor that is a softmax, or a root of squares that divides, takes nothing. products 'signal': a
-    gate takes nothing, the other factor all; 'uniform', and where none or both are gates: half each.
+    softmax, normalization 'constant': a factor that is a softmax, or a root of squares that divides, takes
+    nothing. products 'signal': a gate takes nothing, the other factor all; 'uniform', and where none or both
+    are gates: half each.
     """
     def shares(op, varying):
         kinds = [gate(i, varying) for i in op.inputs[:2]]
@@ -169,19 +183,22 @@ def _all_but(gate, op):
 SIGNAL, SQUASHED, OPEN, CHOICE, SOFTMAX, SCALE = 'signal', 'squashed', 'open', 'choice', 'softmax', 'scale'
 # of two factors the later is the gate: tanh(c) is gated by sigmoid(z), and gates x in x tanh(softplus(x))
 RANKS = [SIGNAL, SQUASHED, OPEN, CHOICE]
-_KINDS = {'Sigmoid': OPEN, 'Exp': OPEN, 'Erfc': OPEN, 'Tanh': SQUASHED, 'Erf': SQUASHED, 'Atan': SQUASHED, 'Softsign': SQUASHED, 'Relu6': SQUASHED,
+_KINDS = {'Sigmoid': OPEN, 'Exp': OPEN, 'Erfc': OPEN, 'Tanh': SQUASHED, 'Erf': SQUASHED, 'Atan': SQUASHED,
+          'Softsign': SQUASHED, 'Relu6': SQUASHED,
           'Softmax': SOFTMAX, 'Rsqrt': SCALE, 'Sqrt': SCALE,
-          **dict.fromkeys('Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalOr LogicalNot Any All OneHot'.split(), CHOICE)}
-_THROUGH = {'Identity', 'Reshape', 'Cast', 'Transpose', 'ExpandDims', 'Squeeze', 'StridedSlice', 'Slice', 'Split', 'SplitV', 'Unpack', 'GatherV2',
+          **dict.fromkeys('Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalOr '
+                          'LogicalNot Any All OneHot'.split(), CHOICE)}
+_THROUGH = {'Identity', 'Reshape', 'Cast', 'Transpose', 'ExpandDims', 'Squeeze', 'StridedSlice', 'Slice',
+            'Split', 'SplitV', 'Unpack', 'GatherV2',
             'BroadcastTo', 'Tile', 'Neg', 'BiasAdd', 'EnsureShape', 'Snapshot', 'StopGradient', 'IdentityN'}
 _JOINED = {'ConcatV2', 'Concat', 'Pack', 'Select', 'SelectV2'}
 _AFFINE = {'Mul', 'Add', 'AddV2', 'Sub', 'RealDiv', 'Div', 'Maximum', 'Minimum', 'ClipByValue', 'DivNoNan'}
 
 
 def gate(tensor: tf.Tensor, varying: Varying) -> str:
-    """What a factor is, by the function that it comes from, its shape, a scale, a shift and bounds aside: a SOFTMAX, a SCALE (a root, or what a
-    tensor is divided by it), OPEN (of one sign: sigmoids, exponentials, denominators), SQUASHED (bounded: tanh, erf), a CHOICE (0 or 1), else a
-    SIGNAL."""
+    """What a factor is, by the function that it comes from, its shape, a scale, a shift and bounds aside: a
+    SOFTMAX, a SCALE (a root, or what a tensor is divided by it), OPEN (of one sign: sigmoids, exponentials,
+    denominators), SQUASHED (bounded: tanh, erf), a CHOICE (0 or 1), else a SIGNAL."""
     scaled, low, high = False, None, None
     while True:
         op = tensor.op
