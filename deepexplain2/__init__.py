@@ -1,8 +1,7 @@
 """Attribution methods for TensorFlow graphs."""
 
-from . import attribution as _registered  # noqa: F401  (importing it registers the methods)
 from . import errors
-from .attribution.registry import methods
+from .attribution import methods
 from .context import DeepExplain
 from .explainer import Explainer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks
+from .attribution.base import Method
 from .attribution.registry import create
 from .audit import Audit
 from .engine.model import Model, graph_lock
@@ -28,6 +28,7 @@ from .sources.ways import Source, from_function, from_graph_def, from_keras, fro
 from .tokens import TokenExplainer
 
 KEPT = 64           # explainers of a session, each a few objects
+OTHERS = [*OPTIONS, 'jit_compile', 'sum_embedding']      # what may be meant by a name that is no parameter
 
 
 class DeepExplain(checks.Live):
@@ -125,18 +126,21 @@ class DeepExplain(checks.Live):
     def __enter__(self) -> DeepExplain:
         checks.check_open(self.session)
         stack = ExitStack()
-        # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
-        if self._source is None:
+        if self._source is None:            # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
             stack.enter_context(self.graph.as_default())
         self._entered.append(stack)
         return self
 
     def __exit__(self, *exception: Any) -> None:
         if not self._entered:
-            raise ContextError('this context is not entered, or was left before. Use "with '
-                               'DeepExplain(session) as de:" once around the calls')
+            raise ContextError('this context is not entered, or was left before. Use "with DeepExplain(session) as de:" '
+                               'once around the calls')
         self._entered.pop().close()
-        if self._source is not None and not self._entered:
+
+    def close(self) -> None:
+        """End a context of a from_... method: its session is closed, and with it all its explainers. The session of a
+        user stays open. What nobody holds any more is closed as well, without this call."""
+        if self._source is not None:
             self.session.close()
 
     @property
@@ -228,7 +232,7 @@ class DeepExplain(checks.Live):
         print(rows)
         return rows
 
-    def get_explainer(self, method: str, T: tf.Tensor, X: Any, jit_compile: bool = False,
+    def get_explainer(self, method: str | Method, T: tf.Tensor, X: Any, jit_compile: bool = False,
                       **parameters: Any) -> Explainer | TokenExplainer:
         """Compile `method` for the target T and the input X; see Explainer.run.
 
@@ -250,16 +254,15 @@ class DeepExplain(checks.Live):
         Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a
         DeepExplainError, before anything is added, where T, X or a parameter does not fit.
         """
-        parameters = _with_jit(parameters, jit_compile)
-        tokens = self._tokens(method, T, X, parameters)
+        tokens = self._tokens(method, T, X, parameters, jit_compile)
         if tokens is not None:
             tokens.compile()
             return tokens
-        explainer, constant_weights = self._compiled(method, T, X, parameters)
+        explainer, constant_weights = self._compiled(method, T, X, parameters, jit_compile)
         explainer.compile()
         return explainer.weighted(constant_weights)
 
-    def explain(self, method: str, T: tf.Tensor, X: Any, xs: Any, ys: Any = None,
+    def explain(self, method: str | Method, T: tf.Tensor, X: Any, xs: Any, ys: Any = None,
                 batch_size: int | None = None,
                 feed_dict: Any = None, return_delta: bool = False, return_std_error: bool = False,
                 progress: Any = False,
@@ -271,16 +274,15 @@ class DeepExplain(checks.Live):
         number of steps, or a call that ends in an error. Baselines and functions are not kept beyond the
         call.
         """
-        parameters = _with_jit(parameters, jit_compile)
-        tokens = self._tokens(method, T, X, parameters)
+        tokens = self._tokens(method, T, X, parameters, jit_compile)
         if tokens is not None:
             return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress,
                               memory_limit, out)
-        explainer, constant_weights = self._compiled(method, T, X, parameters)
+        explainer, constant_weights = self._compiled(method, T, X, parameters, jit_compile)
         return explainer.weighted(constant_weights).run(xs, ys, batch_size, feed_dict, return_delta,
                                                         return_std_error, progress, memory_limit, out)
 
-    def audit(self, method: str, T: Any, X: Any, **parameters: Any) -> Audit:
+    def audit(self, method: str | Method, T: Any, X: Any, jit_compile: bool = False, **parameters: Any) -> Audit:
         """How `method` treats every op between X and T, before any data is run: linear, by a rule (which), by
         the general rule, by its plain gradient, not differentiable, or refused; see Audit. Adds nothing to
         the graph. Errors are those of get_explainer, but for ops that the method refuses, which are in the
@@ -289,11 +291,12 @@ class DeepExplain(checks.Live):
         if isinstance(ids, tf.Tensor):
             X = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X')) or ids
             parameters = {k: v for k, v in parameters.items() if k not in ('sum_embedding', 'baseline')}
-        return self._compiled(method, target, X, parameters)[0].audit()
+        return self._compiled(method, target, X, parameters, jit_compile)[0].audit()
 
-    def _tokens(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> TokenExplainer | None:
-        """The explainer for token ids, an X with embedding lookups behind it; None for any other X."""
-        self._check_entered()
+    def _tokens(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
+                jit_compile: bool) -> TokenExplainer | None:
+        """The explainer for token ids, an X with embedding lookups downstream; None for any other X."""
+        checks.check_open(self.session)
         ids, target = self._resolve(X), self._resolve(T)
         if not isinstance(ids, tf.Tensor):
             return None
@@ -301,45 +304,42 @@ class DeepExplain(checks.Live):
             found = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X'))
         if not found:
             return None
+        named = method
+        if isinstance(method, Method):
+            sums = {k: v for k, v in parameters.items() if k == 'sum_embedding'}
+            create(method, {k: v for k, v in parameters.items() if k not in sums}, OTHERS)
+            named, parameters = method.name, {k: v for k, v in method.parameters.items() if v is not None} | sums
 
         def make(given):
-            explainer, constant_weights = self._compiled(method, target, found if len(found) > 1
-                                                         else found[0], given)
+            explainer, constant_weights = self._compiled(named, target, found if len(found) > 1 else found[0],
+                                                         given, jit_compile)
             return explainer.weighted(constant_weights)
         return TokenExplainer(make, self.session, ids, found, parameters)
 
-    def _compiled(self, method: str, T: Any, X: Any, parameters: dict[str, Any]) -> tuple[Explainer,
-                                                                                          np.ndarray | None]:
+    def _compiled(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
+                  jit_compile: bool = False) -> tuple[Explainer, np.ndarray | None]:
         """The explainer of T without the weights written into it, and these weights."""
-        self._check_entered()
         checks.check_open(self.session)
-        T, X = self._resolve(T), [self._resolve(x)
-                                  for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
+        jit = checks.flag(jit_compile, 'jit_compile')
+        T = self._resolve(T)
+        X = [self._resolve(x) for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
         inputs, is_list = checks.inputs(X, self.graph)
         with graph_lock(self.graph):
             weighted = checks.target(T, self.graph)
             target, constant_weights = split_weights(weighted, inputs)
+            made = create(method, parameters, OTHERS)
             compiled = _compiled_for(self.session)
             query = target.name, *(x.name for x in inputs)
-            key: tuple = is_list, *query, _frozen(method), *((k, _frozen(v)) for k,
-                                                             v in sorted(parameters.items())
-                                                             if k != 'baseline')
-            # no array or function, which the caller may want to be gone
-            is_kept = isinstance(parameters.get('baseline'), numbers.Number | None)
-            key += _frozen(parameters.get('baseline')) if is_kept else (object(),)
-            if key in compiled.explainers:
+            key = is_list, jit, query, made
+            if made.is_small and key in compiled.explainers:
                 compiled.explainers.move_to_end(key)
                 return compiled.explainers[key], constant_weights
-            jit = checks.flag(parameters.get('jit_compile', False), 'jit_compile')
-            method_object = create(method, {k: v for k, v in parameters.items() if k != 'jit_compile'},
-                                   [*OPTIONS, 'jit_compile', 'sum_embedding'])
             if (jit, query) not in compiled.models:
                 compiled.models[jit, query] = Model(self.session, target, inputs, self._layers, jit)
             model = compiled.models[jit, query]
-            model = model.keeping_masks if method_object.masks == 'keep' else model
-            explainer = Explainer(method_object, model, is_list,
-                                  _warn_of_probabilities(model, method_object.name, weighted))
-            if is_kept:
+            model = model.keeping_masks if made.masks == 'keep' else model
+            explainer = Explainer(made, model, is_list, _warn_of_probabilities(model, made.name, weighted))
+            if made.is_small:
                 compiled.explainers[key] = explainer
                 while len(compiled.explainers) > KEPT:
                     compiled.explainers.popitem(last=False)
@@ -348,13 +348,6 @@ class DeepExplain(checks.Live):
     @property
     def _layers(self) -> dict[str, tf.Tensor]:
         return {layer.label: layer.tensor for layer in self._names.layers if layer.tensor is not None}
-
-    def _check_entered(self) -> None:
-        if not self._entered:
-            raise ContextError('get_explainer, explain and audit can be called only inside "with '
-                               'DeepExplain(session) as de:" or '
-                               '"with DeepExplain.from_keras(model) as de:" and the like. Explainers of a '
-                               'session of your own work outside')
 
     def _resolve(self, value: Any) -> Any:
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""
@@ -438,19 +431,3 @@ def _warn_of_probabilities(model: Model, method: str, weighted: tf.Tensor) -> bo
                             f'probability has no gradient. '
                     f'Target {instead}', TargetWarning)
     return True
-
-
-def _with_jit(parameters: dict[str, Any], jit_compile: bool) -> dict[str, Any]:
-    return parameters | {'jit_compile': True} if checks.flag(jit_compile, 'jit_compile') else parameters
-
-
-def _frozen(value: Any) -> Any:
-    """A hashable stand-in for a parameter, equal for equal values; for what is not an array of numbers, equal
-    to nothing."""
-    if value is None or isinstance(value, (str, bool, int, float, np.generic)):
-        return type(value).__name__, value
-    if isinstance(value, (list, tuple)):
-        return type(value).__name__, *(_frozen(v) for v in value)
-    if isinstance(value, np.ndarray) and value.dtype != object and not isinstance(value, np.ma.MaskedArray):
-        return value.shape, value.dtype.str, value.tobytes()
-    return object()

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from . import checks
 from .attribution.base import Method
+from .attribution.registry import names_with
 from .audit import Audit
 from .engine.model import Model, Query, built, graph_lock
 from .engine.rows import adds_up, run_together, shape_of_all
@@ -82,7 +83,7 @@ class Explainer(Streaming):
         # whether the rows of the baseline were a set of references, once that is settled
         self._averaged: list[bool] = []
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
-            method.check_shapes([(1, *x.shape.as_list()[1:]) for x in model.inputs])
+            method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._compiled: list[Query] = []             # shared with the copies that `weighted` makes
 
     def compile(self) -> Query:
@@ -95,7 +96,7 @@ class Explainer(Streaming):
 
     @cached_property
     def _tuner(self) -> BatchSizeTuner:
-        query, tuners = (self._method.name, self._method.variant), self._model.tuners
+        query, tuners = (self._method.name, self._method.graph_key), self._model.tuners
         found = tuners.get(query)
         return found or tuners.setdefault(query, BatchSizeTuner(self._model.default_rows(),
                                                                 self._model.most_rows()))
@@ -234,8 +235,10 @@ class Explainer(Streaming):
                            return_std_error=return_std_error)
         if return_delta and self._method.sums_to is None:
             raise ParameterError(f'return_delta: the attributions of "{self._method.name}" do not promise '
-                                 f'any sum. It is for the methods that do: '
-                                 'intgrad, deeplift, shapley_sampling, elrp')
+                                 f'any sum. It is for the methods that do: {names_with("sums_to")}')
+        if return_std_error and not self._method.draws_samples:
+            raise ParameterError(f'return_std_error: "{self._method.name}" draws no samples. It is for '
+                                 f'{names_with("draws_samples")}')
         if return_std_error:
             self._method.check_std_error()
 
@@ -246,7 +249,7 @@ class Explainer(Streaming):
         method, model = self._method, self._model
         arrays = checks.samples(xs, model.inputs, self._is_list)
         n, shapes = len(arrays[0]), [a.shape for a in arrays]
-        method.check_shapes(shapes)
+        planned = method.plan(shapes)
         feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         model.check_fed(feeds)
         size, fixed_batch, per_row, tuner = self._layout(n, batch_size, memory_limit)
@@ -259,7 +262,7 @@ class Explainer(Streaming):
             checks.references(self._baselines, shapes, model.inputs, method.average, method.averages)
         read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None
                                                                else [weights.array])]
-        return _Checked(arrays, feeds, weights, Answers(out, method.results(shapes), self._dtypes,
+        return _Checked(arrays, feeds, weights, Answers(out, planned.shapes, self._dtypes,
                                                         self._is_list, read), (size, fixed_batch, per_row,
                                                                                tuner))
 
@@ -294,7 +297,7 @@ class Explainer(Streaming):
         if len(shapes) < len(self._model.inputs) or any(d is None for shape in shapes for d in shape):
             raise ShapeError('plan needs an X with known feature axes: '
                              + ', '.join(f'"{x.name}" {checks.text(x.shape)}' for x in self._model.inputs))
-        points = self._method.points(shapes)
+        points = self._method.plan(shapes).evaluations
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by '
                                  f'its tolerance')
@@ -306,7 +309,7 @@ class Explainer(Streaming):
                   shapes: list[tuple[int, ...]], delta: bool) -> Reporter | None:
         if progress is None or not (callable(progress) or progress):
             return None
-        points = self._method.points(shapes)
+        points = self._method.plan(shapes).evaluations
         more = (1 + k * (self._method.sums_to == 'difference')) if delta else 0
         return Reporter(progress, None if points is None else n * (sum(points) * k + more), self._method.name)
 
@@ -389,12 +392,12 @@ class Explainer(Streaming):
         at_x, at_start = ends
         gap = np.abs(at_x - at_start)
         if (gap > 1e-5 * np.maximum(np.abs(at_x), np.abs(at_start))).any():
-            smaller = ', a smaller epsilon' if self._method.name == 'elrp' else ''
+            remedy = self._method.remedy_for_zeros
             checks.warn(f'all attributions of "{self._method.name}" are exactly 0, but T '
                         f'"{self._model.target.name}" at x and at the baseline '
                         f'differ by up to {gap.max():.3g}: the map says nothing about X. Units may be '
                         f'saturated, or their gradient is lost on '
-                        f'the way (see audit). Choose another T, X or baseline{smaller}, or another method',
+                        f'the way (see audit). Choose another T, X or baseline{remedy and ", " + remedy}, or another method',
                         PathWarning)
 
     def _check_size(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
@@ -415,8 +418,7 @@ class Explainer(Streaming):
                     f'{HUGE:.0e} times T at x and at the baseline, of row {ratio.argmax()} to '
                     f'{sizes[ratio.argmax()]:.1g}: they cancel one another, '
                     'and say nothing. Is there a mask that changes between x and the baseline? Take another '
-                    'baseline, an X behind the mask, or '
-                    'occlusion', MagnitudeWarning)
+                    'baseline, an X behind the mask, or a perturbation method', MagnitudeWarning)
 
     def _ends(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray],
               k: int) -> tuple[np.ndarray, np.ndarray] | None:

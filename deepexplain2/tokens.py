@@ -139,7 +139,7 @@ class TokenExplainer(Streaming):
                  shape in zip(self._lookups, shapes)]
         self._checker._checked(zeros if len(zeros) > 1 else zeros[0], ys, batch_size, feeds, memory_limit,
                                None)
-        parts = self._checker._method.results(shapes)
+        parts = self._checker._method.plan(shapes).shapes
         whole = self._summed(parts, ids.ndim)
         if len(set(whole)) > 1:
             raise self._widths(whole)

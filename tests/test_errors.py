@@ -33,7 +33,7 @@ CASES = {
     'steps': (errors.ParameterError, 'steps must be an integer >= 1, not 0', lambda de, X, T, s: de.explain('intgrad', T, X, X4, steps=0)),
     'steps that are not whole': (errors.ParameterError, 'steps must be an integer >= 1, not 2.5',
                                  lambda de, X, T, s: de.explain('intgrad', T, X, X4, steps=2.5)),
-    'one step of a trapezoid': (errors.ParameterError, 'steps must be an integer >= 2, not 1',
+    'one step of a trapezoid': (errors.ParameterError, 'steps must be an integer >= 2 for quadrature=.trapezoid., not 1',
                                 lambda de, X, T, s: de.explain('intgrad', T, X, X4, steps=1, quadrature='trapezoid')),
     'quadrature': (errors.ParameterError, "quadrature must be one of 'gausslegendre', .*, not 'simpson'",
                    lambda de, X, T, s: de.explain('intgrad', T, X, X4, quadrature='simpson')),
@@ -161,7 +161,6 @@ CASES = {
                         lambda de, X, T, s: de.explain('occlusion', T / 0., X, X4)),
     'infinite gradient': (errors.ValueRangeError, 'the gradient of T ".*" by X "x:0" is NaN or infinite',
                           lambda de, X, T, s: de.explain('saliency', tf.sqrt(X - X), X, X4)),
-    'outside the context': (errors.ContextError, 'only inside "with DeepExplain', lambda de, X, T, s: DeepExplain(s).explain('elrp', T, X, X4)),
     'another graph': (errors.ContextError, 'the session runs another graph', lambda de, X, T, s: DeepExplain(s, tf.Graph())),
     'no session': (errors.ContextError, 'session must be a tf.compat.v1.Session, not int', lambda de, X, T, s: DeepExplain(3)),
 }

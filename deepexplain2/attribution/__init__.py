@@ -1,7 +1,14 @@
-"""One file per attribution method; importing this package registers them all."""
+"""Attribution methods, one file each; importing this package registers them all."""
 
-from .gradient import gradient_input, integrated_gradients, saliency
-from .perturbation import occlusion, shapley_sampling
-from .propagation import deeplift, elrp
+from .base import Method, Plan
+from .gradient.gradient_input import GradientInput
+from .gradient.integrated_gradients import IntegratedGradients
+from .gradient.saliency import Saliency
+from .perturbation.occlusion import Occlusion
+from .perturbation.shapley_sampling import ShapleySampling
+from .propagation.deeplift import DeepLift
+from .propagation.elrp import EpsilonLRP
+from .registry import methods, register
 
-__all__ = ['deeplift', 'elrp', 'gradient_input', 'integrated_gradients', 'occlusion', 'saliency', 'shapley_sampling']
+__all__ = ['DeepLift', 'EpsilonLRP', 'GradientInput', 'IntegratedGradients', 'Method', 'Occlusion', 'Plan', 'Saliency',
+           'ShapleySampling', 'methods', 'register']

@@ -2,47 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import dataclasses
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from .. import checks
 from ..engine.model import PLAIN as DERIVATIVE
 from ..engine.model import Model, Query
 from ..engine.sweep import Sweep
-from ..errors import ParameterError
 from ..graph.clone import Treatment
 from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
+from .parameters import check_all, comparable, is_small, kinds
+
+
+class Plan(NamedTuple):
+    """What a method will do with xs of given shapes.
+
+    evaluations: of the model, per row, in each pass over the data; None where a tolerance decides.
+    shapes: of the attributions, one per tensor of X.
+    """
+
+    evaluations: list[int] | None
+    shapes: list[tuple[int, ...]]
 
 
 class Method:
-    """One attribution method with its parameters. A subclass is registered, checks its parameters in
-    __init__, and says what to ask the graph (`question`) and how the answers become attributions
-    (`attribute`)."""
+    """One attribution method with its parameters: a frozen dataclass that is registered under a name.
 
-    name: str
-    # what attributions sum to: "difference" f(x) - f(baseline), "value" f(x), or None
-    sums_to: str | None = None
-    book: Rulebook | None = None                # of methods that ask for relevance under rules
-    averages = False                            # whether it can be averaged over several baselines
-    # whether an array of baselines holds such, or one per row; None: seen from their number
-    average: bool | None = None
-    samples = False                             # whether it draws samples, and has standard errors
-    # whether the question is the value of T: one tensor X, one value per row
-    is_perturbation = False
-    baseline: Any = 0
-    # whether masks that the model makes of X stay as they are at x: 'keep'
-    masks = 'follow'
+    Fields are parameters, checked by the kinds of their annotations (see parameters.py), and equal methods have
+    equal parameters. A subclass says what to ask the graph (`query`) and how the answers become attributions
+    (`attribute`). The class attributes below are what it can do.
+    """
+
+    name: ClassVar[str] = ''
+    #: What the attributions of a row sum to: 'difference' f(x) - f(baseline), 'value' f(x), or None.
+    sums_to: ClassVar[str | None] = None
+    #: Whether a set of baselines can be averaged over.
+    averages: ClassVar[bool] = False
+    #: Whether it draws samples, and has standard errors.
+    draws_samples: ClassVar[bool] = False
+    #: Whether only values of T are asked, so that T needs one value per row.
+    is_perturbation: ClassVar[bool] = False
+    #: What helps where all attributions are 0, beside what helps every method.
+    remedy_for_zeros: ClassVar[str] = ''
+
+    baseline: Any = None            # None: 0, and the zero vector for token ids
+    average: bool | None = None     # whether a baseline with rows is a set, or one per row; None: seen from their number
+    masks: str = 'follow'           # 'keep': masks that the model makes of X stay as they are at x
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for special in ('__eq__', '__hash__', '__repr__'):      # those that @dataclass makes cannot compare arrays
+            if special not in vars(cls):
+                setattr(cls, special, vars(Method)[special])
+
+    def __post_init__(self) -> None:
+        check_all(self)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ParameterError where parameters do not fit one another."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return {name: getattr(self, name) for name in kinds(type(self))}
+
+    def _key(self) -> Hashable:
+        return type(self), *map(comparable, self.parameters.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Method) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        given = [f'{name}={_short(value)}' for name, value in self.parameters.items()
+                 if comparable(value) != comparable(defaults[name])]
+        return f'{type(self).__name__}({", ".join(given)})'
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the parameters hold no array and no function, so that the method can be kept as a cache key."""
+        return all(map(is_small, self.parameters.values()))
+
+    @property
+    def book(self) -> Rulebook | None:
+        """The rules, for methods that ask for relevance under rules."""
+        return None
 
     def query(self, model: Model) -> Query:
         """What to ask; compiles what it needs."""
         raise NotImplementedError
 
     def attribute(self, sweep: Sweep, xs: list[np.ndarray], baselines: list[np.ndarray]) -> list[np.ndarray]:
-        """Attributions for xs, one array per tensor of X; baselines have a batch axis of one row or as many
-        as xs."""
+        """Attributions for xs, one array per tensor of X; baselines have a batch axis of one row or as many as xs."""
         raise NotImplementedError
 
     def sample(self, sweep: Sweep, xs: list[np.ndarray],
@@ -51,8 +109,8 @@ class Method:
         raise NotImplementedError
 
     @property
-    def variant(self) -> Hashable:
-        """What of the parameters changes the question."""
+    def graph_key(self) -> Hashable:
+        """What of the parameters changes the query: methods that differ elsewhere share their ops."""
         return self.book.key if self.book is not None else ()
 
     def audit(self, model: Model) -> list[Treatment]:
@@ -64,29 +122,21 @@ class Method:
             return [replace(t, how=EVALUATED, more='', loses=False) for t in found]
         return [replace(t, how=GRADIENT) if t.how == PLAIN else t for t in found]
 
-    def points(self, shapes: Sequence[tuple[int, ...]]) -> list[int] | None:
-        """Model evaluations per row of each pass over the data, for xs of these shapes; None where a
-        tolerance decides."""
-        return [1]
-
-    def results(self, shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-        """Shapes of the attributions for xs of these shapes."""
-        return list(shapes)
+    def plan(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
+        """What the method will do with xs of these shapes; raises where a parameter does not fit them."""
+        return Plan([1], list(shapes))
 
     def check_std_error(self) -> None:
-        """Raise ParameterError where there are no standard errors."""
-        raise ParameterError(f'return_std_error: "{self.name}" draws no samples. It is for shapley_sampling')
+        """Raise ParameterError where the samples are too few for standard errors."""
 
     def check_tensors(self, tensors: Sequence[Any]) -> None:
         """Raise ParameterError where a parameter does not fit T and the tensors of X."""
 
-    def check_shapes(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Raise ParameterError where a parameter does not fit the shapes of xs."""
 
-
-def at_input(xs: Sequence[np.ndarray]):
+def at_input(xs: Sequence[np.ndarray]) -> Callable[[np.ndarray], list[np.ndarray]]:
     """The single point x of each row, as a sweep wants it."""
     return lambda rows: [x[rows] for x in xs]
 
 
-positive, integer, choice, flag, sequence = checks.positive, checks.integer, checks.choice, checks.flag, checks.sequence
+def _short(value: Any) -> str:
+    return f'<array {value.shape} {value.dtype}>' if isinstance(value, np.ndarray) else repr(value)

@@ -564,7 +564,7 @@ class Model:
             return None
         return copy if copy.fixes_rows else None
 
-    def along_lines(self, name: str) -> Query:
+    def line_integral(self, name: str) -> Query:
         """Sums of the gradient along lines, a LineQuestion; the plain gradient where the graph does not allow
         it."""
         if self._line is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 from typing import NamedTuple
@@ -42,10 +43,10 @@ class Players:
     shape: of the chosen axes; count: how many players.
     """
 
-    def __init__(self, x_shape: tuple[int, ...], dims: list[int] | None):
+    def __init__(self, x_shape: tuple[int, ...], dims: Sequence[int] | None):
         if len(x_shape) < 2:
             raise ParameterError('X has no feature axis: it has one value per row, and nothing to sample')
-        axes = list(range(1, len(x_shape))) if dims is None else dims
+        axes = list(range(1, len(x_shape)) if dims is None else dims)
         if max(axes) >= len(x_shape):
             raise ParameterError(f'sampling_dims {axes} names an axis that X does not have: xs has shape '
                                  f'{x_shape}, axes 1 to '

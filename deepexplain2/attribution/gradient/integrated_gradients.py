@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
 from ...checks import warn
 from ...engine.sweep import add_rows, take
 from ...errors import ParameterError, ToleranceWarning
-from ...features.quadrature import QUADRATURES, refined
 from ...features.quadrature import quadrature as nodes_and_weights
-from ..base import Method, at_input, choice, flag, integer, positive
+from ...features.quadrature import refined
+from ..base import Method, Plan, at_input
+from ..parameters import Baseline, Count, Positive
 from ..registry import register
 
 # of gausslegendre: finding them takes the cube of their number, 0.7 s for 2000, and 800 MB here
@@ -16,93 +20,116 @@ FIRST = 8           # steps that a tolerance starts with
 
 
 @register('intgrad')
+@dataclass(frozen=True)
 class IntegratedGradients(Method):
-    """Integrated gradients on the straight path from the baseline (Sundararajan et al. 2017, equation 1).
+    """Integrated gradients on the straight path from the baseline (Sundararajan et al. 2017). Method 'intgrad'.
 
-    (x - baseline) times the mean gradient between baseline and x. Complete in the limit of many steps,
-    linear, and the same for any two networks that compute the same function. Cost: `steps` gradients per row
-    and baseline; but see hoist.
+    Parameters
+    ----------
+    steps : int, optional
+        Points on the path, at least 1 (2 for 'trapezoid'). By default 100, or 8 to begin with where a tolerance
+        is given.
+    baseline : number, array, list or function, optional
+        Where the path starts, by default 0: a scalar; an array of the shape of one row; an array with one row per row of xs; or
+        a set of references, (k,) + the shape of one row, over which attributions are averaged (expected
+        gradients, Erion et al. 2021). A function is called with xs and returns one of these. For several inputs
+        a list of these.
+    quadrature : str, default 'gausslegendre'
+        'gausslegendre' (fewest points for smooth functions), 'riemann_middle', 'trapezoid', or 'riemann_right',
+        the sum of DeepExplain, whose error falls as 1/steps.
+    average : bool, optional
+        Whether an array with rows is a set of references (True), or has one for each row of xs (False). By
+        default one for each where it has as many rows as xs.
+    tolerance : float, optional
+        Double the steps of a row until |f(x) - f(baseline) - sum| <= tolerance |f(x) - f(baseline)|. 'trapezoid'
+        and 'riemann_right' keep the points they have, the others begin anew. Cost: 2 more evaluations per row.
+    max_steps : int, default 1024
+        Where doubling ends. Rows that have not arrived are counted in a ToleranceWarning.
+    hoist : bool, default True
+        Whether what the network begins with and is linear (a dense layer or a convolution, normalization,
+        padding) is computed once per sample and not once per step, the path interpolated downstream of it: exact,
+        and never slower by much. False to compare.
+    masks : str, default 'keep'
+        'keep': masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x
+        on the whole path, the baseline included. 'follow': every point has a mask of its own.
 
-    steps: points on the path, >= 1 (2 for 'trapezoid'); default 100, or 8 to begin with where a tolerance is
-        given.
-    baseline: where the path starts: a scalar, an array of the shape of one row, one with a row for each row
-        of xs, or a set of references, (k,) + the shape of one row, over which attributions are averaged
-        (expected gradients, Erion et al. 2021); or a function of xs that returns one of these; for several
-        inputs a list of these.
-    average: whether an array with rows is a set of references (True) or has one for each row of xs (False);
-        None: one for each where it has as many rows as xs.
-    quadrature: 'gausslegendre' (fewest points for smooth functions), 'riemann_middle', 'trapezoid', or
-        'riemann_right', the sum of DeepExplain, whose error falls as 1/steps.
-    tolerance: double the steps of a row until |f(x) - f(baseline) - sum| <= tolerance |f(x) - f(baseline)|;
-        'trapezoid' and 'riemann_right' keep the points they have, the others begin anew. Cost: 2 evaluations
-        per row more.
-    max_steps: where doubling ends; rows that have not arrived are named in a warning.
-    hoist: whether what the network begins with and is linear (a dense layer or a convolution, normalization,
-        padding) is computed once for each sample and not once for each step, the path interpolated behind it:
-        exact, and never slower by much. False to compare.
-    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x !=
-        0) are those of x all the way, and at the baseline; attributions sum to f(x) - f(baseline) with this
-        mask. 'follow': every input has a mask of its own.
+    Notes
+    -----
+    (x - baseline) times the mean gradient between baseline and x (equation 1). The attributions of a row sum to
+    f(x) - f(baseline) in the limit of many steps, are linear in T, and the same for any two networks that compute
+    the same function. Cost: `steps` gradients per row and baseline; see hoist.
+
+    References
+    ----------
+    Sundararajan, Taly, Yan (2017). Axiomatic attribution for deep networks. arXiv:1703.01365
+
+    Examples
+    --------
+    >>> de.explain(IntegratedGradients(steps=50), T, X, xs, ys=[0, 1]).shape        # or 'intgrad', steps=50
+    (2, 3)
     """
+
+    steps: Count | None = None
+    baseline: Baseline | None = None
+    quadrature: Literal['gausslegendre', 'riemann_middle', 'riemann_right', 'trapezoid'] = 'gausslegendre'
+    average: bool | None = None
+    tolerance: Positive | None = None
+    max_steps: Count = 1024
+    hoist: bool = True
+    masks: Literal['keep', 'follow'] = 'keep'
 
     sums_to = 'difference'
     averages = True
 
-    def __init__(self, steps: int | None = None, baseline=0, quadrature: str = 'gausslegendre',
-                 average: bool | None = None,
-                 tolerance: float | None = None, max_steps: int = 1024, hoist: bool = True,
-                 masks: str = 'keep'):
-        self.baseline = baseline
-        self.masks = choice(masks, 'masks', ['keep', 'follow'])
-        self.average = None if average is None else flag(average, 'average')
-        self._hoist = flag(hoist, 'hoist')
-        self._quadrature = choice(quadrature, 'quadrature', sorted(QUADRATURES))
-        self._tolerance = None if tolerance is None else positive(tolerance, 'tolerance')
-        steps = (100 if tolerance is None else FIRST) if steps is None else steps
-        self._steps, self._max = integer(steps, 'steps', 2 if quadrature == 'trapezoid'
-                                         else 1), integer(max_steps, 'max_steps', 1)
-        if quadrature == 'gausslegendre' and self._steps > MOST_NODES:
-            raise ParameterError(f"steps is {steps}: gausslegendre takes at most {MOST_NODES} points. Use "
-                                 f"quadrature='riemann_middle' for more")
-        if tolerance is not None and self._max < self._steps:
-            raise ParameterError(
-                f'max_steps is {max_steps}, less than the {steps} steps that are taken first')
-
-    def query(self, model):
-        return model.along_lines('intgrad') if self._hoist else model.gradient(self.name)
+    def check(self):
+        first, trapezoid = self._first, self.quadrature == 'trapezoid'
+        if trapezoid and first < 2:
+            raise ParameterError(f"steps must be an integer >= 2 for quadrature='trapezoid', not {first}")
+        if self.quadrature == 'gausslegendre' and first > MOST_NODES:
+            raise ParameterError(f'steps is {first}: gausslegendre takes at most {MOST_NODES} points. Use '
+                                 "quadrature='riemann_middle' for more")
+        if self.tolerance is not None and self.max_steps < first:
+            raise ParameterError(f'max_steps is {self.max_steps}, less than the {first} steps that are taken first')
 
     @property
-    def variant(self):
-        return self._hoist
+    def _first(self) -> int:
+        """The steps that are taken first."""
+        return self.steps or (100 if self.tolerance is None else FIRST)
 
-    def points(self, shapes):
-        return [self._steps] if self._tolerance is None else None
+    def query(self, model):
+        return model.line_integral(self.name) if self.hoist else model.gradient(self.name)
+
+    @property
+    def graph_key(self):
+        return self.hoist
+
+    def plan(self, shapes):
+        return Plan([self._first] if self.tolerance is None else None, list(shapes))
 
     def attribute(self, sweep, xs, baselines):
         totals = [np.zeros(x.shape) for x in xs]    # float64: 100 float32 additions cost 4e-6
-        _add(totals, sweep, xs, baselines, *nodes_and_weights(self._quadrature, self._steps))
+        _add(totals, sweep, xs, baselines, *nodes_and_weights(self.quadrature, self._first))
 
         def result():
             return [(x.astype(np.float64) - b) * total for x, b, total in zip(xs, baselines, totals)]
-        if self._tolerance is None:
+        if self.tolerance is None:
             return result()
-        (start,) = sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for x,
-                                                  b in zip(xs, baselines)])
+        (start,) = sweep.value.once(
+            lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for x, b in zip(xs, baselines)])
         (end,) = sweep.value.once(at_input(xs))
         scale = np.maximum(np.abs(end - start), 1e-6 * (np.abs(end) + np.abs(start)) + np.finfo(float).tiny)
-        steps = self._steps
+        steps = self._first
         while True:
             gap = np.abs(end - start - sweep.sums(result())) / scale
-            open_rows = np.flatnonzero(gap > self._tolerance)
-            more, alphas, weights, kept = refined(self._quadrature, steps)
+            open_rows = np.flatnonzero(gap > self.tolerance)
+            more, alphas, weights, kept = refined(self.quadrature, steps)
             if not len(open_rows):
                 break
-            if more > self._max:
+            if more > self.max_steps:
                 what = 'rows' if sweep.rows_per_value == 1 else 'values of T'
-                warn(f'intgrad: after {steps} steps {len(open_rows)} of {len(gap)} {what} are not within '
-                     f'tolerance={self._tolerance}: the largest '
-                     f'relative gap is {gap.max():.2g}, in {what.split()[0][:-1]} {gap.argmax()}. Raise '
-                     f'max_steps', ToleranceWarning)
+                warn(f'{self.name}: after {steps} steps {len(open_rows)} of {len(gap)} {what} are not within '
+                     f'tolerance={self.tolerance}: the largest relative gap is {gap.max():.2g}, in '
+                     f'{what.split()[0][:-1]} {gap.argmax()}. Raise max_steps', ToleranceWarning)
                 break
             steps = more
             rows = np.arange(sweep.n) if sweep.fixed_batch else open_rows

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..base import Method, at_input
@@ -7,10 +9,23 @@ from ..registry import register
 
 
 @register('saliency')
+@dataclass(frozen=True)
 class Saliency(Method):
-    """Absolute gradient of the output by the input (Simonyan et al. 2014).
+    """Absolute gradient of the output with respect to the input (Simonyan et al. 2014). Method 'saliency'.
 
-    How much a small change of a feature moves the output; no sign, no completeness. Cost: 1 gradient per row.
+    Notes
+    -----
+    |dT/dx|: how much a small change of a feature moves the output. It has no sign, and its sum means nothing.
+    Cost: 1 gradient per row.
+
+    References
+    ----------
+    Simonyan, Vedaldi, Zisserman (2014). Deep inside convolutional networks. arXiv:1312.6034
+
+    Examples
+    --------
+    >>> de.explain(Saliency(), T, X, xs, ys=[0, 1]).shape        # or 'saliency'
+    (2, 3)
     """
 
     def query(self, model):

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ...checks import warn
 from ...engine.sweep import blocks, differ, take
 from ...errors import CoverageWarning, ShapeError
 from ...features.windows import windows
-from ..base import Method, integer, sequence
+from ..base import Method, Plan
+from ..parameters import Baseline, Counts
 from ..registry import register
 
 
 @register('occlusion')
+@dataclass(frozen=True)
 class Occlusion(Method):
-    """Drop of the output when a sliding window of the input is replaced by the baseline (Zeiler and Fergus
-    2014).
+    """Drop of the output when a sliding window of the input is replaced by the baseline (Zeiler and Fergus 2014).
 
     The drop f(x) - f(x with the window replaced), divided by the number of features in the window, averaged
     over the windows that cover a feature. Windows slide as in scikit-image's view_as_windows; features that
@@ -28,29 +31,25 @@ class Occlusion(Method):
         or a function of xs that returns one of these.
     """
 
-    is_perturbation = True
+    window_shape: Counts = 1
+    step: Counts = 1
+    baseline: Baseline | None = None
 
-    def __init__(self, window_shape=1, step=1, baseline=0):
-        self.baseline = baseline
-        self._window, self._step = (_sizes(v, name) for v, name in ((window_shape, 'window_shape'),
-                                                                    (step, 'step')))
+    is_perturbation = True
 
     def query(self, model):
         return model.value()
 
-    def check_shapes(self, shapes):
+    def plan(self, shapes):
         if 0 in shapes[0][1:]:
             raise ShapeError(f'a row of X has shape {shapes[0][1:]}: there is nothing to occlude')
-        windows(shapes[0][1:], self._window, self._step)
-
-    def points(self, shapes):
-        return [len(windows(shapes[0][1:], self._window, self._step)) + 1]
+        return Plan([len(windows(shapes[0][1:], self.window_shape, self.step)) + 1], list(shapes))
 
     def attribute(self, sweep, xs, baselines):
         x, b = np.ascontiguousarray(xs[0]), baselines[0]
-        slid = windows(x.shape[1:], self._window, self._step)
+        slid = windows(x.shape[1:], self.window_shape, self.step)
         if slid.uncovered:
-            warn(f'occlusion with window_shape {slid.window} and step {slid.step} leaves {slid.uncovered} of '
+            warn(f'{self.name} with window_shape {slid.window} and step {slid.step} leaves {slid.uncovered} of '
                  f'{x[0].size} features of shape {x.shape[1:]} uncovered: their attribution is NaN. '
                  'Choose a smaller step or another window', CoverageWarning)
         n, count = len(x), len(slid)                        # point `count` is x itself
@@ -68,12 +67,3 @@ class Occlusion(Method):
             result[some] = slid.mean_drop(v[:, -1:] - v[np.arange(len(v))[:, None], alike[some]])
         return [result]
 
-
-def _sizes(value, name):
-    if value is None:                       # as in DeepExplain
-        return 1
-    if not isinstance(value, (list, tuple, np.ndarray)):
-        return integer(value, name, 1)
-    return tuple(integer(v, f'each entry of {name}', 1) for v in sequence(value, name, 'with one integer per '
-                                                                                       'feature axis, e.g. '
-                                                                                       '[3, 3]'))

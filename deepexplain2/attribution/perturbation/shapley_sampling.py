@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -8,7 +10,8 @@ from ...checks import warn
 from ...engine.sweep import blocks, differ, take
 from ...errors import ParameterError, ToleranceWarning
 from ...features.permutations import Players, permutation
-from ..base import Method, choice, flag, integer, positive, sequence
+from ..base import Method, Plan
+from ..parameters import Axes, Baseline, Count, Positive, Seed
 from ..registry import register
 
 TABLE = 1 << 20         # coalitions of all rows that are remembered
@@ -16,6 +19,7 @@ ROUND = 1 << 19         # changes of the output that are held, where a pair of p
 
 
 @register('shapley_sampling')
+@dataclass(frozen=True)
 class ShapleySampling(Method):
     """Shapley values of the features by sampling permutations (Castro et al. 2009).
 
@@ -45,45 +49,38 @@ class ShapleySampling(Method):
     warning.
     """
 
+    samples: Count = 5
+    sampling_dims: Axes | None = None
+    baseline: Baseline | None = None
+    seed: Seed = 0
+    antithetic: bool = True
+    tolerance: Positive | None = None
+    max_samples: Count = 10000
+    masks: Literal['keep', 'follow'] = 'keep'
+
     is_perturbation = True
     sums_to = 'difference'
-    samples = True
+    draws_samples = True
 
-    def __init__(self, samples: int = 5, sampling_dims=None, baseline=0, seed: int = 0,
-                 antithetic: bool = True,
-                 tolerance: float | None = None, max_samples: int = 10000, masks: str = 'keep'):
-        self.baseline = baseline
-        self.masks = choice(masks, 'masks', ['keep', 'follow'])
-        self._samples, self._seed = integer(samples, 'samples', 1), integer(seed, 'seed', 0)
-        self._together = 2 if flag(antithetic, 'antithetic') else 1
-        self._tolerance = None if tolerance is None else positive(tolerance, 'tolerance')
-        self._max = integer(max_samples, 'max_samples', 1)
-        if sampling_dims is not None:
-            axes = sequence(sampling_dims, 'sampling_dims', 'of axes of X, e.g. [1, 2]')
-            sampling_dims = sorted(integer(d, 'each entry of sampling_dims', 1) for d in axes)
-            if len(set(sampling_dims)) < len(sampling_dims):
-                raise ParameterError(f'sampling_dims names an axis twice: {sampling_dims}')
-        self._dims = sampling_dims
+    @property
+    def _together(self) -> int:
+        """How many permutations are drawn as one."""
+        return 2 if self.antithetic else 1
 
     def query(self, model):
         return model.value()
 
-    def check_shapes(self, shapes):
-        Players(shapes[0], self._dims)
-
-    def results(self, shapes):
-        return [(shapes[0][0], *Players(shapes[0], self._dims).shape)]
-
-    def points(self, shapes):
-        return [2 + self._samples * (Players(shapes[0],
-                                             self._dims).count - 1)] if self._tolerance is None else None
+    def plan(self, shapes):
+        players = Players(shapes[0], self.sampling_dims)
+        evaluations = None if self.tolerance is not None else [2 + self.samples * (players.count - 1)]
+        return Plan(evaluations, [(shapes[0][0], *players.shape)])
 
     def attribute(self, sweep, xs, baselines):
         return self._draw(sweep, xs[0], baselines[0])[:1]
 
     def check_std_error(self):
-        if self._samples < 2 * self._together or self._samples % self._together:
-            raise ParameterError(f'samples is {self._samples}: standard errors need at least two independent '
+        if self.samples < 2 * self._together or self.samples % self._together:
+            raise ParameterError(f'samples is {self.samples}: standard errors need at least two independent '
                                  f'draws, '
                                  + ('an even number of at least 4, as permutations come in pairs '
                                     '(antithetic=True)' if self._together == 2 else '2'))
@@ -94,16 +91,16 @@ class ShapleySampling(Method):
 
     def _draw(self, sweep, x, b):
         """[attributions, standard errors], by rounds of as many permutations as fill a run."""
-        game = _Game(sweep, Players(x.shape, self._dims), np.ascontiguousarray(x), b)
+        game = _Game(sweep, Players(x.shape, self.sampling_dims), np.ascontiguousarray(x), b)
         n, m, together = *game.moved.shape, self._together
         mean, squares, drawn, groups = np.zeros((n, m)), np.zeros((n, m)), 0, 0
-        wanted = self._samples
-        if self._tolerance is not None:                             # no half of a pair, but at the very end
-            wanted = min(wanted + wanted % together, max(wanted, self._max))
+        wanted = self.samples
+        if self.tolerance is not None:                             # no half of a pair, but at the very end
+            wanted = min(wanted + wanted % together, max(wanted, self.max_samples))
         try:
             while drawn < wanted:
                 count = min(wanted - drawn, game.pairs(together) * together)
-                changes = game.changes([permutation(self._seed, k, m, together == 2)
+                changes = game.changes([permutation(self.seed, k, m, together == 2)
                                         for k in range(drawn, drawn + count)])
                 drawn += count
                 # mean and sum of squares of groups, pairs or single ones (Chan et al. 1979)
@@ -119,24 +116,24 @@ class ShapleySampling(Method):
                     step = value - mean
                     mean += step / drawn
                     squares += step * (value - mean)
-                if self._tolerance is not None and drawn >= wanted and drawn < self._max and not self._exact(mean, _error(squares, groups)):
-                    wanted = min(max(2 * together, 2 * drawn), self._max)
+                if self.tolerance is not None and drawn >= wanted and drawn < self.max_samples and not self._exact(mean, _error(squares, groups)):
+                    wanted = min(max(2 * together, 2 * drawn), self.max_samples)
         except KeyboardInterrupt:
             if not drawn:
                 raise
-            warn(f'shapley_sampling was interrupted after {drawn} of {wanted} permutations: the result is '
+            warn(f'{self.name} was interrupted after {drawn} of {wanted} permutations: the result is '
                  f'their mean', ToleranceWarning)
         error = _error(squares, groups)
-        if self._tolerance is not None and not self._exact(mean, error):
-            warn(f'shapley_sampling: after {drawn} permutations the largest standard error is '
+        if self.tolerance is not None and not self._exact(mean, error):
+            warn(f'{self.name}: after {drawn} permutations the largest standard error is '
                  f'{error.max():.2g}, more than '
-                 f'tolerance={self._tolerance} of the largest attribution of its row. Raise max_samples',
+                 f'tolerance={self.tolerance} of the largest attribution of its row. Raise max_samples',
                  ToleranceWarning)
         shape = (n, *game.players.shape)
         return [mean.reshape(shape), error.reshape(shape)]
 
     def _exact(self, mean, error):
-        return bool((error.max(1) <= self._tolerance * np.abs(mean).max(1)).all())
+        return bool((error.max(1) <= self.tolerance * np.abs(mean).max(1)).all())
 
 
 def _error(squares, groups):

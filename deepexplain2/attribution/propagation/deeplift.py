@@ -1,20 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from ...engine.sweep import take
 from ...graph.rulebook import Rulebook
-from ...rules.deeplift import (
-    decisions,
-    normalization,
-    rescale,
-    softmax,
-    sorting,
-    two_factors,
-)
-from ...rules.deeplift import (
-    maxima as winner,
-)
+from ...rules.deeplift import decisions, maxima, normalization, rescale, softmax, sorting, two_factors
 from ...rules.deeplift.mean_jacobian import mean_jacobian
-from ..base import Method, choice, flag
+from ..base import Method
+from ..parameters import Baseline
 from ..registry import register
 
 SORTED = 'what comes first depends on X: choose a T before it or an X behind it, or use intgrad'
@@ -54,62 +48,79 @@ REFUSED = {op_type: why for why, types in {
 
 
 @register('deeplift')
+@dataclass(frozen=True)
 class DeepLift(Method):
-    """DeepLIFT with the Rescale rule (Shrikumar et al. 2017), complete for the differentiable ops of
-    TensorFlow.
+    """DeepLIFT with the Rescale rule, for all differentiable ops (Shrikumar et al. 2017). Method 'deeplift'.
 
+    Parameters
+    ----------
+    baseline : number, array, list or function, optional
+        The reference input, by default 0: a scalar; an array of the shape of one row; an array with one row per row of xs; or a
+        set of references, (k,) + the shape of one row, over which attributions are averaged (DeepSHAP, Lundberg
+        and Lee 2017). A function is called with xs and returns one of these. For several inputs a list of these.
+    average : bool, optional
+        Whether an array with rows is a set of references (True), or has one for each row of xs (False). By
+        default one for each where it has as many rows as xs.
+    max_pooling : str, default 'cross'
+        'cross': the cross-maximum rule. 'gradient': the plain gradient of maxima over windows and axes, as in
+        DeepExplain: complete only where x and the baseline have the same winner.
+    on_unsupported : str, default 'warn'
+        What to do about ops without a rule that are left to their plain gradient (those with a gradient that the
+        user defined, for example): 'warn', 'raise' or 'ignore'.
+    masks : str, default 'keep'
+        'keep': masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x
+        on the whole path, the baseline included. 'follow': x and the baseline each have a mask of their own.
+
+    Notes
+    -----
     Multipliers from the reference to the actual value of every tensor take the place of derivatives. At an
-    elementwise function of one
-    tensor: the slope of the secant (Rescale). At products, quotients, matrix products and maxima of two
-    tensors that both depend on X: the Shapley value of the two, for a product the mean of the other factor;
-    where something is divided by a norm that is 0 at one end, one of the two orders of change leads through
-    huge values, and the other one counts alone. At max pooling and maxima over an axis: the cross-maximum
-    rule. At softmax, log-softmax, the cross-entropies and sorted values: closed rules. At decisions that X
-    takes part in: steps. At any other op: the mean of its Jacobian along the straight line. Attributions are
-    the multipliers times (x - baseline) and sum to f(x) - f(baseline) to rounding. Cost: 1 gradient per row,
-    and 1 evaluation of the baseline per run, or per row where each has its own; times the number of
-    baselines. Where the weights are constants, as in a model that was not built in the session, the values of
+    elementwise function of one tensor: the slope of the secant (Rescale). At products, quotients, matrix products
+    and maxima of two tensors that both depend on X: the Shapley value of the two, for a product the mean of the
+    other factor; where something is divided by a norm that is 0 at one end, one of the two orders of change leads
+    through huge values, and the other one counts alone. At max pooling and maxima over an axis: the cross-maximum
+    rule. At softmax, log-softmax, the cross-entropies and sorted values: closed rules. At decisions that X takes
+    part in: steps. At any other op: the mean of its Jacobian along the straight line.
+
+    Attributions are the multipliers times (x - baseline) and sum to f(x) - f(baseline) up to rounding. Cost: 1
+    gradient per row, and 1 evaluation of the baseline per run, or per row where each has its own; times the number
+    of baselines. Where the weights are constants, as in a model that was not built in the session, the values of
     one shared baseline are kept from run to run.
 
-    baseline: the reference input: a scalar, an array of the shape of one row, one with a row for each row of
-        xs, or a set of references, (k,) + the shape of one row, over which attributions are averaged
-        (DeepSHAP, Lundberg and Lee 2017); or a function of xs that returns one of these; for several inputs a
-        list of these.
-    average: whether an array with rows is a set of references (True) or has one for each row of xs (False);
-        None: one for each where it has as many rows as xs.
-    max_pooling: 'cross', or 'gradient' for the plain gradient of maxima over windows and axes, as in
-        DeepExplain: complete only where x and the baseline have the same winner.
-    masks: 'keep' (default): masks that the model makes of X by comparison with a value (Keras Masking, x !=
-        0) are those of x all the way, and at the baseline; attributions sum to f(x) - f(baseline) with this
-        mask. 'follow': every input has a mask of its own.
-    on_unsupported: what to do about ops without a rule that are left to their plain gradient (those with a
-        gradient of the user's own, say): 'warn', 'raise' or 'ignore'.
+    References
+    ----------
+    Shrikumar, Greenside, Kundaje (2017). Learning important features through propagating activation differences.
+    arXiv:1704.02685
+
+    Examples
+    --------
+    >>> de.explain(DeepLift(baseline=.1), T, X, xs, ys=[0, 1]).shape        # or 'deeplift', baseline=.1
+    (2, 3)
     """
+
+    baseline: Baseline | None = None
+    average: bool | None = None
+    max_pooling: Literal['cross', 'gradient'] = 'cross'
+    on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
+    masks: Literal['keep', 'follow'] = 'keep'
 
     sums_to = 'difference'
     averages = True
 
-    def __init__(self, baseline=0, average: bool | None = None, max_pooling: str = 'cross',
-                 on_unsupported: str = 'warn',
-                 masks: str = 'keep'):
-        self.baseline = baseline
-        self.masks = choice(masks, 'masks', ['keep', 'follow'])
-        self.average = None if average is None else flag(average, 'average')
-        self.on_unsupported = choice(on_unsupported, 'on_unsupported', ['warn', 'raise', 'ignore'])
-        plain = choice(max_pooling, 'max_pooling', ['cross', 'gradient']) == 'gradient'
-        self.book = GRADIENT_OF_MAXIMA if plain else COMPLETE
+    @property
+    def book(self):
+        return GRADIENT_OF_MAXIMA if self.max_pooling == 'gradient' else COMPLETE
 
     def query(self, model):
-        return model.relevance(self.book, 'deeplift', self.on_unsupported)
+        return model.relevance(self.book, self.name, self.on_unsupported)
 
     def attribute(self, sweep, xs, baselines):
         multipliers = sweep.once(lambda rows: [x[rows] for x in xs] + [take(b, rows) for b in baselines])
         return [m * (x - b) for m, x, b in zip(multipliers, xs, baselines)]
 
 
-FAMILIES = {'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': winner.RULES,
-            'softmax': softmax.RULES,
-            'normalization': normalization.RULES, 'sorting': sorting.RULES, 'decisions': decisions.RULES}
+FAMILIES = {'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': maxima.RULES,
+            'softmax': softmax.RULES, 'normalization': normalization.RULES, 'sorting': sorting.RULES,
+            'decisions': decisions.RULES}
 COMPLETE = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED)
 GRADIENT_OF_MAXIMA = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED,
-                              passing=frozenset(winner.RULES))
+                              passing=frozenset(maxima.RULES))

@@ -1,0 +1,106 @@
+"""What the parameters of a method may be: one table of kinds, which errors and documentation read.
+
+A parameter is a field of a dataclass, and its annotation is its kind: `samples: Count = 5`,
+`tolerance: Positive | None = None`, `masks: Literal['keep', 'follow'] = 'keep'`, `average: bool | None = None`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+import types
+import typing
+from collections.abc import Callable, Hashable
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+
+from .. import checks
+from ..errors import ParameterError
+
+
+class Kind(NamedTuple):
+    """A kind of value: how it is called, and the check that returns the value as it is kept."""
+
+    label: str
+    check: Callable[[Any, str], Any]
+
+
+Count = Annotated[int, Kind('an integer >= 1', lambda value, name: checks.integer(value, name, 1))]
+Seed = Annotated[int, Kind('an integer >= 0', lambda value, name: checks.integer(value, name, 0))]
+Positive = Annotated[float, Kind('a number > 0', checks.positive)]
+Baseline = Annotated[Any, Kind('a number, an array, a list of them or a function of xs', lambda value, name: value)]
+
+
+def counts(value: Any, name: str) -> int | tuple[int, ...]:
+    """Check an integer >= 1, or one per feature axis; None is 1, as in DeepExplain."""
+    if value is None:
+        return 1
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        return checks.integer(value, name, 1)
+    example = 'with one integer per feature axis, e.g. [3, 3]'
+    return tuple(checks.integer(v, f'each entry of {name}', 1) for v in checks.sequence(value, name, example))
+
+
+def axes(value: Any, name: str) -> tuple[int, ...]:
+    """Check a list of axes of X, the batch axis 0 left out, none of them twice."""
+    entries = checks.sequence(value, name, 'of axes of X, e.g. [1, 2]')
+    result = sorted(checks.integer(axis, f'each entry of {name}', 1) for axis in entries)
+    if len(set(result)) < len(result):
+        raise ParameterError(f'{name} names an axis twice: {result}')
+    return tuple(result)
+
+
+Counts = Annotated[int | tuple[int, ...], Kind('an integer >= 1, or one per feature axis', counts)]
+Axes = Annotated[tuple[int, ...], Kind('a list of axes of X, without the batch axis 0', axes)]
+
+
+def kind_of(annotation: Any) -> tuple[Kind | None, bool]:
+    """The kind of an annotation, and whether None is allowed beside it; (None, ...) where nothing is known of it."""
+    if typing.get_origin(annotation) is Annotated:
+        return next((m for m in annotation.__metadata__ if isinstance(m, Kind)), None), False
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        parts = [a for a in typing.get_args(annotation) if a is not type(None)]
+        return (kind_of(parts[0])[0] if len(parts) == 1 else None), len(parts) < len(typing.get_args(annotation))
+    if typing.get_origin(annotation) is Literal:
+        known = list(typing.get_args(annotation))
+        return Kind('one of ' + ', '.join(map(repr, known)), lambda value, name: checks.choice(value, name, known)), False
+    return (Kind('True or False', checks.flag), False) if annotation is bool else (None, False)
+
+
+def kinds(cls: Any) -> dict[str, tuple[Kind | None, bool]]:
+    """The kind of every field of a method, and whether None is allowed; read once per class."""
+    if '_kinds' not in vars(cls):
+        hints = typing.get_type_hints(cls, include_extras=True)
+        cls._kinds = {f.name: kind_of(hints[f.name]) for f in dataclasses.fields(cls)}
+    return vars(cls)['_kinds']
+
+
+def check_all(method: Any) -> None:
+    """Check every field against its kind, and keep what the check returns."""
+    for name, (kind, is_optional) in kinds(type(method)).items():
+        value = getattr(method, name)
+        if kind is not None and not (value is None and is_optional):
+            object.__setattr__(method, name, kind.check(value, name))
+
+
+def comparable(value: Any) -> Hashable:
+    """A hashable stand-in for the value of a field, equal for equal values; arrays are compared by their bytes."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return 'number', value
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, *map(comparable, value)
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return value.shape, value.dtype.str, value.tobytes()
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return type(value).__name__, value
+
+
+def is_small(value: Any) -> bool:
+    """Whether a value can be kept for long: no array and no function, which its owner may want to be gone."""
+    if isinstance(value, tuple):
+        return all(map(is_small, value))
+    return value is None or isinstance(value, (numbers.Number, str, np.generic)) or getattr(value, 'is_small', False)
