@@ -14,8 +14,10 @@ class ContextError(DeepExplainError):
     """No usable session or graph: none open, closed, finalized, or a context that was left."""
 
 
-class UnknownMethod(DeepExplainError, ValueError):
+class UnknownMethod(DeepExplainError, ValueError, KeyError):
     """No attribution method of that name."""
+
+    __str__ = Exception.__str__         # a KeyError would show the message in quotes
 
 
 class ParameterError(DeepExplainError, ValueError):
