@@ -126,20 +126,22 @@ class DeepExplain(checks.Live):
     def __enter__(self) -> DeepExplain:
         checks.check_open(self.session)
         stack = ExitStack()
-        if self._source is None:            # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
+        # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
+        if self._source is None:
             stack.enter_context(self.graph.as_default())
         self._entered.append(stack)
         return self
 
     def __exit__(self, *exception: Any) -> None:
         if not self._entered:
-            raise ContextError('this context is not entered, or was left before. Use "with DeepExplain(session) as de:" '
+            raise ContextError('this context is not entered, or was left before. Use "with '
+                               'DeepExplain(session) as de:" '
                                'once around the calls')
         self._entered.pop().close()
 
     def close(self) -> None:
-        """End a context of a from_... method: its session is closed, and with it all its explainers. The session of a
-        user stays open. What nobody holds any more is closed as well, without this call."""
+        """End a context of a from_... method: its session is closed, and with it all its explainers. The
+        session of a user stays open. What nobody holds any more is closed as well, without this call."""
         if self._source is not None:
             self.session.close()
 
@@ -282,11 +284,27 @@ class DeepExplain(checks.Live):
         return explainer.weighted(constant_weights).run(xs, ys, batch_size, feed_dict, return_delta,
                                                         return_std_error, progress, memory_limit, out)
 
-    def audit(self, method: str | Method, T: Any, X: Any, jit_compile: bool = False, **parameters: Any) -> Audit:
-        """How `method` treats every op between X and T, before any data is run: linear, by a rule (which), by
-        the general rule, by its plain gradient, not differentiable, or refused; see Audit. Adds nothing to
-        the graph. Errors are those of get_explainer, but for ops that the method refuses, which are in the
-        table."""
+    def audit(self, method: str | Method, T: Any, X: Any, jit_compile: bool = False,
+              **parameters: Any) -> Audit:
+        """How a method treats every op between X and T, as a table; runs nothing, and adds nothing to the
+        graph.
+
+        Parameters
+        ----------
+        method, T, X, jit_compile, **parameters
+            As for `get_explainer`.
+
+        Returns
+        -------
+        Audit
+            Every op is linear, or treated by a rule (which), by the general rule, by its plain gradient, not
+            differentiable, or refused.
+
+        Raises
+        ------
+        DeepExplainError
+            As `get_explainer`, except for ops that the method refuses, which are in the table.
+        """
         ids, target = self._resolve(X), self._resolve(T)
         if isinstance(ids, tf.Tensor):
             X = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X')) or ids
@@ -308,7 +326,8 @@ class DeepExplain(checks.Live):
         if isinstance(method, Method):
             sums = {k: v for k, v in parameters.items() if k == 'sum_embedding'}
             create(method, {k: v for k, v in parameters.items() if k not in sums}, OTHERS)
-            named, parameters = method.name, {k: v for k, v in method.parameters.items() if v is not None} | sums
+            named, parameters = method.name, {k: v for k, v in method.parameters.items()
+                                              if v is not None} | sums
 
         def make(given):
             explainer, constant_weights = self._compiled(named, target, found if len(found) > 1 else found[0],

@@ -18,8 +18,6 @@ from .context import DeepExplain
 from .errors import DeepExplainError, ParameterError
 
 v1 = tf.compat.v1
-#: Equal up to rounding, in float64: sums of another order differ by 1e-15 of the largest value.
-CLOSE = {'rtol': 1e-9, 'atol': 1e-12}
 
 
 def check_method(method: type[Method] | Method) -> None:
@@ -37,12 +35,13 @@ def check_method(method: type[Method] | Method) -> None:
 
     Notes
     -----
-    Checked: it is documented, frozen, comparable and refuses unknown parameters; attributions have the planned shape and
-    the dtype of X; they do not depend on batch sizes, on the order of rows or on other rows, on the run (second and third,
-    in threads, after the context); `run` adds no op, `explain` adds none the second time; the ways to say a target agree; a
-    list X gives a list; a fixed batch and another input in feed_dict fit; a feature without influence gets 0; what the
-    method promises to sum to holds; nothing of the caller changes. What the numbers *mean* is left to a test beside the
-    definition of the method. Takes about a second for a gradient method.
+    Checked: it is documented, frozen, comparable and refuses unknown parameters; attributions have the
+    planned shape and the dtype of X; they do not depend on batch sizes, on the order of rows or on other
+    rows, on the run (second and third, in threads, after the context); `run` adds no op, `explain` adds none
+    the second time; the ways to say a target agree; a list X gives a list; a fixed batch and another input in
+    feed_dict fit; a feature without influence gets 0; what the method promises to sum to holds; nothing of
+    the caller changes. What the numbers *mean* is left to a test beside the definition of the method. Takes
+    about a second for a gradient method.
 
     Examples
     --------
@@ -58,7 +57,7 @@ def check_method(method: type[Method] | Method) -> None:
 
 
 @dataclass
-class Scene:
+class _Scene:
     """A small network in a session: X (n, 5) float64, T (n, 3), seven rows and the weights of T for each."""
 
     de: DeepExplain
@@ -69,13 +68,14 @@ class Scene:
     ys: np.ndarray
     network: Callable[[tf.Tensor], tf.Tensor]
 
-    def explain(self, method: Method, T: tf.Tensor | None = None, X: Any = None, xs: Any = None, **options: Any) -> Any:
+    def explain(self, method: Method, T: tf.Tensor | None = None, X: Any = None, xs: Any = None,
+                **options: Any) -> Any:
         return self.de.explain(method, self.T if T is None else T, self.X if X is None else X,
                                self.xs if xs is None else xs, **options)
 
 
 @contextlib.contextmanager
-def _opened() -> Iterator[Scene]:
+def _opened() -> Iterator[_Scene]:
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=s) for s in ((5, 7), (7, 6), (6, 6), (6, 3))]
     biases = [rng.normal(size=len(w[0])) for w in weights]
@@ -87,14 +87,16 @@ def _opened() -> Iterator[Scene]:
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session, DeepExplain(session) as de:
         X = v1.placeholder(tf.float64, (None, 5), 'x')
-        yield Scene(de, session, X, network(X), rng.normal(size=(7, 5)), rng.normal(size=(7, 3)), network)
+        yield _Scene(de, session, X, network(X), rng.normal(size=(7, 5)), rng.normal(size=(7, 3)), network)
 
 
 def _same(a: Any, b: Any, what: str) -> None:
-    np.testing.assert_allclose(a, b, **CLOSE, err_msg=what)
+    """Assert that two arrays are equal up to rounding: sums in another order differ by 1e-15 of the
+    largest."""
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12, err_msg=what)
 
 
-def documented(method: Method, scene: Scene) -> None:
+def documented(method: Method, scene: _Scene) -> None:
     """A method is registered, frozen, documented and comparable."""
     cls, doc = type(method), inspect.getdoc(type(method)) or ''
     assert methods.get(cls.name) is cls, f'"{cls.name}" is not registered'
@@ -103,7 +105,8 @@ def documented(method: Method, scene: Scene) -> None:
     missing = [f.name for f in fields if f.name not in doc]
     assert not missing, f'its docstring does not name {missing}'
     again = dataclasses.replace(method)  # type: ignore[type-var]
-    assert again == method and hash(again) == hash(method) and method != object(), 'it is not equal to its copy'
+    assert again == method and hash(again) == hash(method), 'it is not equal to its copy'
+    assert method != object(), 'it is equal to another object'
     assert repr(method).startswith(cls.__name__), 'its repr does not begin with its class'
     try:
         scene.de.explain(cls.name, scene.T, scene.X, scene.xs, no_such_parameter=1)
@@ -112,7 +115,7 @@ def documented(method: Method, scene: Scene) -> None:
     raise AssertionError('an unknown parameter is accepted')
 
 
-def shaped(method: Method, scene: Scene) -> None:
+def shaped(method: Method, scene: _Scene) -> None:
     """Attributions have the planned shape and the dtype of X; a list X gives a list."""
     got = scene.explain(method, ys=scene.ys)
     planned, = method.plan([scene.xs.shape]).shapes
@@ -124,7 +127,7 @@ def shaped(method: Method, scene: Scene) -> None:
     _same(listed[0], got, 'a list of one X')
 
 
-def independent(method: Method, scene: Scene) -> None:
+def independent(method: Method, scene: _Scene) -> None:
     """Attributions of a row do not depend on batch sizes, the order of rows, other rows, runs and threads."""
     explainer = scene.de.get_explainer(method, scene.T, scene.X)
     scene.session.graph.finalize()              # from here on TensorFlow refuses any op
@@ -137,7 +140,8 @@ def independent(method: Method, scene: Scene) -> None:
     _same(explainer.run(xs[::-1], ys[::-1]), whole[::-1], 'rows in the opposite order')
     _same(explainer.run(xs[2:3], ys[2:3]), whole[2:3], 'a row alone')
     found: dict[int, Any] = {}
-    threads = [threading.Thread(target=lambda k=k: found.update({k: explainer.run(xs, ys, k)})) for k in (2, 3)]
+    threads = [threading.Thread(target=lambda k=k: found.update({k: explainer.run(xs, ys, k)}))
+               for k in (2, 3)]
     for t in threads:
         t.start()
     for t in threads:
@@ -147,7 +151,7 @@ def independent(method: Method, scene: Scene) -> None:
         _same(found[k], whole, 'a run in a thread')
 
 
-def targeted(method: Method, scene: Scene) -> None:
+def targeted(method: Method, scene: _Scene) -> None:
     """The ways to say a target agree, and `explain` adds ops the first time only."""
     classes = np.array([0, 2, 1, 1, 0, 2, 2])
     one_hot = np.eye(3)[classes]
@@ -160,42 +164,46 @@ def targeted(method: Method, scene: Scene) -> None:
     _same(scene.explain(method, T=scene.T[:, 1]), scene.explain(method, ys=[0., 1., 0.]), 'one unit')
 
 
-def fitting(method: Method, scene: Scene) -> None:
+def fitting(method: Method, scene: _Scene) -> None:
     """Graphs that fix the batch, and other inputs in feed_dict, give the same."""
     expected = scene.explain(method, ys=scene.ys)
     fixed = v1.placeholder(tf.float64, (3, 5))
-    got = scene.explain(method, scene.network(tf.reshape(tf.reshape(fixed, (15,)), (3, 5))), fixed, ys=scene.ys)
+    got = scene.explain(method, scene.network(tf.reshape(tf.reshape(fixed, (15,)), (3, 5))), fixed,
+                        ys=scene.ys)
     _same(got, expected, 'a fixed batch of 3')
     other = v1.placeholder(tf.float64, (None, 5))
     given = np.random.default_rng(3).normal(size=(7, 5))
     joined = scene.network(scene.X + other)
     whole = scene.explain(method, joined, ys=scene.ys, feed_dict={other: given})
-    _same(scene.explain(method, joined, ys=scene.ys, feed_dict={other: given}, batch_size=2), whole, 'feed_dict in batches')
+    _same(scene.explain(method, joined, ys=scene.ys, feed_dict={other: given}, batch_size=2), whole,
+          'feed_dict in batches')
     alone = scene.explain(method, scene.network(scene.X + given[4]), xs=scene.xs[4:5], ys=scene.ys[4:5])
     _same(whole[4:5], alone, 'a row of feed_dict')
 
 
-def meaningful(method: Method, scene: Scene) -> None:
+def meaningful(method: Method, scene: _Scene) -> None:
     """A feature without influence gets 0, and attributions sum to what the method promises."""
     wide = v1.placeholder(tf.float64, (None, 6))
     got = scene.explain(method, scene.network(wide[:, :5]), wide, np.c_[scene.xs, scene.xs[:, 0] + 1])
     if got.shape == (7, 6):
-        assert np.all(got[:, 5] == 0), f'a feature that T does not depend on gets {np.abs(got[:, 5]).max():.2g}'
+        assert np.all(got[:, 5] == 0), 'a feature that T does not depend on gets something'
     if method.sums_to == 'difference':
         values, delta = scene.explain(method, ys=scene.ys, return_delta=True)
         largest = np.abs(values.reshape(7, -1).sum(1)).max()
         # 100 points across the corners of a ReLU leave 1 %
-        assert np.abs(delta).max() <= .02 * largest, f'the sum misses f(x) - f(baseline) by {np.abs(delta).max():.2g}'
+        gap = np.abs(delta).max()
+        assert gap <= .02 * largest, f'the sum misses f(x) - f(baseline) by {gap:.2g}'
 
 
-def harmless(method: Method, scene: Scene) -> None:
+def harmless(method: Method, scene: _Scene) -> None:
     """Nothing of the caller changes: arrays, random state, graph of a call that fails."""
     xs, ys = scene.xs.copy(), scene.ys.copy()
     xs.setflags(write=False)
     ys.setflags(write=False)
-    state = np.random.get_state()[1].copy()  # type: ignore[index]
+    state = np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
     scene.explain(method, xs=xs, ys=ys)
-    assert np.array_equal(np.random.get_state()[1], state), 'the random state of NumPy changes'  # type: ignore[index]
+    now = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
+    assert np.array_equal(now, state), 'the random state of NumPy changes'
     before = len(scene.session.graph.get_operations())
     try:
         scene.explain(method, xs=np.full((7, 5), np.nan))

@@ -24,7 +24,8 @@ def gradients(sweep, xs):
     return sweep.once(at_input(xs))
 
 
-FAULTS = {              # from the gradient of one run to what a wrong method makes of it, and what is said of it
+# from the gradient of one run to what a wrong method makes of it, and what is said of it
+FAULTS = {
     'mixes rows': (lambda g, x: g - g.mean(0), 'do not depend on batch sizes'),
     'counts runs': (lambda g, x: g * next(COUNT), 'do not depend on batch sizes|a list of one X'),
     'another shape': (lambda g, x: g.sum(1), 'planned'),

@@ -10,5 +10,6 @@ from .propagation.deeplift import DeepLift
 from .propagation.elrp import EpsilonLRP
 from .registry import methods, register
 
-__all__ = ['DeepLift', 'EpsilonLRP', 'GradientInput', 'IntegratedGradients', 'Method', 'Occlusion', 'Plan', 'Saliency',
+__all__ = ['DeepLift', 'EpsilonLRP', 'GradientInput', 'IntegratedGradients', 'Method', 'Occlusion', 'Plan',
+           'Saliency',
            'ShapleySampling', 'methods', 'register']

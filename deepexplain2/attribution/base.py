@@ -31,9 +31,9 @@ class Plan(NamedTuple):
 class Method:
     """One attribution method with its parameters: a frozen dataclass that is registered under a name.
 
-    Fields are parameters, checked by the kinds of their annotations (see parameters.py), and equal methods have
-    equal parameters. A subclass says what to ask the graph (`query`) and how the answers become attributions
-    (`attribute`). The class attributes below are what it can do.
+    Fields are parameters, checked by the kinds of their annotations (see parameters.py), and equal methods
+    have equal parameters. A subclass says what to ask the graph (`query`) and how the answers become
+    attributions (`attribute`). The class attributes below are what it can do.
     """
 
     name: ClassVar[str] = ''
@@ -49,12 +49,14 @@ class Method:
     remedy_for_zeros: ClassVar[str] = ''
 
     baseline: Any = None            # None: 0, and the zero vector for token ids
-    average: bool | None = None     # whether a baseline with rows is a set, or one per row; None: seen from their number
+    # whether a baseline with rows is a set, or one per row; None: seen from their number
+    average: bool | None = None
     masks: str = 'follow'           # 'keep': masks that the model makes of X stay as they are at x
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        for special in ('__eq__', '__hash__', '__repr__'):      # those that @dataclass makes cannot compare arrays
+        # those that @dataclass makes cannot compare arrays
+        for special in ('__eq__', '__hash__', '__repr__'):
             if special not in vars(cls):
                 setattr(cls, special, vars(Method)[special])
 
@@ -87,7 +89,8 @@ class Method:
 
     @property
     def is_small(self) -> bool:
-        """Whether the parameters hold no array and no function, so that the method can be kept as a cache key."""
+        """Whether the parameters hold no array and no function, so that the method can be kept as a cache
+        key."""
         return all(map(is_small, self.parameters.values()))
 
     @property
@@ -100,7 +103,8 @@ class Method:
         raise NotImplementedError
 
     def attribute(self, sweep: Sweep, xs: list[np.ndarray], baselines: list[np.ndarray]) -> list[np.ndarray]:
-        """Attributions for xs, one array per tensor of X; baselines have a batch axis of one row or as many as xs."""
+        """Attributions for xs, one array per tensor of X; baselines have a batch axis of one row or as many
+        as xs."""
         raise NotImplementedError
 
     def sample(self, sweep: Sweep, xs: list[np.ndarray],

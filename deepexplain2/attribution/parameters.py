@@ -1,7 +1,8 @@
 """What the parameters of a method may be: one table of kinds, which errors and documentation read.
 
 A parameter is a field of a dataclass, and its annotation is its kind: `samples: Count = 5`,
-`tolerance: Positive | None = None`, `masks: Literal['keep', 'follow'] = 'keep'`, `average: bool | None = None`.
+`tolerance: Positive | None = None`, `masks: Literal['keep', 'follow'] = 'keep'`, `average: bool | None =
+    None`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Kind(NamedTuple):
 Count = Annotated[int, Kind('an integer >= 1', lambda value, name: checks.integer(value, name, 1))]
 Seed = Annotated[int, Kind('an integer >= 0', lambda value, name: checks.integer(value, name, 0))]
 Positive = Annotated[float, Kind('a number > 0', checks.positive)]
-Baseline = Annotated[Any, Kind('a number, an array, a list of them or a function of xs', lambda value, name: value)]
+Baseline = Annotated[Any, Kind('a number, an array, a list of them or a function of xs',
+                               lambda value, name: value)]
 
 
 def counts(value: Any, name: str) -> int | tuple[int, ...]:
@@ -56,15 +58,18 @@ Axes = Annotated[tuple[int, ...], Kind('a list of axes of X, without the batch a
 
 
 def kind_of(annotation: Any) -> tuple[Kind | None, bool]:
-    """The kind of an annotation, and whether None is allowed beside it; (None, ...) where nothing is known of it."""
+    """The kind of an annotation, and whether None is allowed beside it; (None, ...) where nothing is known of
+    it."""
     if typing.get_origin(annotation) is Annotated:
         return next((m for m in annotation.__metadata__ if isinstance(m, Kind)), None), False
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         parts = [a for a in typing.get_args(annotation) if a is not type(None)]
-        return (kind_of(parts[0])[0] if len(parts) == 1 else None), len(parts) < len(typing.get_args(annotation))
+        return (kind_of(parts[0])[0] if len(parts) == 1
+                else None), len(parts) < len(typing.get_args(annotation))
     if typing.get_origin(annotation) is Literal:
         known = list(typing.get_args(annotation))
-        return Kind('one of ' + ', '.join(map(repr, known)), lambda value, name: checks.choice(value, name, known)), False
+        return Kind('one of ' + ', '.join(map(repr, known)),
+                    lambda value, name: checks.choice(value, name, known)), False
     return (Kind('True or False', checks.flag), False) if annotation is bool else (None, False)
 
 
@@ -85,7 +90,8 @@ def check_all(method: Any) -> None:
 
 
 def comparable(value: Any) -> Hashable:
-    """A hashable stand-in for the value of a field, equal for equal values; arrays are compared by their bytes."""
+    """A hashable stand-in for the value of a field, equal for equal values; arrays are compared by their
+    bytes."""
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return 'number', value
     if isinstance(value, (list, tuple)):
@@ -103,4 +109,5 @@ def is_small(value: Any) -> bool:
     """Whether a value can be kept for long: no array and no function, which its owner may want to be gone."""
     if isinstance(value, tuple):
         return all(map(is_small, value))
-    return value is None or isinstance(value, (numbers.Number, str, np.generic)) or getattr(value, 'is_small', False)
+    return value is None or isinstance(value, (numbers.Number, str, np.generic)) or getattr(value, 'is_small',
+                                                                                            False)

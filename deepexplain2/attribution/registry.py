@@ -50,7 +50,8 @@ class Methods(Mapping[str, type[Method]]):
         return {name: _first_line(cls) for name, cls in self.items()}
 
     def _rows(self) -> list[tuple[str, str, str]]:
-        return [(name, ', '.join(f'{f.name}={_default(f)}' for f in dataclasses.fields(cls)),  # type: ignore[arg-type]
+        return [(name, ', '.join(f'{f.name}={_default(f)}'
+                                 for f in dataclasses.fields(cls)),  # type: ignore[arg-type]
                  _first_line(cls)) for name, cls in self.items()]
 
     def __repr__(self) -> str:
@@ -59,7 +60,8 @@ class Methods(Mapping[str, type[Method]]):
                          for name, parameters, line in self._rows())
 
     def _repr_html_(self) -> str:
-        body = ''.join('<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>' for row in self._rows())
+        body = ''.join('<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>'
+                       for row in self._rows())
         return f'<table><tr><th>method</th><th>parameters</th><th>computes</th></tr>{body}</table>'
 
 
@@ -67,18 +69,21 @@ methods = Methods()
 
 
 def register(name: str) -> Callable[[Cls], Cls]:
-    """Class decorator: make a method known under `name`. The class is a frozen dataclass that derives from Method.
+    """Class decorator: make a method known under `name`. The class is a frozen dataclass that derives from
+    Method.
 
     Raises ParameterError for any other class, and for a name that another class has.
     """
     def add(cls: Cls) -> Cls:
         if not (isinstance(cls, type) and issubclass(cls, Method) and dataclasses.is_dataclass(cls)
                 and cls.__dataclass_params__.frozen):
-            raise ParameterError(f'{cls.__name__} cannot be registered as "{name}": a method is a frozen dataclass that '
+            raise ParameterError(f'{cls.__name__} cannot be registered as "{name}": a method is a frozen '
+                                 f'dataclass that '
                                  'derives from Method. Put @dataclass(frozen=True) below @register')
         known = methods._classes.get(name)
         if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ParameterError(f'the name "{name}" belongs to {known.__module__}.{known.__qualname__}. Choose another name')
+            raise ParameterError(f'the name "{name}" belongs to {known.__module__}.{known.__qualname__}. '
+                                 f'Choose another name')
         cls.name = name
         methods.add(name, cls)
         return cls
@@ -108,9 +113,11 @@ def create(method: str | Method, parameters: Mapping[str, Any], others: Iterable
     known = list(kinds(cls))
     for given in parameters:
         if given not in known or isinstance(method, Method):
-            close = difflib.get_close_matches(given, [*(known if isinstance(method, str) else ()), *others], n=1)
+            close = difflib.get_close_matches(given, [*(known if isinstance(method, str) else ()), *others],
+                                              n=1)
             if isinstance(method, Method) and given in known:
-                raise ParameterError(f'{given!r} is a parameter of "{cls.name}", and the method is given as an object: '
+                raise ParameterError(f'{given!r} is a parameter of "{cls.name}", and the method is given as '
+                                     f'an object: '
                                      f'{cls.__name__}({given}=...)')
             raise ParameterError(f'method "{cls.name}" has no parameter {given!r}.{did_you_mean(close)} '
                                  f'It takes: {", ".join(known) or "none"}')
@@ -118,7 +125,8 @@ def create(method: str | Method, parameters: Mapping[str, Any], others: Iterable
 
 
 def names_with(capability: str) -> str:
-    """The names of the methods that have a capability (a class attribute of Method that is set), for a message."""
+    """The names of the methods that have a capability (a class attribute of Method that is set), for a
+    message."""
     return ', '.join(name for name, cls in methods.items() if getattr(cls, capability))
 
 

@@ -22,42 +22,44 @@ FIRST = 8           # steps that a tolerance starts with
 @register('intgrad')
 @dataclass(frozen=True)
 class IntegratedGradients(Method):
-    """Integrated gradients on the straight path from the baseline (Sundararajan et al. 2017). Method 'intgrad'.
+    """Integrated gradients on the straight path from the baseline (Sundararajan et al. 2017). Method
+    'intgrad'.
 
     Parameters
     ----------
     steps : int, optional
-        Points on the path, at least 1 (2 for 'trapezoid'). By default 100, or 8 to begin with where a tolerance
-        is given.
+        Points on the path, at least 1 (2 for 'trapezoid'). By default 100, or 8 to begin with where a
+        tolerance is given.
     baseline : number, array, list or function, optional
-        Where the path starts, by default 0: a scalar; an array of the shape of one row; an array with one row per row of xs; or
-        a set of references, (k,) + the shape of one row, over which attributions are averaged (expected
-        gradients, Erion et al. 2021). A function is called with xs and returns one of these. For several inputs
-        a list of these.
+        Where the path starts, by default 0: a scalar; an array of the shape of one row; an array with one row
+        per row of xs; or a set of references, (k,) + the shape of one row, over which attributions are
+        averaged (expected gradients, Erion et al. 2021). A function is called with xs and returns one of
+        these. For several inputs a list of these.
     quadrature : str, default 'gausslegendre'
-        'gausslegendre' (fewest points for smooth functions), 'riemann_middle', 'trapezoid', or 'riemann_right',
-        the sum of DeepExplain, whose error falls as 1/steps.
+        'gausslegendre' (fewest points for smooth functions), 'riemann_middle', 'trapezoid', or
+        'riemann_right', the sum of DeepExplain, whose error falls as 1/steps.
     average : bool, optional
         Whether an array with rows is a set of references (True), or has one for each row of xs (False). By
         default one for each where it has as many rows as xs.
     tolerance : float, optional
-        Double the steps of a row until |f(x) - f(baseline) - sum| <= tolerance |f(x) - f(baseline)|. 'trapezoid'
-        and 'riemann_right' keep the points they have, the others begin anew. Cost: 2 more evaluations per row.
+        Double the steps of a row until |f(x) - f(baseline) - sum| <= tolerance |f(x) - f(baseline)|.
+        'trapezoid' and 'riemann_right' keep the points they have, the others begin anew. Cost: 2 more
+        evaluations per row.
     max_steps : int, default 1024
         Where doubling ends. Rows that have not arrived are counted in a ToleranceWarning.
     hoist : bool, default True
         Whether what the network begins with and is linear (a dense layer or a convolution, normalization,
-        padding) is computed once per sample and not once per step, the path interpolated downstream of it: exact,
-        and never slower by much. False to compare.
+        padding) is computed once per sample and not once per step, the path interpolated downstream of it:
+        exact, and never slower by much. False to compare.
     masks : str, default 'keep'
-        'keep': masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x
-        on the whole path, the baseline included. 'follow': every point has a mask of its own.
+        'keep': masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those
+        of x on the whole path, the baseline included. 'follow': every point has a mask of its own.
 
     Notes
     -----
-    (x - baseline) times the mean gradient between baseline and x (equation 1). The attributions of a row sum to
-    f(x) - f(baseline) in the limit of many steps, are linear in T, and the same for any two networks that compute
-    the same function. Cost: `steps` gradients per row and baseline; see hoist.
+    (x - baseline) times the mean gradient between baseline and x (equation 1). The attributions of a row sum
+    to f(x) - f(baseline) in the limit of many steps, are linear in T, and the same for any two networks that
+    compute the same function. Cost: `steps` gradients per row and baseline; see hoist.
 
     References
     ----------
@@ -89,7 +91,8 @@ class IntegratedGradients(Method):
             raise ParameterError(f'steps is {first}: gausslegendre takes at most {MOST_NODES} points. Use '
                                  "quadrature='riemann_middle' for more")
         if self.tolerance is not None and self.max_steps < first:
-            raise ParameterError(f'max_steps is {self.max_steps}, less than the {first} steps that are taken first')
+            raise ParameterError(f'max_steps is {self.max_steps}, less than the {first} steps that are taken '
+                                 f'first')
 
     @property
     def _first(self) -> int:
@@ -101,6 +104,7 @@ class IntegratedGradients(Method):
 
     @property
     def graph_key(self):
+        """Only hoisting changes the ops."""
         return self.hoist
 
     def plan(self, shapes):

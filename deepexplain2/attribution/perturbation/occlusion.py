@@ -16,7 +16,8 @@ from ..registry import register
 @register('occlusion')
 @dataclass(frozen=True)
 class Occlusion(Method):
-    """Drop of the output when a sliding window of the input is replaced by the baseline (Zeiler and Fergus 2014).
+    """Drop of the output when a sliding window of the input is replaced by the baseline (Zeiler and Fergus
+    2014).
 
     The drop f(x) - f(x with the window replaced), divided by the number of features in the window, averaged
     over the windows that cover a feature. Windows slide as in scikit-image's view_as_windows; features that
@@ -49,7 +50,8 @@ class Occlusion(Method):
         x, b = np.ascontiguousarray(xs[0]), baselines[0]
         slid = windows(x.shape[1:], self.window_shape, self.step)
         if slid.uncovered:
-            warn(f'{self.name} with window_shape {slid.window} and step {slid.step} leaves {slid.uncovered} of '
+            warn(f'{self.name} with window_shape {slid.window} and step {slid.step} leaves {slid.uncovered} '
+                 f'of '
                  f'{x[0].size} features of shape {x.shape[1:]} uncovered: their attribution is NaN. '
                  'Choose a smaller step or another window', CoverageWarning)
         n, count = len(x), len(slid)                        # point `count` is x itself

@@ -55,9 +55,10 @@ class DeepLift(Method):
     Parameters
     ----------
     baseline : number, array, list or function, optional
-        The reference input, by default 0: a scalar; an array of the shape of one row; an array with one row per row of xs; or a
-        set of references, (k,) + the shape of one row, over which attributions are averaged (DeepSHAP, Lundberg
-        and Lee 2017). A function is called with xs and returns one of these. For several inputs a list of these.
+        The reference input, by default 0: a scalar; an array of the shape of one row; an array with one row
+        per row of xs; or a set of references, (k,) + the shape of one row, over which attributions are
+        averaged (DeepSHAP, Lundberg and Lee 2017). A function is called with xs and returns one of these. For
+        several inputs a list of these.
     average : bool, optional
         Whether an array with rows is a set of references (True), or has one for each row of xs (False). By
         default one for each where it has as many rows as xs.
@@ -65,31 +66,33 @@ class DeepLift(Method):
         'cross': the cross-maximum rule. 'gradient': the plain gradient of maxima over windows and axes, as in
         DeepExplain: complete only where x and the baseline have the same winner.
     on_unsupported : str, default 'warn'
-        What to do about ops without a rule that are left to their plain gradient (those with a gradient that the
-        user defined, for example): 'warn', 'raise' or 'ignore'.
+        What to do about ops without a rule that are left to their plain gradient (those with a gradient that
+        the user defined, for example): 'warn', 'raise' or 'ignore'.
     masks : str, default 'keep'
-        'keep': masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those of x
-        on the whole path, the baseline included. 'follow': x and the baseline each have a mask of their own.
+        'keep': masks that the model makes of X by comparison with a value (Keras Masking, x != 0) are those
+        of x on the whole path, the baseline included. 'follow': x and the baseline each have a mask of their
+        own.
 
     Notes
     -----
     Multipliers from the reference to the actual value of every tensor take the place of derivatives. At an
-    elementwise function of one tensor: the slope of the secant (Rescale). At products, quotients, matrix products
-    and maxima of two tensors that both depend on X: the Shapley value of the two, for a product the mean of the
-    other factor; where something is divided by a norm that is 0 at one end, one of the two orders of change leads
-    through huge values, and the other one counts alone. At max pooling and maxima over an axis: the cross-maximum
-    rule. At softmax, log-softmax, the cross-entropies and sorted values: closed rules. At decisions that X takes
-    part in: steps. At any other op: the mean of its Jacobian along the straight line.
+    elementwise function of one tensor: the slope of the secant (Rescale). At products, quotients, matrix
+    products and maxima of two tensors that both depend on X: the Shapley value of the two, for a product the
+    mean of the other factor; where something is divided by a norm that is 0 at one end, one of the two orders
+    of change leads through huge values, and the other one counts alone. At max pooling and maxima over an
+    axis: the cross-maximum rule. At softmax, log-softmax, the cross-entropies and sorted values: closed
+    rules. At decisions that X takes part in: steps. At any other op: the mean of its Jacobian along the
+    straight line.
 
-    Attributions are the multipliers times (x - baseline) and sum to f(x) - f(baseline) up to rounding. Cost: 1
-    gradient per row, and 1 evaluation of the baseline per run, or per row where each has its own; times the number
-    of baselines. Where the weights are constants, as in a model that was not built in the session, the values of
-    one shared baseline are kept from run to run.
+    Attributions are the multipliers times (x - baseline) and sum to f(x) - f(baseline) up to rounding. Cost:
+    1 gradient per row, and 1 evaluation of the baseline per run, or per row where each has its own; times the
+    number of baselines. Where the weights are constants, as in a model that was not built in the session, the
+    values of one shared baseline are kept from run to run.
 
     References
     ----------
-    Shrikumar, Greenside, Kundaje (2017). Learning important features through propagating activation differences.
-    arXiv:1704.02685
+    Shrikumar, Greenside, Kundaje (2017). Learning important features through propagating activation
+    differences. arXiv:1704.02685
 
     Examples
     --------
@@ -108,6 +111,7 @@ class DeepLift(Method):
 
     @property
     def book(self):
+        """The rules."""
         return GRADIENT_OF_MAXIMA if self.max_pooling == 'gradient' else COMPLETE
 
     def query(self, model):

@@ -14,8 +14,8 @@ from ..base import Method, at_input
 from ..parameters import Positive
 from ..registry import register
 
-WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin
-    UnsortedSegmentMax UnsortedSegmentMin Maximum Minimum TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
+WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin Maximum Minimum
+    UnsortedSegmentMax UnsortedSegmentMin TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
 LARGE = 1000
 GRADIENTS = frozenset(['Softmax', 'LogSoftmax'])
 
@@ -30,41 +30,41 @@ class EpsilonLRP(Method):
     epsilon : float, default 1e-4
         The stabilizer, > 0. Larger values mute weakly activated units.
     products : str, default 'signal'
-        'signal': of two factors a gate (what comes from a sigmoid, tanh, erf or exp, or divides) takes nothing
-        and the other one all, as in Arras et al. (2017) for LSTMs; where none is a gate, or both are alike, half
-        each. 'uniform': always half each.
+        'signal': of two factors a gate (what comes from a sigmoid, tanh, erf or exp, or divides) takes
+        nothing and the other one all, as in Arras et al. (2017) for LSTMs; where none is a gate, or both are
+        alike, half each. 'uniform': always half each.
     softmax : str, default 'constant'
         'constant': a softmax that weighs values in a product takes nothing (the AH rule of Ali et al. 2022;
         conserves relevance). 'gradient': it counts as any factor.
     normalization : str, default 'constant'
-        'constant': a root of squares by which a tensor is divided takes nothing (the LN rule of Ali et al. 2022);
-        otherwise half of the relevance goes through the scale. 'uniform': it counts as any factor.
+        'constant': a root of squares by which a tensor is divided takes nothing (the LN rule of Ali et al.
+        2022); otherwise half of the relevance goes through the scale. 'uniform': it counts as any factor.
     on_unsupported : str, default 'warn'
-        What to do about nonlinear ops without a rule, which are left to their plain gradient: 'warn', 'raise' or
-        'ignore'.
+        What to do about nonlinear ops without a rule, which are left to their plain gradient: 'warn', 'raise'
+        or 'ignore'.
     offset : str, default 'absorb'
-        'absorb': f(0) is a bias, which absorbs relevance: r (f(z) - f(0)) / (z + epsilon sign z), the slope of
-        the secant from z = 0, which is Rescale (Shrikumar et al. 2017) with reference 0. 'pass': f(0) is passed
-        on, as in DeepExplain.
+        'absorb': f(0) is a bias, which absorbs relevance: r (f(z) - f(0)) / (z + epsilon sign z), the slope
+        of the secant from z = 0, which is Rescale (Shrikumar et al. 2017) with reference 0. 'pass': f(0) is
+        passed on, as in DeepExplain.
 
     Notes
     -----
-    A modified gradient times input: r f(z) / (z + epsilon sign z) takes the place of r f'(z) at every elementwise
-    function of one tensor (Ancona et al. 2018, proposition 1). Where f(0) is not 0 (sigmoid, softplus, exp, cos,
-    ...) that grows without bound as z goes to 0; there f(z) - f(0) takes the place of f(z), see offset. Linear ops
-    pass relevance by their gradient, maxima and choices to the winner, a product of two tensors that both depend
-    on X to its factors in shares that sum to 1. A softmax passes its gradient times its input (Achtibat et al.
-    2024, equation 13).
+    A modified gradient times input: r f(z) / (z + epsilon sign z) takes the place of r f'(z) at every
+    elementwise function of one tensor (Ancona et al. 2018, proposition 1). Where f(0) is not 0 (sigmoid,
+    softplus, exp, cos, ...) that grows without bound as z goes to 0; there f(z) - f(0) takes the place of
+    f(z), see offset. Linear ops pass relevance by their gradient, maxima and choices to the winner, a product
+    of two tensors that both depend on X to its factors in shares that sum to 1. A softmax passes its gradient
+    times its input (Achtibat et al. 2024, equation 13).
 
-    Equal to grad*input for ReLU networks as epsilon goes to 0. Biases, offsets f(0) and epsilon absorb relevance;
-    apart from them, and from a softmax that relevance passes through, the attributions of a row sum to f(x). A
-    MagnitudeWarning reports rows whose attributions sum in magnitude to more than 1000 times f. Cost: 1 gradient
-    per row.
+    Equal to grad*input for ReLU networks as epsilon goes to 0. Biases, offsets f(0) and epsilon absorb
+    relevance; apart from them, and from a softmax that relevance passes through, the attributions of a row
+    sum to f(x). A MagnitudeWarning reports rows whose attributions sum in magnitude to more than 1000 times
+    f. Cost: 1 gradient per row.
 
     References
     ----------
-    Bach, Binder, Montavon, Klauschen, Mueller, Samek (2015). On pixel-wise explanations for non-linear classifier
-    decisions by layer-wise relevance propagation. doi:10.1371/journal.pone.0130140
+    Bach, Binder, Montavon, Klauschen, Mueller, Samek (2015). On pixel-wise explanations for non-linear
+    classifier decisions by layer-wise relevance propagation. doi:10.1371/journal.pone.0130140
 
     Examples
     --------
@@ -85,6 +85,7 @@ class EpsilonLRP(Method):
 
     @cached_property
     def book(self):
+        """The rules, with epsilon and the ways of sharing in them."""
         eps, absorb = self.epsilon, self.offset == 'absorb'
         shares = rules.shares_of_factors(self.products, self.softmax, self.normalization)
         return Rulebook({

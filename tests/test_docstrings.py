@@ -1,0 +1,66 @@
+"""The examples in docstrings run, and public objects have docstrings with sections."""
+
+import doctest
+import inspect
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import deepexplain2
+from deepexplain2 import DeepExplain, attribution, testing
+
+v1 = tf.compat.v1
+PLACES = [deepexplain2, attribution, testing]
+PUBLIC = {f'{o.__module__}.{o.__qualname__}': o for place in PLACES for name, o in vars(place).items()
+          if not name.startswith('_') and (inspect.isclass(o) or inspect.isfunction(o))
+          and o.__module__.startswith('deepexplain2')}
+
+
+def members(o):
+    """An object and its public methods and properties."""
+    yield o
+    for name, member in vars(o).items() if inspect.isclass(o) else ():
+        member = getattr(member, '__func__', getattr(member, 'fget', member))
+        if not name.startswith('_') and inspect.isfunction(member):
+            yield member
+
+
+@pytest.fixture(scope='module')
+def names():
+    """What examples may use: a session and its context, T, X, xs, and everything public."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        X = v1.placeholder(tf.float32, (None, 3), 'x')
+        T = tf.nn.relu(X @ tf.constant([[1., -2.], [.5, 1.], [2., 0.]]))
+        with DeepExplain(session) as de:
+            yield {**{o.__name__: o for o in PUBLIC.values()}, **vars(deepexplain2), 'de': de, 'T': T, 'X': X,
+                   'session': session, 'np': np, 'tf': tf,
+                   'xs': np.array([[1., 2., 3.], [-1., 1., .5]], np.float32)}
+
+
+@pytest.mark.parametrize('where', PUBLIC)
+def test_examples(where, names):
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    said = []
+    for o in members(PUBLIC[where]):
+        for test in doctest.DocTestFinder(recurse=False).find(o, o.__qualname__, globs=dict(names)):
+            runner.run(test, out=said.append)
+    assert runner.failures == 0, ''.join(said)
+
+
+@pytest.mark.parametrize('where', PUBLIC)
+def test_public_objects_are_documented(where):
+    for o in members(PUBLIC[where]):
+        doc = inspect.getdoc(o)
+        assert doc, f'{o.__qualname__} has no docstring'
+        assert len(
+            doc.split('\n\n')[0].splitlines()) <= 2, f'{o.__qualname__}: the summary is longer than two lines'
+
+
+@pytest.mark.parametrize('name', sorted(deepexplain2.methods))
+def test_methods_have_sections_and_examples(name):
+    doc = inspect.getdoc(deepexplain2.methods[name])
+    for section in 'Notes', 'References', 'Examples':
+        assert f'\n{section}\n{"-" * len(section)}\n' in doc, f'{name} has no section {section}'
+    assert '>>> ' in doc and 'Cost: ' in doc
