@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from . import checks
 from .attribution.base import Method
 from .attribution.registry import create
 from .audit import Audit
@@ -22,16 +21,19 @@ from .explainer import OPTIONS, Explainer
 from .graph.lookups import lookups
 from .graph.path import explainable, own_placeholders, split_weights
 from .graph.squashing import Mixed, logits, squashing
+from .kinds_of_values import flag
+from .session import HoldsSession, check_open, open_session
 from .sources import self_check as probe
 from .sources.names import Names, named, one_of
 from .sources.ways import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
+from .tensors import as_inputs, as_target, as_tensor, shape_text
 from .tokens import TokenExplainer
 
 KEPT = 64           # explainers of a session, each a few objects
 OTHERS = [*OPTIONS, 'jit_compile', 'sum_embedding']      # what may be meant by a name that is no parameter
 
 
-class DeepExplain(checks.Live):
+class DeepExplain(HoldsSession):
     """Context for explaining the graph of a session, or a model of any other kind: see the from_... methods.
 
     with DeepExplain(session) as de:
@@ -48,7 +50,7 @@ class DeepExplain(checks.Live):
     """
 
     def __init__(self, session: Any = None, graph: tf.Graph | None = None):
-        self.session, self.graph = checks.open_session(session, graph)
+        self.session, self.graph = open_session(session, graph)
         # of a graph and session of our own, closed when the context is left
         self._source: Source | None = None
         self._entered: list[ExitStack] = []
@@ -114,7 +116,7 @@ class DeepExplain(checks.Live):
 
     @classmethod
     def _of(cls, way: str, check: bool, make: Callable[..., Source], *given: Any) -> DeepExplain:
-        checks.flag(check, 'check')
+        flag(check, 'check')
         source = make(*given)
         if check:
             probe.check(source, way)
@@ -124,7 +126,7 @@ class DeepExplain(checks.Live):
         return context
 
     def __enter__(self) -> DeepExplain:
-        checks.check_open(self.session)
+        check_open(self.session)
         stack = ExitStack()
         # a model from elsewhere: the caller goes on in eager mode, and never sees the graph
         if self._source is None:
@@ -172,7 +174,7 @@ class DeepExplain(checks.Live):
         mean where there are several.
         """
         if isinstance(name, tf.Tensor):
-            return checks.tensor(name, self.graph, 'the tensor')
+            return as_tensor(name, self.graph, 'the tensor')
         if isinstance(name, str):
             return self._names.tensor(name)
         if type(name).__name__ != 'KerasTensor':
@@ -228,7 +230,7 @@ class DeepExplain(checks.Live):
                                                           if layer.tensor is not None)]:
             labels.setdefault(t.name, {})[label] = None
         roles = {t.name: 'input' for t in self.inputs} | {t.name: 'output' for t in self.outputs}
-        rows = Description((t.name, checks.text(t.shape), t.op.type, ', '.join(labels.get(t.name, ())),
+        rows = Description((t.name, shape_text(t.shape), t.op.type, ', '.join(labels.get(t.name, ())),
                             roles.get(t.name, ''))
                            for t in explainable(self.graph, self.inputs))
         print(rows)
@@ -307,19 +309,19 @@ class DeepExplain(checks.Live):
         """
         ids, target = self._resolve(X), self._resolve(T)
         if isinstance(ids, tf.Tensor):
-            X = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X')) or ids
+            X = lookups(as_target(target, self.graph), as_tensor(ids, self.graph, 'X')) or ids
             parameters = {k: v for k, v in parameters.items() if k not in ('sum_embedding', 'baseline')}
         return self._compiled(method, target, X, parameters, jit_compile)[0].audit()
 
     def _tokens(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
                 jit_compile: bool) -> TokenExplainer | None:
         """The explainer for token ids, an X with embedding lookups downstream; None for any other X."""
-        checks.check_open(self.session)
+        check_open(self.session)
         ids, target = self._resolve(X), self._resolve(T)
         if not isinstance(ids, tf.Tensor):
             return None
         with graph_lock(self.graph):
-            found = lookups(checks.target(target, self.graph), checks.tensor(ids, self.graph, 'X'))
+            found = lookups(as_target(target, self.graph), as_tensor(ids, self.graph, 'X'))
         if not found:
             return None
         named = method
@@ -338,13 +340,13 @@ class DeepExplain(checks.Live):
     def _compiled(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
                   jit_compile: bool = False) -> tuple[Explainer, np.ndarray | None]:
         """The explainer of T without the weights written into it, and these weights."""
-        checks.check_open(self.session)
-        jit = checks.flag(jit_compile, 'jit_compile')
+        check_open(self.session)
+        jit = flag(jit_compile, 'jit_compile')
         T = self._resolve(T)
         X = [self._resolve(x) for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
-        inputs, is_list = checks.inputs(X, self.graph)
+        inputs, is_list = as_inputs(X, self.graph)
         with graph_lock(self.graph):
-            weighted = checks.target(T, self.graph)
+            weighted = as_target(T, self.graph)
             target, constant_weights = split_weights(weighted, inputs)
             made = create(method, parameters, OTHERS)
             compiled = _compiled_for(self.session)
@@ -374,7 +376,7 @@ class DeepExplain(checks.Live):
                 else value)
 
 
-class Tensors(checks.Live, Sequence[tf.Tensor]):
+class Tensors(HoldsSession, Sequence[tf.Tensor]):
     """Tensors by position and by name."""
 
     def __init__(self, tensors: Sequence[tf.Tensor], names: Sequence[tuple[str, tf.Tensor]] = ()):

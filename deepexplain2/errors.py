@@ -4,6 +4,11 @@ they refine."""
 from __future__ import annotations
 
 import re
+import sys
+import warnings
+from pathlib import Path
+
+_HERE = str(Path(__file__).parent)
 
 
 class DeepExplainError(RuntimeError):
@@ -119,3 +124,15 @@ def said(error: Exception) -> str:
     else:
         lines = [f'{type(error).__name__}: {" ".join(lines)}']
     return re.sub(r'\{\{node ([^}]*)\}\}( = \w+\[[^\]]*\]\([^)]*\))?', r'\1', lines[0])[:500]
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """A warning that points at the first line outside the library."""
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back and frame.f_code.co_filename.startswith(_HERE):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, category, stacklevel=depth)

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from . import checks
 from .attribution.base import Method
 from .attribution.registry import names_with
 from .audit import Audit
 from .engine.model import Model, Query, built, graph_lock
+from .engine.row_data import Feed, Weights
 from .engine.rows import adds_up, run_together, shape_of_all
 from .engine.sweep import BatchSizeTuner, Sweep, calls, take
 from .errors import (
@@ -28,9 +28,18 @@ from .errors import (
     TargetWarning,
     TensorError,
     ValueRangeError,
+    warn,
 )
+from .kinds_of_values import integer
+from .request.baselines import as_baselines, call_baseline, fit_to_rows
+from .request.feeds import as_feeds
+from .request.options import check_options, refuse_unknown
 from .request.progress import Progress, Reporter
+from .request.samples import as_samples
 from .request.streaming import PIECE, Answers, Streaming
+from .request.weights import as_weights
+from .session import check_open
+from .tensors import batch_of, shape_text
 
 HUGE = 1e6          # times T: attributions that only cancel one another
 
@@ -56,8 +65,8 @@ OPTIONS = ['xs', 'ys', 'batch_size', 'feed_dict', 'return_delta', 'return_std_er
 class _Checked(NamedTuple):
     """What the user gave for a run. layout: see Explainer._layout."""
     arrays: list[np.ndarray]
-    feeds: dict[str, checks.Feed]
-    weights: checks.Weights
+    feeds: dict[str, Feed]
+    weights: Weights
     answers: Answers
     layout: tuple[int, bool, bool, BatchSizeTuner | None]
 
@@ -78,7 +87,7 @@ class Explainer(Streaming):
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has '
                                  f'{len(model.inputs)}. Explain them one '
                                  'at a time, the others given in feed_dict, or use a gradient method')
-        self._baselines = checks.baselines(method.baseline, model.inputs, is_list)
+        self._baselines = as_baselines(method.baseline, model.inputs, is_list)
         method.check_tensors([model.target, *model.inputs])
         # whether the rows of the baseline were a set of references, once that is settled
         self._averaged: list[bool] = []
@@ -164,7 +173,7 @@ class Explainer(Streaming):
         be the batch; ValueRangeError where T or its gradient is NaN or infinite, naming the op where that
         begins; RunError where TensorFlow fails.
         """
-        checks.known_options(unknown, OPTIONS, 'run')
+        refuse_unknown(unknown, OPTIONS, 'run')
         self._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
         if isinstance(xs, tf.data.Dataset):
             return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, self._is_list), batch_size,
@@ -180,7 +189,7 @@ class Explainer(Streaming):
 
         model.check_statistics(some, feeds)
         # whether a run may hold other rows
-        together = size > 1 if fixed_batch else checks.batch_of(model.target) is None
+        together = size > 1 if fixed_batch else batch_of(model.target) is None
         if n > 1 and per_row and together:
             if self._run_together(arrays, feeds, n, size, fixed_batch):
                 size, fixed_batch, per_row, tuner = self._together(n, batch_size, (n,))
@@ -189,7 +198,7 @@ class Explainer(Streaming):
                     baselines, k = self._references(some, shapes)
         elif n > 1 and not fixed_batch and not adds_up(model, lambda rows: self._piece(arrays, rows), feeds,
                                                        n):
-            model.warn_once(self._method.name, f'T "{model.target.name}" {checks.text(model.target.shape)} '
+            model.warn_once(self._method.name, f'T "{model.target.name}" {shape_text(model.target.shape)} '
                                                f'does not grow with the rows of xs, and '
                             'T of two rows is neither the sum nor the mean of T of each: every row is '
                             'explained as if there were no others. If the '
@@ -230,8 +239,8 @@ class Explainer(Streaming):
     def _check_options(self, batch_size: Any, memory_limit: Any, progress: Any, return_delta: Any,
                        return_std_error: Any) -> None:
         """Raise where an option of `run` is not of its kind, or the method cannot give what it asks for."""
-        checks.check_open(self._model.session)
-        checks.run_options(batch_size, memory_limit, progress, return_delta=return_delta,
+        check_open(self._model.session)
+        check_options(batch_size, memory_limit, progress, return_delta=return_delta,
                            return_std_error=return_std_error)
         if return_delta and self._method.sums_to is None:
             raise ParameterError(f'return_delta: the attributions of "{self._method.name}" do not promise '
@@ -247,26 +256,26 @@ class Explainer(Streaming):
         """What the user gave for a run, checked against the graph; runs nothing, but where T seems to have no
         batch axis."""
         method, model = self._method, self._model
-        arrays = checks.samples(xs, model.inputs, self._is_list)
+        arrays = as_samples(xs, model.inputs, self._is_list)
         n, shapes = len(arrays[0]), [a.shape for a in arrays]
         planned = method.plan(shapes)
-        feeds = checks.feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
+        feeds = as_feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         model.check_fed(feeds)
         size, fixed_batch, per_row, tuner = self._layout(n, batch_size, memory_limit)
         if n > 1 and not (per_row or fixed_batch):
             shape = shape_of_all(model, lambda rows: self._piece(arrays, rows), feeds, n)
             if shape is not None:
                 size, fixed_batch, per_row, tuner = self._together(n, batch_size, shape)
-        weights = checks.Weights(ys, self._constant_weights, model.target, n, per_row)
+        weights = as_weights(ys, self._constant_weights, model.target, n, per_row)
         if not callable(self._baselines):
-            checks.references(self._baselines, shapes, model.inputs, method.average, method.averages)
+            fit_to_rows(self._baselines, shapes, model.inputs, method.average, method.averages)
         read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None
                                                                else [weights.array])]
         return _Checked(arrays, feeds, weights, Answers(out, planned.shapes, self._dtypes,
                                                         self._is_list, read), (size, fixed_batch, per_row,
                                                                                tuner))
 
-    def _run_together(self, arrays: list[np.ndarray], feeds: Mapping[str, checks.Feed], n: int, size: int,
+    def _run_together(self, arrays: list[np.ndarray], feeds: Mapping[str, Feed], n: int, size: int,
                       fixed_batch: bool) -> bool:
         """Whether all n rows must run together; see rows.py. Rows that mix are an error, or a warning where
         each of them runs alone."""
@@ -291,12 +300,12 @@ class Explainer(Streaming):
         Raises ShapeError where X leaves the size of a feature axis open, ParameterError where a tolerance
         decides.
         """
-        checks.integer(n, 'n', 1)
-        checks.run_options(batch_size, memory_limit, None)
+        integer(n, 'n', 1)
+        check_options(batch_size, memory_limit, None)
         shapes = [(n, *x.shape.as_list()[1:]) for x in self._model.inputs if x.shape.rank]
         if len(shapes) < len(self._model.inputs) or any(d is None for shape in shapes for d in shape):
             raise ShapeError('plan needs an X with known feature axes: '
-                             + ', '.join(f'"{x.name}" {checks.text(x.shape)}' for x in self._model.inputs))
+                             + ', '.join(f'"{x.name}" {shape_text(x.shape)}' for x in self._model.inputs))
         points = self._method.plan(shapes).evaluations
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by '
@@ -354,9 +363,9 @@ class Explainer(Streaming):
         rows."""
         given = self._baselines
         if callable(given):
-            given, shapes = checks.baselines_of(given, arrays, self._model.inputs,
+            given, shapes = call_baseline(given, arrays, self._model.inputs,
                                                 self._is_list), [a.shape for a in arrays]
-        baselines, k = checks.references(given, shapes, self._model.inputs, self._method.average,
+        baselines, k = fit_to_rows(given, shapes, self._model.inputs, self._method.average,
                                          self._method.averages)
         if max(map(len, baselines)) > 1 and self._method.average is None:
             if not self._averaged:
@@ -393,7 +402,7 @@ class Explainer(Streaming):
         gap = np.abs(at_x - at_start)
         if (gap > 1e-5 * np.maximum(np.abs(at_x), np.abs(at_start))).any():
             remedy = self._method.remedy_for_zeros
-            checks.warn(f'all attributions of "{self._method.name}" are exactly 0, but T '
+            warn(f'all attributions of "{self._method.name}" are exactly 0, but T '
                         f'"{self._model.target.name}" at x and at the baseline '
                         f'differ by up to {gap.max():.3g}: the map says nothing about X. Units may be '
                         f'saturated, or their gradient is lost on '
@@ -413,7 +422,7 @@ class Explainer(Streaming):
         if ratio.max() <= HUGE:
             self._model.usual = 10 * float(sizes.max())
             return
-        checks.warn(f'{self._method.name}: the attributions of {np.count_nonzero(ratio > HUGE)} of '
+        warn(f'{self._method.name}: the attributions of {np.count_nonzero(ratio > HUGE)} of '
                     f'{len(ratio)} rows sum in magnitude to more than '
                     f'{HUGE:.0e} times T at x and at the baseline, of row {ratio.argmax()} to '
                     f'{sizes[ratio.argmax()]:.1g}: they cancel one another, '
@@ -438,11 +447,11 @@ class Explainer(Streaming):
         """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better
         ones)."""
         target = self._model.target
-        rows_of_t = checks.batch_of(target)
-        fixed = {checks.batch_of(x) for x in self._model.inputs} - {None}
+        rows_of_t = batch_of(target)
+        fixed = {batch_of(x) for x in self._model.inputs} - {None}
         if len(fixed) > 1:
             raise ShapeError('the tensors of X fix different batch sizes: '
-                             + ', '.join(f'{checks.batch_of(x)} for "{x.name}"' for x in self._model.inputs))
+                             + ', '.join(f'{batch_of(x)} for "{x.name}"' for x in self._model.inputs))
         if fixed:
             (size,) = fixed
             assert size
@@ -494,7 +503,7 @@ class Explainer(Streaming):
         return n, True, per_row, None
 
     def _look_at_target(self, arrays: list[np.ndarray], size: int, fixed_batch: bool,
-                        feeds: Mapping[str, checks.Feed], per_row: bool) -> None:
+                        feeds: Mapping[str, Feed], per_row: bool) -> None:
         """Once, at T of a few rows: TargetWarning where it holds probabilities, RandomWarning where random
         ops change it."""
         model = self._model
@@ -517,7 +526,7 @@ class Explainer(Streaming):
                 names = ', '.join(f'"{name}" ({op})' for name, op in drawn[:5]) + (f' and {len(drawn) - 5} '
                                                                                    f'more' if len(drawn) > 5
                                                                                    else '')
-                checks.warn(f'T "{model.target.name}" is random: {names} '
+                warn(f'T "{model.target.name}" is random: {names} '
                             f'{"draw" if len(drawn) > 1 else "draws"} numbers that it depends on, '
                             'so attributions change with the draws, and with the place of a row in a run. '
                             'Build the model for inference (training=False), or average over several runs',

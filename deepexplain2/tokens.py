@@ -8,12 +8,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from . import checks
 from .engine.model import reported
 from .errors import ParameterError, TensorError, ValueRangeError, shown
 from .explainer import OPTIONS, Explainer
 from .graph.lookups import vocabulary
+from .kinds_of_values import flag
+from .request.feeds import as_feeds
+from .request.options import refuse_unknown
+from .request.samples import as_samples
 from .request.streaming import Answers, Streaming
+from .session import check_open
+from .tensors import batch_of, sizes
+from .values import as_array, as_numbers
 
 ROWS = 256      # of ids that are looked up in one run, unless batch_size says
 
@@ -34,7 +40,7 @@ class TokenExplainer(Streaming):
         # of vocabularies
         self._sizes = [v for v in (vocabulary(t, ids) for t in lookups) if v is not None]
         self._parameters = dict(parameters)
-        self._sum = checks.flag(self._parameters.pop('sum_embedding', False), 'sum_embedding')
+        self._sum = flag(self._parameters.pop('sum_embedding', False), 'sum_embedding')
         self._token: np.ndarray | None = None
         if 'baseline' in self._parameters:
             self._set_baseline(self._parameters.pop('baseline'))
@@ -60,7 +66,7 @@ class TokenExplainer(Streaming):
         up, which without sum_embedding needs tables of one width.
         Cost: a lookup per row beside that of the method. ValueRangeError for ids outside of the vocabulary.
         """
-        checks.known_options(unknown, OPTIONS, 'run')
+        refuse_unknown(unknown, OPTIONS, 'run')
         self._checker._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
         if return_std_error and self._sum:
             raise ParameterError('return_std_error: standard errors of a sum over the embedding are not '
@@ -71,9 +77,9 @@ class TokenExplainer(Streaming):
                                      feed_dict=feed_dict,
                                      return_delta=return_delta, return_std_error=return_std_error,
                                      progress=progress, memory_limit=memory_limit)
-        ids, = checks.samples(xs, [self._ids], False)
+        ids, = as_samples(xs, [self._ids], False)
         self._check_known(ids, f'xs for X "{self._ids.name}"')
-        feeds = checks.feeds(feed_dict, self._ids.graph, [self._ids], lambda t: False, len(ids))
+        feeds = as_feeds(feed_dict, self._ids.graph, [self._ids], lambda t: False, len(ids))
         several, fed = len(self._lookups) > 1, {f.tensor: f.value for f in feeds.values()} | {self._ids: ids}
         answers = self._answers(ids, ys, batch_size, fed, memory_limit, out)
         parameters = dict(self._parameters)
@@ -99,11 +105,11 @@ class TokenExplainer(Streaming):
         if callable(given) or given is None or (len(self._lookups) > 1 and isinstance(given, (list, tuple))):
             self._parameters['baseline'] = given
             return
-        value = checks.plain(given, 'numbers', 'baseline')
+        value = as_numbers(given, 'numbers', 'baseline')
         if value.ndim == 0:
             if value.dtype.kind not in 'iu':
                 raise ParameterError(what)
-            self._token = checks.array(value, self._ids.dtype, 'the token id given as baseline')
+            self._token = as_array(value, self._ids.dtype, 'the token id given as baseline')
             self._check_known(self._token, 'baseline')
         elif value.dtype.kind in 'iub':
             # (tokens, dim) integers could as well be ids of (rows, tokens)
@@ -130,7 +136,7 @@ class TokenExplainer(Streaming):
                  out: Any) -> Answers:
         """Where the attributions go; everything is checked that can be before the lookup, by zeros that take
         no memory."""
-        features = [[d for d in checks.sizes(t)[1:] if d is not None] for t in self._lookups]
+        features = [[d for d in sizes(t)[1:] if d is not None] for t in self._lookups]
         if any(t.shape.rank != len(f) + 1 for t, f in zip(self._lookups, features)):
             # an axis is open: how long the lookups are shows later
             return Answers(out, None, self._dtypes, False, [ids])
@@ -169,13 +175,13 @@ class TokenExplainer(Streaming):
         return ROWS
 
     def _look_up(self, ids: np.ndarray, feeds: Mapping[Any, Any], rows: int) -> list[np.ndarray]:
-        fixed = checks.batch_of(self._ids)
+        fixed = batch_of(self._ids)
         if fixed:                               # filled up with the last row, and cut again
             full = ids[np.minimum(np.arange(-(-len(ids) // fixed) * fixed), len(ids) - 1)]
             rows = fixed
         else:
             full = ids
-        checks.check_open(self._session)
+        check_open(self._session)
         with reported(f'the embedding of "{self._ids.name}"'):
             parts = [self._session.run(self._lookups, {**feeds, self._ids: full[k:k + rows]})
                      for k in range(0, len(full), rows)]

@@ -8,8 +8,9 @@ import tensorflow as tf
 from conftest import opened
 from networks import cnn, mlp, samples
 
-from deepexplain2 import DeepExplain, checks, errors, methods
+from deepexplain2 import DeepExplain, errors, methods
 from deepexplain2.engine import model, sweep
+from deepexplain2.request import samples as request_samples
 
 NET = mlp('tanh', 'relu', seed=3)
 XS, YS = samples(NET, 11)
@@ -169,7 +170,7 @@ def test_answers_written_piece_by_piece(method, tmp_path):
 
 def test_large_memmaps_stay_on_disk(tmp_path, monkeypatch):
     """They are read in pieces of 16 runs, and looked through for NaN beforehand."""
-    monkeypatch.setattr(checks, 'LOOK', 100)        # 5 rows
+    monkeypatch.setattr(request_samples, 'LOOK', 100)        # 5 rows
     x = np.lib.format.open_memmap(tmp_path / 'x.npy', 'w+', 'f4', (70, 5))
     x[:] = samples(NET, 70)[0]
     with opened(NET) as (de, X, T, _):

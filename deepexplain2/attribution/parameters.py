@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
-from .. import checks
 from ..errors import ParameterError
+from ..kinds_of_values import choice, flag, integer, positive, sequence
 
 
 class Kind(NamedTuple):
@@ -27,9 +27,9 @@ class Kind(NamedTuple):
     check: Callable[[Any, str], Any]
 
 
-Count = Annotated[int, Kind('an integer >= 1', lambda value, name: checks.integer(value, name, 1))]
-Seed = Annotated[int, Kind('an integer >= 0', lambda value, name: checks.integer(value, name, 0))]
-Positive = Annotated[float, Kind('a number > 0', checks.positive)]
+Count = Annotated[int, Kind('an integer >= 1', lambda value, name: integer(value, name, 1))]
+Seed = Annotated[int, Kind('an integer >= 0', lambda value, name: integer(value, name, 0))]
+Positive = Annotated[float, Kind('a number > 0', positive)]
 Baseline = Annotated[Any, Kind('a number, an array, a list of them or a function of xs',
                                lambda value, name: value)]
 
@@ -39,15 +39,15 @@ def counts(value: Any, name: str) -> int | tuple[int, ...]:
     if value is None:
         return 1
     if not isinstance(value, (list, tuple, np.ndarray)):
-        return checks.integer(value, name, 1)
+        return integer(value, name, 1)
     example = 'with one integer per feature axis, e.g. [3, 3]'
-    return tuple(checks.integer(v, f'each entry of {name}', 1) for v in checks.sequence(value, name, example))
+    return tuple(integer(v, f'each entry of {name}', 1) for v in sequence(value, name, example))
 
 
 def axes(value: Any, name: str) -> tuple[int, ...]:
     """Check a list of axes of X, the batch axis 0 left out, none of them twice."""
-    entries = checks.sequence(value, name, 'of axes of X, e.g. [1, 2]')
-    result = sorted(checks.integer(axis, f'each entry of {name}', 1) for axis in entries)
+    entries = sequence(value, name, 'of axes of X, e.g. [1, 2]')
+    result = sorted(integer(axis, f'each entry of {name}', 1) for axis in entries)
     if len(set(result)) < len(result):
         raise ParameterError(f'{name} names an axis twice: {result}')
     return tuple(result)
@@ -69,8 +69,8 @@ def kind_of(annotation: Any) -> tuple[Kind | None, bool]:
     if typing.get_origin(annotation) is Literal:
         known = list(typing.get_args(annotation))
         return Kind('one of ' + ', '.join(map(repr, known)),
-                    lambda value, name: checks.choice(value, name, known)), False
-    return (Kind('True or False', checks.flag), False) if annotation is bool else (None, False)
+                    lambda value, name: choice(value, name, known)), False
+    return (Kind('True or False', flag), False) if annotation is bool else (None, False)
 
 
 def kinds(cls: Any) -> dict[str, tuple[Kind | None, bool]]:

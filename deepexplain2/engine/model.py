@@ -15,7 +15,6 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 
-from ..checks import Feed, Weights, check_open, free_memory, integer, warn
 from ..errors import (
     ContextError,
     DeepExplainError,
@@ -29,6 +28,7 @@ from ..errors import (
     ShapeError,
     TensorError,
     ValueRangeError,
+    warn,
 )
 from ..graph import clone, integral
 from ..graph.clone import Treatment
@@ -46,6 +46,10 @@ from ..graph.path import (
 from ..graph.rulebook import CONDITION, REFUSED, UNUSED, Rulebook
 from ..graph.rulebook import PLAIN as PLAIN_GRADIENT
 from ..graph.statistics import batch_statistics
+from ..kinds_of_values import integer
+from ..session import check_open
+from .memory import free_memory
+from .row_data import Feed, Weights
 
 _locks: weakref.WeakKeyDictionary[tf.Graph, threading.RLock] = weakref.WeakKeyDictionary()
 

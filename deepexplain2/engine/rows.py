@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..checks import Feed
 from ..errors import RunError, ShapeError, TensorError
 from ..graph.passes.paired import LOOPS
 from ..graph.path import V1_CONTROL_FLOW
 from .model import Model
+from .row_data import Feed
 
 FEW = 4                 # rows of a run
 TRIES = 64              # rows that are looked at for one that differs from the others

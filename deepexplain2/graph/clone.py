@@ -18,8 +18,8 @@ from functools import cached_property
 
 import tensorflow as tf
 
-from ..checks import batch_of, sizes, warn
-from ..errors import PathError, PathWarning
+from ..errors import PathError, PathWarning, warn
+from ..tensors import batch_of, sizes
 from . import custom_gradients
 from . import xla as compiled
 from .completed import COMPLETED

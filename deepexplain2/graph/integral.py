@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from ..checks import batch_of
+from ..tensors import batch_of
 from .clone import Copy, all_found, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
 from .passes.paired import CONTAINERS

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.ops import get_gradient_function
 
-from ..checks import batch_of, sizes
 from ..errors import PathError
+from ..tensors import batch_of, sizes
 from .completed import COMPLETED
 
 # differentiated by TensorFlow without a registered gradient

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from ..checks import batch_of
 from ..errors import TensorError
+from ..tensors import batch_of
 from .passes.functionalize import conditions
 from .passes.inline_functions import open_function
 from .passes.paired import BRANCHES, CONTAINERS, LOOPS, functions_of

@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager.context import eager_mode
 
-from .. import checks
 from ..errors import ParameterError, ShapeError, ValueRangeError, shown
+from ..session import HoldsSession
+from ..values import as_numbers, refuse_lossy
+from .options import check_options, refuse_unknown
 
 # options that a batch goes through with
 STREAMED = ['feed_dict', 'return_delta', 'return_std_error', 'progress', 'memory_limit']
@@ -90,7 +92,7 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _check_iterable(batches: Any) -> None:
     if not isinstance(batches, (list, tuple)):          # what is in them is looked at when they come
-        checks.refuse(batches, 'numbers', 'batches')
+        refuse_lossy(batches, 'numbers', 'batches')
     if not isinstance(batches, Iterable) or isinstance(batches, (str, bytes, Mapping, set, frozenset,
                                                                  tf.Tensor)):
         raise ParameterError(f'batches must be an array, a batched tf.data.Dataset, or an iterable of xs or '
@@ -101,7 +103,7 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-class Streaming(checks.Live):
+class Streaming(HoldsSession):
     """What an explainer does with batches that come one by one; `run` is its own."""
 
     run: Callable[..., Any]
@@ -117,14 +119,14 @@ class Streaming(checks.Live):
             one array or memmap, which is cut into pieces of 16 runs each. For a list X an xs is a list.
             options: those of `run`, which each batch goes through.
         """
-        checks.known_options(options, STREAMED, 'stream')
-        checks.run_options(batch_size, **{'memory_limit': None, 'progress': None}
+        refuse_unknown(options, STREAMED, 'stream')
+        check_options(batch_size, **{'memory_limit': None, 'progress': None}
                            | {k: v for k, v in options.items() if k != 'feed_dict'})
         pieces = batches
         if isinstance(batches, np.ndarray):
             if not batches.ndim or not len(batches):
                 raise ShapeError(f'batches is an array of shape {batches.shape}, without rows')
-            checks.plain(batches[:1], 'numbers', 'batches')         # of a memmap no more than a row is read
+            as_numbers(batches[:1], 'numbers', 'batches')         # of a memmap no more than a row is read
             step = PIECE * (batch_size or self._rows())
             pieces = (batches[k:k + step] for k in range(0, len(batches), step))
         elif isinstance(batches, tf.data.Dataset):

@@ -16,8 +16,7 @@ import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 from tensorflow.python.eager import context as eager_context
 
-from ..checks import sizes, warn
-from ..errors import SourceError, SourceWarning
+from ..errors import SourceError, SourceWarning, warn
 from ..graph.path import (
     SHAPE_ONLY,
     SMALL,
@@ -27,6 +26,7 @@ from ..graph.path import (
     function_library,
     random_ops,
 )
+from ..tensors import sizes
 from .ways import Source
 
 # Of the open axes after the batch. Lengths differ from the numbers of rows and from one another, so that an

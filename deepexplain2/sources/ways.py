@@ -21,13 +21,13 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 from tensorflow.python.util import nest
 
-from .. import checks
 from ..errors import SourceError, said, shown
 from ..graph import custom_gradients
 from ..graph.path import OURS, SHAPE_ONLY, explainable, own_placeholders, reached
 from ..kinds import GRAPH, KERAS, OTHER, SAVED_MODEL, is_keras_model, path_of, way_in
 from .keras import STRINGS, TABLES, Symbol, traced
 from .names import LayerOutput
+from .signature import as_signature
 
 VARIABLES = {'VarHandleOp', 'Variable', 'VariableV2', 'AutoReloadVariable', 'TemporaryVariable'}
 WRITES = re.compile('Assign|Resource(Scatter|Apply|SparseApply|StridedSliceAssign|CountUpTo)|Scatter(Nd)?(Add|Sub|Mul|Div|Min|Max|Update)$'
@@ -70,9 +70,9 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
         raise SourceError(f'from_keras takes a Keras model or the path of one, not '
                           f'{type(model).__name__}{way_in(model)}')
     if isinstance(input_signature, Mapping):
-        checks.signature([input_signature], 'from_keras')
+        as_signature([input_signature], 'from_keras')
     elif input_signature is not None:
-        input_signature = checks.signature(input_signature, 'from_keras')
+        input_signature = as_signature(input_signature, 'from_keras')
     found = traced(model, input_signature)
     _check_outputs(found.concrete, 'from_keras', len(found.named))
     graph, inputs, outputs, named = _freeze(found.concrete, 'from_keras', found.named)
@@ -169,7 +169,7 @@ def from_function(fn: Any, input_signature: Sequence[Any] | None) -> Source:
     if isinstance(fn, type) or not callable(fn) or is_keras_model(fn):
         raise SourceError(f'from_function takes a function of tensors, not {type(fn).__name__}{way_in(fn)}')
     if input_signature is not None:
-        input_signature = checks.signature(input_signature, 'from_function')
+        input_signature = as_signature(input_signature, 'from_function')
     if hasattr(fn, 'structured_input_signature'):
         captured = {t.name for t in fn.graph.internal_captures}
         own = [(t.shape.as_list() if t.shape.rank is not None else None, t.dtype) for t in fn.inputs

@@ -5,9 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from ...checks import warn
 from ...engine.sweep import add_rows, take
-from ...errors import ParameterError, ToleranceWarning
+from ...errors import ParameterError, ToleranceWarning, warn
 from ...features.quadrature import quadrature as nodes_and_weights
 from ...features.quadrature import refined
 from ..base import Method, Plan, at_input

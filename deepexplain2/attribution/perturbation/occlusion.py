@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...checks import warn
 from ...engine.sweep import blocks, differ, take
-from ...errors import CoverageWarning, ShapeError
+from ...errors import CoverageWarning, ShapeError, warn
 from ...features.windows import windows
 from ..base import Method, Plan
 from ..parameters import Baseline, Counts

@@ -6,9 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from ...checks import warn
 from ...engine.sweep import blocks, differ, take
-from ...errors import ParameterError, ToleranceWarning
+from ...errors import ParameterError, ToleranceWarning, warn
 from ...features.permutations import Players, permutation
 from ..base import Method, Plan
 from ..parameters import Axes, Baseline, Count, Positive, Seed

@@ -6,8 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from ...checks import warn
-from ...errors import MagnitudeWarning, ParameterError
+from ...errors import MagnitudeWarning, ParameterError, warn
 from ...graph.rulebook import Rulebook
 from ...rules.lrp import epsilon as rules
 from ..base import Method, at_input

@@ -1,0 +1,40 @@
+"""What a run takes beside xs: values that are fed, and the weights of the units of T."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+
+class Feed(NamedTuple):
+    """The value of one tensor of feed_dict; per_row: whether it has one entry per row of xs."""
+    tensor: tf.Tensor
+    value: np.ndarray
+    per_row: bool
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the units of T: an array, one-hot rows of class indices, or their product.
+
+    array: (n or 1,) + units, None for 1. classes: (n,) integers out of `units` many, or None. per_row:
+    whether T has one entry per row. dtype: that of T.
+    """
+    array: np.ndarray | None
+    classes: np.ndarray | None
+    units: int
+    per_row: bool
+    dtype: Any
+
+    def rows(self, rows: np.ndarray) -> np.ndarray | None:
+        """The weights of these rows, to be broadcast to T; None for 1."""
+        weights = self.array
+        if weights is not None and self.per_row and len(weights) > 1:
+            weights = weights[rows]
+        if self.classes is None:
+            return weights
+        one_hot = (self.classes[rows][:, None] == np.arange(self.units)).astype(self.dtype)
+        return one_hot if weights is None else one_hot * weights
