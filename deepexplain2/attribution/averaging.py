@@ -1,0 +1,48 @@
+"""The mean of a method's attributions over several references, noisy inputs or other variants of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..engine.sweep import Sweep
+
+Attribute = Callable[[Sweep, slice], list[np.ndarray]]
+
+
+def mean_over(sweep: Sweep, count: int, attribute: Attribute) -> list[np.ndarray]:
+    """The mean attributions of every row over `count` variants of it, summed in float64.
+
+    Few rows take many variants at once, each pair of a row and a variant as a row; many rows one after the other.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        The rows.
+    count : int
+        How many variants a row has, at least 1.
+    attribute : function (pairs, variants) -> list of arrays
+        Attributions of some variants of all rows: `pairs` is a sweep with one row per pair, row by row, all variants
+        of a row before the next; `variants` is the slice of their numbers. See `repeated` and `tiled`.
+    """
+    n, together = sweep.n, 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
+    totals: list[np.ndarray] = []
+    for start in range(0, count, together):
+        variants = slice(start, min(start + together, count))
+        m = variants.stop - start
+        pairs = sweep if m == 1 else sweep.among(np.repeat(np.arange(n), m))
+        found = [f.reshape(n, m, *f.shape[1:]).sum(1, dtype=np.float64) for f in attribute(pairs, variants)]
+        totals = [t + f for t, f in zip(totals, found)] if totals else found
+    return [t / count for t in totals]
+
+
+def repeated(array: np.ndarray, variants: slice) -> np.ndarray:
+    """Rows, each as often as there are variants; one row for all stays one."""
+    return array if len(array) == 1 else np.repeat(array, variants.stop - variants.start, 0)
+
+
+def tiled(array: np.ndarray, variants: slice, n: int) -> np.ndarray:
+    """These variants, for each of n rows; a single one stays one row for all."""
+    some = array[variants]
+    return some if len(some) == 1 else np.tile(some, (n,) + (1,) * (array.ndim - 1))

@@ -1,0 +1,69 @@
+"""Methods that change how another method is used: what they do not say themselves is that of the other one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .base import Method, Plan
+
+
+@dataclass(frozen=True)
+class Wrapper(Method):
+    """Base of methods that use another method, several times or on other inputs.
+
+    A subclass says how the attributions of `of` are combined (`attribute`), and how often it is asked (`times`).
+    """
+
+    of: Method
+
+    #: How often `of` is asked.
+    times = 1
+
+    @property
+    def baseline(self) -> Any:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.baseline
+
+    @property
+    def average(self) -> bool | None:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.average
+
+    @property
+    def masks(self) -> str:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.masks
+
+    @property
+    def averages(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.averages
+
+    @property
+    def is_perturbation(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.is_perturbation
+
+    @property
+    def graph_key(self) -> Hashable:
+        """As for the method inside: a wrapper adds no ops."""
+        return self.of.graph_key
+
+    def query(self, model):
+        """Ask what the method inside asks."""
+        return self.of.query(model)
+
+    def audit(self, model):
+        """As for the method inside."""
+        return self.of.audit(model)
+
+    def check_tensors(self, tensors: Sequence[Any]) -> None:
+        """As for the method inside."""
+        self.of.check_tensors(tensors)
+
+    def plan(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
+        """What the method inside does, `times` times."""
+        evaluations, results = self.of.plan(shapes)
+        return Plan(None if evaluations is None else [e for e in evaluations for _ in range(self.times)], results)
