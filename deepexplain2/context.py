@@ -19,9 +19,10 @@ from .audit import Audit
 from .engine.model import Model, graph_lock
 from .errors import ContextError, NoTensorError, TargetWarning, TensorError, shown
 from .explainer import OPTIONS, Explainer
+from .graph.constants import split_weights
 from .graph.lookups import lookups
-from .graph.path import explainable, own_placeholders, split_weights
 from .graph.squashing import Mixed, logits, squashing
+from .graph.walks import explainable, user_placeholders
 from .sources import self_check as probe
 from .sources.names import Names, named, one_of
 from .sources.ways import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
@@ -147,7 +148,7 @@ class DeepExplain(checks.Live):
     def inputs(self) -> Tensors:
         """The inputs of the model by position and name: of a session the placeholders of its graph."""
         if self._source is None:
-            return Tensors(own_placeholders(self.graph))
+            return Tensors(user_placeholders(self.graph))
         return Tensors(self._source.inputs, self._source.input_names)
 
     @property

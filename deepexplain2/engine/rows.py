@@ -18,8 +18,7 @@ import tensorflow as tf
 
 from ..checks import Feed
 from ..errors import RunError, ShapeError, TensorError
-from ..graph.passes.paired import LOOPS
-from ..graph.path import V1_CONTROL_FLOW
+from ..graph.op_types import LOOPS, V1_CONTROL_FLOW
 from .model import Model
 
 FEW = 4                 # rows of a run
