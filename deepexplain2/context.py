@@ -18,9 +18,10 @@ from .audit import Audit
 from .engine.model import Model, graph_lock
 from .errors import ContextError, NoTensorError, TargetWarning, TensorError, shown
 from .explainer import OPTIONS, Explainer
+from .graph.constants import split_weights
 from .graph.lookups import lookups
-from .graph.path import explainable, own_placeholders, split_weights
 from .graph.squashing import Mixed, logits, squashing
+from .graph.walks import explainable, user_placeholders
 from .kinds_of_values import flag
 from .session import HoldsSession, check_open, open_session
 from .sources import self_check as probe
@@ -151,7 +152,7 @@ class DeepExplain(HoldsSession):
     def inputs(self) -> Tensors:
         """The inputs of the model by position and name: of a session the placeholders of its graph."""
         if self._source is None:
-            return Tensors(own_placeholders(self.graph))
+            return Tensors(user_placeholders(self.graph))
         return Tensors(self._source.inputs, self._source.input_names)
 
     @property

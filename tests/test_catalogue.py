@@ -12,10 +12,10 @@ from tensorflow.python.framework import op_def_registry, ops
 from deepexplain2 import DeepExplain, errors
 from deepexplain2.attribution.propagation.deeplift import COMPLETE, REFUSED
 from deepexplain2.graph import linear
-from deepexplain2.graph.path import NEVER_A_GRADIENT
+from deepexplain2.graph.gradients import OPS_WITHOUT_GRADIENT
 
 LINEAR = linear.JOINTLY_LINEAR | linear.MULTILINEAR | linear.LINEAR_IN.keys() | linear.DIFFERENTIATED_INSIDE
-NOT_DIFFERENTIABLE = NEVER_A_GRADIENT | {'ArgMax', 'ArgMin'}
+NOT_DIFFERENTIABLE = OPS_WITHOUT_GRADIENT | {'ArgMax', 'ArgMin'}
 # loops of TF1
 TRANSLATED = {f'TensorArray{what}V3' for what in ('Concat', 'Gather', 'Read', 'Scatter', 'Split', 'Write')}
 RAW = tf.raw_ops

@@ -14,7 +14,8 @@ Attribute = Callable[[Sweep, slice], list[np.ndarray]]
 def mean_over(sweep: Sweep, count: int, attribute: Attribute) -> list[np.ndarray]:
     """The mean attributions of every row over `count` variants of it, summed in float64.
 
-    Few rows take many variants at once, each pair of a row and a variant as a row; many rows one after the other.
+    Few rows take many variants at once, each pair of a row and a variant as a row; many rows one after the
+    other.
 
     Parameters
     ----------
@@ -23,8 +24,9 @@ def mean_over(sweep: Sweep, count: int, attribute: Attribute) -> list[np.ndarray
     count : int
         How many variants a row has, at least 1.
     attribute : function (pairs, variants) -> list of arrays
-        Attributions of some variants of all rows: `pairs` is a sweep with one row per pair, row by row, all variants
-        of a row before the next; `variants` is the slice of their numbers. See `repeated` and `tiled`.
+        Attributions of some variants of all rows: `pairs` is a sweep with one row per pair, row by row, all
+        variants of a row before the next; `variants` is the slice of their numbers. See `repeated` and
+        `tiled`.
     """
     n, together = sweep.n, 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
     totals: list[np.ndarray] = []

@@ -1,4 +1,5 @@
-"""Methods that change how another method is used: what they do not say themselves is that of the other one."""
+"""Methods that change how another method is used: what they do not say themselves is that of the other
+one."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from .base import Method, Plan
 class Wrapper(Method):
     """Base of methods that use another method, several times or on other inputs.
 
-    A subclass says how the attributions of `of` are combined (`attribute`), and how often it is asked (`times`).
+    A subclass says how the attributions of `of` are combined (`attribute`), and how often it is asked
+    (`times`).
     """
 
     of: Method
@@ -22,7 +24,7 @@ class Wrapper(Method):
     times = 1
 
     @property
-    def baseline(self) -> Any:  # type: ignore[override]
+    def baseline(self) -> Any:
         """As for the method inside."""
         return self.of.baseline
 
@@ -66,4 +68,5 @@ class Wrapper(Method):
     def plan(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
         """What the method inside does, `times` times."""
         evaluations, results = self.of.plan(shapes)
-        return Plan(None if evaluations is None else [e for e in evaluations for _ in range(self.times)], results)
+        return Plan(None if evaluations is None else [e for e in evaluations for _ in range(self.times)],
+                    results)

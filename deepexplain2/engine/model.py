@@ -32,20 +32,14 @@ from ..errors import (
 )
 from ..graph import clone, integral
 from ..graph.clone import Treatment
+from ..graph.gradients import is_custom_gradient
 from ..graph.masks import have_rows, masks
-from ..graph.passes.paired import CONTAINERS
-from ..graph.path import (
-    FUNCTION_CALLS,
-    V1_CONTROL_FLOW,
-    Path,
-    is_custom_gradient,
-    learning_phases,
-    placeholders,
-    random_ops,
-)
+from ..graph.op_types import CONTAINERS, FUNCTION_CALLS, V1_CONTROL_FLOW
+from ..graph.path import Path
 from ..graph.rulebook import CONDITION, REFUSED, UNUSED, Rulebook
 from ..graph.rulebook import PLAIN as PLAIN_GRADIENT
 from ..graph.statistics import batch_statistics
+from ..graph.walks import learning_phases, placeholders, random_ops
 from ..kinds_of_values import integer
 from ..session import check_open
 from .memory import free_memory

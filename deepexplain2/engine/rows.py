@@ -17,8 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import RunError, ShapeError, TensorError
-from ..graph.passes.paired import LOOPS
-from ..graph.path import V1_CONTROL_FLOW
+from ..graph.op_types import LOOPS, V1_CONTROL_FLOW
 from .model import Model
 from .row_data import Feed
 

@@ -22,32 +22,37 @@ from ..errors import PathError, PathWarning, warn
 from ..tensors import batch_of, sizes
 from . import custom_gradients
 from . import xla as compiled
+from .batch_axis import PRIME_BATCH_SIZES
 from .completed import COMPLETED
+from .copies import stand_in
 from .function_bodies import Body, inside, is_counted
-from .linear import is_linear
-from .passes.decisions import CHOICE, MARK, kind_of, open_decisions
-from .passes.inline_functions import flatten, outside, own_functions
-from .passes.paired import ACTUAL, CONTAINERS, LOOPS, REFERENCE, double, single
-from .passes.stop_gradients import harmless, open_stops
-from .path import (
-    FUNCTION_CALLS,
-    OURS,
-    RANDOM,
-    ROWS,
-    RULED,
-    SHAPE_ONLY,
-    Path,
-    ancestors,
+from .functions import rename_functions
+from .gradients import (
+    RULE_GRADIENT,
     can_carry,
-    can_change,
-    gradient_of,
+    drops_input,
+    gradient_status,
     is_custom_gradient,
-    is_random,
-    loses,
-    own_gradient,
-    stand_in,
+    registered_gradient,
 )
+from .linear import is_linear
+from .op_types import (
+    CONTAINERS,
+    FUNCTION_CALLS,
+    LIBRARY_SCOPE,
+    LOOPS,
+    RANDOM_PREFIXES,
+    SHAPE_ONLY,
+    can_change,
+    is_random,
+)
+from .passes.decisions import CHOICE, MARK, kind_of, open_decisions
+from .passes.inline_functions import flatten, outside
+from .passes.paired import ACTUAL, REFERENCE, double, single
+from .passes.stop_gradients import harmless, open_stops
+from .path import Path
 from .rulebook import BROKEN, UNUSED, Rulebook
+from .walks import ancestors
 
 # TensorFlow's gradient registry is for the whole process and forgets nothing: one name, registered once, and
 # the rules of the graph that is being built reach it through a context variable.
@@ -60,10 +65,10 @@ SCALING = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'Broadca
            'StridedSlice', 'Neg', 'Sub', 'AddV2', 'Mul'}
 
 
-@tf.RegisterGradient(RULED)
+@tf.RegisterGradient(RULE_GRADIENT)
 def _apply_rule(op, *rs):
     if op.type in COMPLETED:
-        return own_gradient(op)(op, *rs)
+        return registered_gradient(op)(op, *rs)
     return _rulebook.get()(op, *rs)
 
 
@@ -71,7 +76,7 @@ def in_place(path: Path, name: str) -> Clone:
     """The plain gradient built in the user's graph, for what a copy cannot hold: the Python gradients of
     tf.custom_gradient."""
     graph = path.target.graph
-    with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'{OURS}{name}'):
+    with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'{LIBRARY_SCOPE}{name}'):
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], path.target.dtype), None, 'weights')
         rs = _differentiate(path, weights)
         return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64), [],
@@ -156,7 +161,7 @@ class Copy:
             open_decisions(nodes, {outside(x) for x in path.inputs})
         for node in [*nodes.node, *(n for f in nodes.library.function for n in f.node_def)]:
             if book.marks(node):
-                node.attr['_gradient_op_type'].s = RULED.encode()
+                node.attr['_gradient_op_type'].s = RULE_GRADIENT.encode()
         with self.graph.as_default():
             self._xs = {outside(x): tf.compat.v1.placeholder(x.dtype, x.shape, f'x_{k}') for k,
                         x in enumerate(path.inputs)}
@@ -211,7 +216,7 @@ class Copy:
 
     def _loses(self, op: tf.Operation, part: Path | Body) -> bool:
         return (_loses(op, part, self._book) and op.name not in self._harmless(part)
-                and (isinstance(part, Body) or op.name in part.followed))
+                and (isinstance(part, Body) or op.name in part.differentiated))
 
     @property
     def _forgone(self) -> list[Treatment]:
@@ -220,7 +225,7 @@ class Copy:
                 for part in self._parts for op in part.ops if self._book.is_plain and op.type == 'IdentityN'
                 and part.varying_inputs(op)
                 and custom_gradients.FORGONE in op.node_def.attr and (isinstance(part, Body)
-                                                                      or op.name in part.followed)]
+                                                                      or op.name in part.differentiated)]
 
     def _harmless(self, part: Path | Body) -> set[str]:
         if not any(op.type == 'StopGradient' for op in part.ops):
@@ -233,7 +238,7 @@ class Copy:
             for op in part.ops:
                 if op.type in LOOPS and any(can_carry(op.inputs[k])
                                             for k in part.varying_inputs(op)) and not is_counted(op, self._library) \
-                        and (isinstance(part, Body) or op.name in part.followed):
+                        and (isinstance(part, Body) or op.name in part.differentiated):
                     raise PathError(f'loop {part.name(op)} between X and T does not count its iterations, '
                                     f'and TensorFlow has no gradient for it. '
                                     'Choose a T before it or an X behind it, or use a perturbation method')
@@ -278,9 +283,9 @@ class Copy:
             return False
         ruled = [op.inputs[k] for op in self.path.ops if not self._is_linear(op)
                  for k in self.path.varying_inputs(op)]
-        one, many = (self.shapes(ruled, rows) for rows in (1, ROWS[0]))
+        one, many = (self.shapes(ruled, rows) for rows in (1, PRIME_BATCH_SIZES[0]))
         return all(z.rank and z.is_fully_defined() and more.is_fully_defined() and z.as_list()[0] == 1
-                   and more.as_list() == [ROWS[0], *z.as_list()[1:]] for z, more in zip(one, many))
+                   and more.as_list() == [PRIME_BATCH_SIZES[0], *z.as_list()[1:]] for z, more in zip(one, many))
 
     def shapes(self, tensors: Sequence[tf.Tensor], rows: int) -> list[tf.TensorShape]:
         """The shapes of tensors of `graph`, as TensorFlow infers them for so many rows of X; unknown where
@@ -310,13 +315,13 @@ class Copy:
         can have no others. Two primes are tried in their place; rows is None where it cannot be told which
         number fits."""
         if any(x.shape.rank is None
-               for x in self.path.inputs) or self.target_of(ROWS[0]) is not None or self.target_of(ROWS[1]) is not None:
+               for x in self.path.inputs) or self.target_of(PRIME_BATCH_SIZES[0]) is not None or self.target_of(PRIME_BATCH_SIZES[1]) is not None:
             return None
         ops = [op for op in self.path.ops if op.outputs]
 
         def fit(k):
             try:
-                self._inferred([o for op in ops[:k] for o in op.outputs], ROWS[0])
+                self._inferred([o for op in ops[:k] for o in op.outputs], PRIME_BATCH_SIZES[0])
             except ValueError:
                 return False
             return True
@@ -411,7 +416,7 @@ class Copy:
             placed = dict(zip([t.name for t in fed], self._import(fed, {}, name)))
             computed = [t.name for t in wanted if t.name not in placed]
             nodes, given = self._needed(computed, given | placed)
-            found = dict(zip(computed, compiled.place(nodes, given, computed, f'{OURS}{name}')))
+            found = dict(zip(computed, compiled.place(nodes, given, computed, f'{LIBRARY_SCOPE}{name}')))
             return [(placed | found)[t.name] for t in wanted]
 
     def place_plain(self, wanted: Sequence[tf.Tensor], taken: Mapping[str, tf.Tensor],
@@ -439,7 +444,7 @@ class Copy:
         """What these tensors of `graph` need, in the default graph under a name."""
         names = [t.name for t in wanted]
         nodes, given = self._needed(names, given)
-        return tf.graph_util.import_graph_def(nodes, name=f'{OURS}{name}', input_map=given,
+        return tf.graph_util.import_graph_def(nodes, name=f'{LIBRARY_SCOPE}{name}', input_map=given,
                                               return_elements=names)
 
     def _needed(self, wanted: Sequence[str], given: Mapping[str, tf.Tensor]) -> tuple[tf.compat.v1.GraphDef,
@@ -472,7 +477,7 @@ class Copy:
 
     def _apply(self, op, *rs):
         if self._is_linear(op):
-            return own_gradient(op)(op, *rs)
+            return registered_gradient(op)(op, *rs)
         rule = self._book.rule(kind_of(op)) or self._book.fallback
         assert rule
         r = rs[0] if len(rs) == 1 else rs
@@ -513,7 +518,7 @@ def _loses(op: tf.Operation, part: Path | Body, book: Rulebook) -> bool:
                                                           op.outputs)) or op.type in SHAPE_ONLY | CONTAINERS | FUNCTION_CALLS:
         return False
     if any(can_carry(op.inputs[k]) for k in taken):
-        return loses(op, taken) and not _has_rule(op, book)
+        return drops_input(op, taken) and not _has_rule(op, book)
     if op.type in ('Select', 'SelectV2') or op.outputs[0].dtype == tf.variant:
         return False
     if op.type in ('Cast', 'Bitcast') and op.inputs[0].dtype.is_integer:
@@ -565,7 +570,7 @@ def _only_weighs(op: tf.Operation, part: Path | Body) -> bool:
 
 def _has_rule(op: tf.Operation, book: Rulebook) -> bool:
     """Whether an op without a gradient has a rule that compares its values: a Sign, as a step."""
-    return (book.reference and book.rule(op.type) is not None and gradient_of(op) == 'none'
+    return (book.reference and book.rule(op.type) is not None and gradient_status(op) == 'none'
             and not op.inputs[0].dtype.is_complex)
 
 
@@ -574,8 +579,8 @@ def lost_in_place(path: Path) -> list[Treatment]:
     constants = {t.name: t.op.node_def for t in path.sources if t.op.type == 'Const'}
     fine = harmless([op.node_def for op in path.ops], constants)
     return [Treatment(BROKEN, '', path.name(op), op.type, True) for op in path.ops
-            if op.name in path.followed - fine and (_loses(op, path, Rulebook())
-                                                    or loses(op, path.varying_inputs(op), in_place=True))]
+            if op.name in path.differentiated - fine and (_loses(op, path, Rulebook())
+                                                    or drops_input(op, path.varying_inputs(op), in_place=True))]
 
 
 def _differentiate(path: Path, weights: tf.Tensor) -> list[tf.Tensor]:
@@ -609,7 +614,7 @@ def _import(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], name: 
 def _share_random(graph_def: tf.compat.v1.GraphDef) -> None:
     """Let x and its reference see the same random numbers (an active dropout): the reference takes those of
     x."""
-    random = {n.name for n in graph_def.node if n.name.startswith(REFERENCE) and n.op.startswith(RANDOM)}
+    random = {n.name for n in graph_def.node if n.name.startswith(REFERENCE) and n.op.startswith(RANDOM_PREFIXES)}
     for node in graph_def.node:
         node.input[:] = [ACTUAL + i.removeprefix(REFERENCE) if i.split(':')[0] in random else i
                          for i in node.input]
@@ -628,10 +633,10 @@ def _prune(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str],
             kept.add(name)
             result.node.add().CopyFrom(nodes[name])
             stack += [i.lstrip('^').split(':')[0] for i in nodes[name].input]
-    own_functions(result)
+    rename_functions(result)
     for node in [*result.node, *(n for f in result.library.function for n in f.node_def)]:
         node.attr.pop('_class', None)
         node.attr.pop(MARK, None)
-        if not node.attr['_gradient_op_type'].s or node.attr['_gradient_op_type'].s == RULED.encode():
+        if not node.attr['_gradient_op_type'].s or node.attr['_gradient_op_type'].s == RULE_GRADIENT.encode():
             del node.attr['_gradient_op_type']
     return result

@@ -20,7 +20,8 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from .path import FUNCTION_CALLS, KEPT_INPUTS, RESULTS, is_custom_gradient
+from .gradients import KEPT_INPUTS_ATTR, RESULTS_ATTR, is_custom_gradient
+from .op_types import FUNCTION_CALLS
 
 KEPT = f'DeepExplain2Kept-{uuid.uuid4().hex}'
 BODY = '_deepexplain2_gradient'
@@ -61,7 +62,7 @@ def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
         added = [t for t in taken.values() if t.name not in position]
         if not all(prefix + t.op.name in nodes for t in added):
             continue
-        node.attr[RESULTS].i, node.attr[KEPT_INPUTS].i = results, len(node.input)
+        node.attr[RESULTS_ATTR].i, node.attr[KEPT_INPUTS_ATTR].i = results, len(node.input)
         for t in added:
             position[t.name] = len(node.input)
             node.input.append(prefix + t.name)
@@ -83,9 +84,9 @@ def drop(graph_def: tf.compat.v1.GraphDef, kept: bool) -> None:
         for node in nodes:
             gradient = node.attr['_gradient_op_type'].s.decode() if '_gradient_op_type' in node.attr else ''
             if gradient == KEPT and not kept:
-                end = node.attr[KEPT_INPUTS].i
+                end = node.attr[KEPT_INPUTS_ATTR].i
                 del node.input[end:], node.attr['T'].list.type[end:]
-                for key in BODY, RESULTS, KEPT_INPUTS:
+                for key in BODY, RESULTS_ATTR, KEPT_INPUTS_ATTR:
                     node.attr.pop(key, None)
             if gradient.startswith('CustomGradient-') and FORGONE not in node.attr:
                 by_name = by_name or {n.name: n for n in nodes}

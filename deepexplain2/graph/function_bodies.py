@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import tensorflow as tf
 
 from ..errors import RuleError
-from .passes.inline_functions import open_function
-from .passes.paired import ACTUAL, BRANCHES, CONTAINERS, LOOPS, REFERENCE, functions_of
-from .path import SHAPE_ONLY, Path, reached
+from .functions import functions_of, open_function
+from .op_types import BRANCHES, CONTAINERS, LOOPS, SHAPE_ONLY
+from .passes.paired import ACTUAL, REFERENCE
+from .path import Path
+from .walks import descendants
 
 
 class Body:
@@ -29,8 +31,8 @@ class Body:
             tf.graph_util.import_graph_def(graph_def, name='')
             ops = graph.get_operations()
             names = [f'{a.name}:0' for a in function.signature.input_arg]
-            self._varying = reached(ops, {names[k] for k in varying}, SHAPE_ONLY)
-            self._moving = reached(ops, {names[k] for k in moving}, SHAPE_ONLY)
+            self._varying = descendants(ops, {names[k] for k in varying}, SHAPE_ONLY)
+            self._moving = descendants(ops, {names[k] for k in moving}, SHAPE_ONLY)
             self.ops = [op for op in ops if not op.name.startswith(REFERENCE)]
             outputs = [flat[function.ret[o.name]] for o in function.signature.output_arg]
             self.outputs = {k for k, o in enumerate(outputs) if o in self._varying}

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from ..tensors import batch_of
+from .batch_axis import PRIME_BATCH_SIZES, row_size
 from .clone import Copy, all_found, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
-from .passes.paired import CONTAINERS
-from .path import ROWS, SHAPE_ONLY, Path, ancestors, is_random, row_size
+from .op_types import CONTAINERS, SHAPE_ONLY, is_random
+from .path import Path
+from .walks import ancestors
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _with_rows(copy: Copy, front: Sequence[tf.Operation]) -> set[str]:
     every run then has one point per row, and any layout fits."""
     xs, outputs = copy.path.inputs, [o for op in front for o in op.outputs]
     found = {t.name for t in xs} | {t.name for t in outputs if t.shape.rank}
-    for rows in () if all(batch_of(x) is not None for x in xs) else ROWS:
+    for rows in () if all(batch_of(x) is not None for x in xs) else PRIME_BATCH_SIZES:
         shapes = zip(outputs, copy.shapes(outputs, rows))
         found &= {x.name for x in xs} | {t.name for t, shape in shapes if shape.rank
                                          and shape.as_list()[0] == rows}

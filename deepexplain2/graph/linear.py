@@ -5,8 +5,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .function_bodies import Body, decides
-from .passes.paired import CONTAINERS
-from .path import FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, can_carry, has_override, quantizes
+from .gradients import can_carry, has_override, quantizes
+from .op_types import CONTAINERS, FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW
+from .path import Path
 
 # Linear in all their floating inputs together; the integer and boolean inputs (axes, shapes, indices,
 # conditions) must not depend on X.

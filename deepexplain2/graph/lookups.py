@@ -6,7 +6,9 @@ import tensorflow as tf
 from tensorflow.python.ops.handle_data_util import get_resource_handle_data
 
 from ..errors import PathError
-from .path import SHAPE_ONLY, ancestors, reached, static_value
+from .copies import static_value
+from .op_types import SHAPE_ONLY
+from .walks import ancestors, descendants
 
 UNCHANGED = {'Identity', 'Cast', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'Snapshot', 'StopGradient',
              'PreventGradient'}
@@ -55,7 +57,7 @@ def lookups(target: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:
                                             for c in ids.consumers()):
         return []
     ops = ancestors([target], {ids.name})
-    integers = reached(ops, {ids.name}, GATHERS | SHAPE_ONLY)
+    integers = descendants(ops, {ids.name}, GATHERS | SHAPE_ONLY)
     found = [op.outputs[0] for op in ops
              if op.type in GATHERS and op.outputs[0].dtype.is_floating and op.inputs[1].name in integers
              and op.inputs[0].name not in integers]

@@ -15,9 +15,12 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from ..errors import PathError
+from .batch_axis import PRIME_BATCH_SIZES
+from .copies import detached
 from .linear import CONTRACTIONS, LINEAR_IN
-from .passes.paired import CONTAINERS
-from .path import FUNCTION_CALLS, ROWS, SHAPE_ONLY, V1_CONTROL_FLOW, Path, ancestors, detached, reached
+from .op_types import CONTAINERS, FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW
+from .path import Path
+from .walks import ancestors, descendants
 
 # What may stand between X and the comparison: the entries themselves, one by one or together, not what a
 # layer made of them.
@@ -46,7 +49,7 @@ def masks(path: Path) -> list[tf.Tensor]:
     if not found:
         return []
     made = {op.name for op in found}
-    varying = reached([op for op in path.ops if op.name not in made], names, SHAPE_ONLY)
+    varying = descendants([op for op in path.ops if op.name not in made], names, SHAPE_ONLY)
     users: dict[str, list[tf.Operation]] = {}
     for op in path.ops:
         for i in op.inputs:
@@ -106,7 +109,7 @@ def _are_scores(op: tf.Operation, users: dict[str, list[tf.Operation]]) -> bool:
 def have_rows(held: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> bool:
     """Whether the first axis of every mask is the batch of X."""
     ops = ancestors(held, {x.name for x in inputs})
-    for rows in ROWS:
+    for rows in PRIME_BATCH_SIZES:
         with tf.Graph().as_default():
             given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]])
                      for x in inputs}

@@ -12,17 +12,11 @@ import tensorflow as tf
 
 from .completed import COMPLETED
 from .function_bodies import Body
+from .gradients import INPUTS_WITHOUT_GRADIENT, can_carry, gradient_status, has_override, is_differentiable
 from .linear import DIFFERENTIATED_INSIDE, is_linear
+from .op_types import SHAPE_ONLY
 from .passes.decisions import kind, kind_of
-from .path import (
-    SHAPE_ONLY,
-    WITHOUT_A_GRADIENT,
-    Path,
-    can_carry,
-    gradient_of,
-    has_override,
-    is_differentiable,
-)
+from .path import Path
 
 # (op, r, varying) or (op, m, partner) -> relevance or multiplier of the inputs of op
 Rule = Callable[..., tf.Tensor]
@@ -99,7 +93,7 @@ class Rulebook:
             return PLAIN, 'a gradient of its own'
         if what in self.refused:
             return REFUSED, self.refused[what]
-        if gradient_of(op) != 'known' or not any(can_carry(op.inputs[k]) for k in taken):
+        if gradient_status(op) != 'known' or not any(can_carry(op.inputs[k]) for k in taken):
             return BROKEN, ''
         if self.fallback is None:
             return PLAIN, ''
@@ -107,7 +101,7 @@ class Rulebook:
             if op.type in ('Select', 'SelectV2'):
                 return PLAIN, CONDITION
             return REFUSED, 'X decides on its indices: choose a T before it or an X behind it, or use intgrad'
-        if any(k in WITHOUT_A_GRADIENT.get(op.type, ()) for k in taken):
+        if any(k in INPUTS_WITHOUT_GRADIENT.get(op.type, ()) for k in taken):
             return (REFUSED, 'TensorFlow has no gradient by one of its inputs that depend on X: choose a T '
                              'before it or an X behind it')
         return GENERAL, ''

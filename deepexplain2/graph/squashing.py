@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from .passes.inline_functions import open_function
-from .passes.paired import BRANCHES, LOOPS, functions_of
-from .path import FUNCTION_CALLS, OURS, ancestors, constant_value, detached, function_library
+from .constants import constant_value
+from .copies import detached
+from .functions import function_library, functions_of, open_function
+from .op_types import BRANCHES, FUNCTION_CALLS, LIBRARY_SCOPE, LOOPS
+from .walks import ancestors
 
 DEPTH = 60              # ops looked through: an unrolled recurrent network is a chain of sums and products
 # StopGradient is not: a T cut on purpose stays cut
@@ -469,5 +471,5 @@ def logits(found: Squashed, graph: tf.Graph) -> tf.Tensor:
     """The logits in the layout of T; new ops go under the library's name scope."""
     if not found.adds:
         return found.make()
-    with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'{OURS}logits'):
+    with graph.as_default(), graph.control_dependencies(None), graph.device(None), tf.name_scope(f'{LIBRARY_SCOPE}logits'):
         return found.make()

@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from ..errors import TensorError
 from ..tensors import batch_of
+from .constants import constant_value
+from .functions import called_functions, function_library, functions_of, open_function
+from .op_types import BRANCHES, CONTAINERS, FUNCTION_CALLS, LOOPS
 from .passes.functionalize import conditions
-from .passes.inline_functions import open_function
-from .passes.paired import BRANCHES, CONTAINERS, LOOPS, functions_of
-from .path import FUNCTION_CALLS, Path, called_functions, constant_value, function_library
+from .path import Path
 
 Taken = Callable[[np.ndarray], bool]
 Choices = list[tuple[tf.Tensor, Taken]]

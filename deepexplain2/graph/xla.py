@@ -17,9 +17,12 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_ops import XLAControlFlowContext
 
 from ..errors import PathError
+from .constants import SMALL_CONSTANT
+from .copies import detached
 from .function_bodies import Body
-from .passes.paired import CONTAINERS
-from .path import SHAPE_ONLY, SMALL, Path, ancestors, can_change, detached, is_random, reached
+from .op_types import CONTAINERS, SHAPE_ONLY, can_change, is_random
+from .path import Path
+from .walks import ancestors, descendants
 
 INDEXED = ('Gather', 'ResourceGather', 'Scatter', 'TensorScatter', 'Slice', 'StridedSlice', 'DynamicStitch',
            'ParallelDynamicStitch', 'Segment',
@@ -97,7 +100,7 @@ def _is_small_constant(tensor: tf.Tensor) -> bool:
     """Whether a tensor is computed from small constants alone."""
     return all(not can_change(op) and op.type not in CONTAINERS and (op.type != 'Const'
                                                                      or (op.outputs[0].shape.num_elements()
-                                                                         or 0) <= SMALL)
+                                                                         or 0) <= SMALL_CONSTANT)
                for op in ancestors([tensor], set()))
 
 
@@ -106,7 +109,7 @@ def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]
     path are, by their names in it."""
     fed = {n for n, t in stand_ins.items() if t.dtype.is_integer
            and any(map(can_change, ancestors([t], set())))}
-    moving = reached(path.ops, fed, SHAPE_ONLY)
+    moving = descendants(path.ops, fed, SHAPE_ONLY)
     in_loops = any(i.name in moving for op in path.ops if op.type in CONTAINERS for i in op.inputs)
     parts: list[Path | Body] = [path, *bodies]
     for part in parts:

@@ -11,7 +11,7 @@ from functools import cached_property
 import tensorflow as tf
 
 from ..errors import TensorError
-from ..graph.path import explainable
+from ..graph.walks import explainable
 
 NO_TENSOR = ('is computed inside a loop, a conditional or a function of the model, so that no one tensor of '
              'the graph is its output')

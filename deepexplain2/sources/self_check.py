@@ -17,15 +17,11 @@ from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 from tensorflow.python.eager import context as eager_context
 
 from ..errors import SourceError, SourceWarning, warn
-from ..graph.path import (
-    SHAPE_ONLY,
-    SMALL,
-    ancestors,
-    called_functions,
-    detached,
-    function_library,
-    random_ops,
-)
+from ..graph.constants import SMALL_CONSTANT
+from ..graph.copies import detached
+from ..graph.functions import called_functions, function_library
+from ..graph.op_types import SHAPE_ONLY
+from ..graph.walks import ancestors, random_ops
 from ..tensors import sizes
 from .ways import Source
 
@@ -122,7 +118,7 @@ def _fits(source: Source, probe: Probe) -> None:
     sized = {x.op.name: a.shape for x, a in zip(source.inputs, probe.arrays)}
     for op in ancestors(source.outputs, set()):
         output = op.outputs[0]
-        if op.name in sized or (op.type == 'Const' and (output.shape.num_elements() or 0) > SMALL):
+        if op.name in sized or (op.type == 'Const' and (output.shape.num_elements() or 0) > SMALL_CONSTANT):
             node = graph_def.node.add(name=op.name, op='Placeholder')
             node.attr['dtype'].type = output.dtype.as_datatype_enum
             node.attr['shape'].shape.CopyFrom(tf.TensorShape(sized.get(op.name, output.shape)).as_proto())

@@ -23,7 +23,8 @@ from tensorflow.python.util import nest
 
 from ..errors import SourceError, said, shown
 from ..graph import custom_gradients
-from ..graph.path import OURS, SHAPE_ONLY, explainable, own_placeholders, reached
+from ..graph.op_types import LIBRARY_SCOPE, SHAPE_ONLY
+from ..graph.walks import descendants, explainable, user_placeholders
 from ..kinds import GRAPH, KERAS, OTHER, SAVED_MODEL, is_keras_model, path_of, way_in
 from .keras import STRINGS, TABLES, Symbol, traced
 from .names import LayerOutput
@@ -116,7 +117,7 @@ def from_graph_def(given: Any) -> Source:
                           'tf.compat.v1.graph_util.convert_variables_to_constants, or use '
                           'DeepExplain(session)')
     graph = _try(lambda: _graph_of(graph_def), 'from_graph_def cannot import the GraphDef')
-    inputs = own_placeholders(graph)
+    inputs = user_placeholders(graph)
     if not inputs:
         raise SourceError(f'from_graph_def: the graph has no placeholders, so nothing to explain, among its '
                           f'{len(graph_def.node)} nodes')
@@ -193,7 +194,7 @@ def leaves(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Floating outputs of the model's ops that depend on the inputs and that none of them takes anything
     of."""
     def is_used(op):                # a loop of which something is used has results nobody wants
-        return any(not user.name.startswith(OURS) for o in op.outputs for user in o.consumers())
+        return any(not user.name.startswith(LIBRARY_SCOPE) for o in op.outputs for user in o.consumers())
     names = {x.name for x in inputs}
     return [t for t in explainable(graph, inputs) if t.name not in names and t.dtype.is_floating
             and not is_used(t.op)]
@@ -271,7 +272,7 @@ def _check_outputs(concrete: Any, way: str, named: int = 0) -> None:
         raise SourceError(f'{way}: the model returns ' + ', '.join(f'"{t.name}" {t.dtype.name}'
                                                                    for t in found) + ': it must return '
                                                                                      'numbers')
-    reach = reached(concrete.graph.get_operations(), given - captured, SHAPE_ONLY)
+    reach = descendants(concrete.graph.get_operations(), given - captured, SHAPE_ONLY)
     if not any(t.name in reach for t in numbers):
         raise SourceError(f'{way}: no output of the model depends on the values of an input: '
                           + ', '.join(f'"{t.name}"' for t in found))

@@ -2,7 +2,6 @@
 ReLU. ARCHITECTURE.md shows the same code."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -80,9 +79,11 @@ def test_guided_backprop_beside_its_definition(additions):
 
 @pytest.mark.parametrize('name', ['smooth', 'guided_backprop'])
 def test_additions_keep_to_the_contract(additions, name):
-    check_method(methods[name]() if name != 'smooth' else additions['Smooth'](of=methods['grad*input'](), samples=3))
+    check_method(methods[name]() if name != 'smooth' else additions['Smooth'](of=methods['grad*input'](),
+                                                                              samples=3))
 
 
 def test_a_wrapper_is_a_method(additions):
     assert issubclass(additions['Smooth'], Method)
-    assert repr(additions['Smooth'](of=methods['intgrad'](steps=3))) == 'Smooth(of=IntegratedGradients(steps=3))'
+    assert repr(
+        additions['Smooth'](of=methods['intgrad'](steps=3))) == 'Smooth(of=IntegratedGradients(steps=3))'

@@ -13,7 +13,7 @@ from collections.abc import Callable, Container
 
 import tensorflow as tf
 
-from ..path import SHAPE_ONLY
+from ..op_types import SHAPE_ONLY
 
 MARK = '_deepexplain2'
 # what the mark holds

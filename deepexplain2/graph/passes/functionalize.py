@@ -20,7 +20,10 @@ import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from ...errors import DeepExplainError, PathError, RuleError
-from ..path import V1_CONTROL_FLOW, Path, ancestors, stand_in
+from ..copies import stand_in
+from ..op_types import V1_CONTROL_FLOW
+from ..path import Path
+from ..walks import ancestors
 
 ENTER, EXIT, SWITCH, MERGE, NEXT, IDENTITY = ({name, f'Ref{name}'}
                                               for name in ('Enter', 'Exit', 'Switch', 'Merge',

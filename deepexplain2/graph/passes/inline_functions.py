@@ -4,16 +4,15 @@ conditionals."""
 from __future__ import annotations
 
 import copy
-import uuid
 from collections.abc import Mapping
 
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
-from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
-from ..path import FUNCTION_CALLS, Path
+from ..functions import functions_of, open_function, rename_functions
+from ..op_types import CONTAINERS, FUNCTION_CALLS
+from ..path import Path
 from .functionalize import Functional, functional, has_loops
-from .paired import CONTAINERS, functions_of
 
 
 def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
@@ -78,7 +77,7 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
     for op in taken.ops:
         add(op.node_def, [name(i) for i in op.inputs], '')
     _open_calls(graph_def)
-    own_functions(graph_def)
+    rename_functions(graph_def)
     return graph_def, renamed.get(name(taken.target), name(taken.target)), taken.sources
 
 
@@ -86,42 +85,6 @@ def outside(tensor: tf.Tensor) -> str:
     """What nodes call a tensor of the user's graph that enters the path. No node can have this name: those of
     the path may be given any."""
     return f'outside {tensor.name}'
-
-
-def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, dict[str, str]]:
-    """(nodes, names): the body of a function as a GraphDef, and its tensors' names there. functions: all by
-    name, those it calls included."""
-    library = tf.compat.v1.GraphDef()
-    library.library.function.extend(functions.values())
-    with tf.Graph().as_default():           # where TensorFlow looks for the functions that the body calls
-        tf.graph_util.import_graph_def(library, name='')
-        return function_def_to_graph_def(function)
-
-
-def own_functions(graph_def: tf.compat.v1.GraphDef) -> None:
-    """Give the functions of a GraphDef names that no other function has, and drop those that nothing calls.
-
-    TensorFlow keeps functions by name, in the graph and in the process: a second one of a name is an error if
-    it differs, and differentiating a loop defines functions named after those of the loop.
-    """
-    functions = {f.signature.name: f for f in graph_def.library.function}
-    suffix = f'__deepexplain2_{uuid.uuid4().hex}'
-    called: dict = {}
-
-    def rename(nodes):
-        for node in nodes:
-            for attr in node.attr.values():
-                for f in [attr.func] if attr.HasField('func') else attr.list.func:
-                    if f.name in functions:
-                        if f.name not in called:
-                            called[f.name] = functions[f.name]
-                            rename(functions[f.name].node_def)
-                        f.name += suffix
-
-    rename(graph_def.node)
-    for function in called.values():
-        function.signature.name += suffix
-    graph_def.library.CopyFrom(type(graph_def.library)(function=called.values()))
 
 
 def _open_calls(graph_def: tf.compat.v1.GraphDef) -> None:

@@ -13,19 +13,9 @@ from collections.abc import Callable, Container, Mapping
 
 import tensorflow as tf
 
+from ..op_types import BRANCHES, CONTAINERS, LOOPS
+
 ACTUAL, REFERENCE = 'deepexplain2.actual/', 'deepexplain2.reference/'          # scopes that no user has
-LOOPS = {'While', 'StatelessWhile'}
-BRANCHES = {'If', 'StatelessIf', 'Case', 'StatelessCase'}
-CONTAINERS = LOOPS | BRANCHES
-
-
-def functions_of(node: tf.compat.v1.NodeDef) -> list[str]:
-    """Names of the functions of a loop (condition, body) or of a conditional (its branches)."""
-    if node.op in LOOPS:
-        return [node.attr['cond'].func.name, node.attr['body'].func.name]
-    if node.op in ('If', 'StatelessIf'):
-        return [node.attr['then_branch'].func.name, node.attr['else_branch'].func.name]
-    return [f.name for f in node.attr['branches'].list.func]
 
 
 def single(graph_def: tf.compat.v1.GraphDef, inputs: Container[str]) -> tf.compat.v1.GraphDef:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from ..path import SHAPE_ONLY
+from ..op_types import SHAPE_ONLY
 
 _SHAPING = {'Identity', 'Reshape', 'Squeeze', 'ExpandDims'}
 _FINITE = {'Select', 'SelectV2'}            # the maximum where it is finite

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 import numpy as np
 import tensorflow as tf
 
-from ...graph.path import constant_value, own_gradient
+from ...graph.constants import constant_value
+from ...graph.gradients import registered_gradient
 from ..deeplift.normalization import statistics
 from ..deeplift.two_factors import BILINEAR
 from ..op_tools import summed_to, whole
@@ -93,7 +94,7 @@ def product(shares):
     share. What takes nothing has no gradient: what it is computed from is not looked at, NaN and infinity
     there included."""
     def rule(op, r, varying):
-        return [_weighed(g, s) for g, s in zip(own_gradient(op)(op, r), shares(op, varying))]
+        return [_weighed(g, s) for g, s in zip(registered_gradient(op)(op, r), shares(op, varying))]
     return rule
 
 
@@ -126,7 +127,7 @@ def _weighed(gradient, share):
 
 def squared_difference(op, r, varying):
     """(a - b)^2 as u^2 / u of u = a - b: half the gradient."""
-    return [g / 2 for g in own_gradient(op)(op, r)]
+    return [g / 2 for g in registered_gradient(op)(op, r)]
 
 
 def normalization(constant: bool):
@@ -134,7 +135,7 @@ def normalization(constant: bool):
     et al. 2022: s is a constant), or half, and the other half goes through s = sqrt(mean u^2 + epsilon)."""
     def rule(op, rs, varying):
         if not op.get_attr('is_training'):              # given statistics, more than x depends on X
-            return own_gradient(op)(op, *rs)
+            return registered_gradient(op)(op, *rs)
         x = op.inputs[0]
         axes, gamma, count = statistics(op)
         r = rs[0] * gamma
