@@ -34,7 +34,7 @@ class Integral:
     weights: tf.Tensor
     sums: list[tf.Tensor]               # one per X, shaped like it
     target_shape: tf.Tensor             # of T as computed, at all points
-    # sums and target_shape by TensorFlow's own kernels, where XLA compiles these; else empty
+    # sums, target_shape and T at all points by TensorFlow's own kernels, where XLA compiles the sums; else empty
     plain: list[tf.Tensor]
 
 
@@ -80,7 +80,7 @@ def integral(copy: Copy, name: str) -> Integral:
         outputs.append(tf.shape(target, tf.int64, name='target_shape'))
     taken = [*bs, alphas, shares, weights]
     found = copy.place([*taken, *outputs], name)
-    plain = copy.place_plain(outputs, dict(zip([t.name for t in taken], found)), name)
+    plain = copy.place_plain([*outputs, target], dict(zip([t.name for t in taken], found)), name)
     k = len(bs)
     return Integral(found[:k], found[k], found[k + 1], found[k + 2], found[k + 3:-1], found[-1], plain)
 
