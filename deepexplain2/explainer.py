@@ -208,10 +208,6 @@ class Explainer(Streaming):
         pieces = [slice(start, min(start + step, n)) for start in range(0, n, step)]
         self._look_at_target(some, size, fixed_batch, feeds, per_row)
         query = self.compile()
-        if query.is_line_integral and any(f.per_row and name in model.path.source_ancestors for name,
-                                          f in feeds.items()):
-            with graph_lock(model.target.graph):
-                query = model.gradient(self._method.name)
 
         max_rows = None if fixed_batch else size        # of one run
 

@@ -77,9 +77,10 @@ class Query:
         self._model, self._feeds, self._fetches, self._weights = model, [*feeds, *kept], list(fetches), weights
         self._kept = list(kept)
         self._one_row, self._compiled = one_row, bool(plain)
-        # T itself too: the kernels check what XLA leaves out, such as a constant index that is out of range
-        self._twin = Query(model, feeds, [*plain, *([] if weights is None else [model.target])], weights,
-                           kept=kept) if plain else None
+        # T itself too: the kernels check what XLA leaves out, such as a constant index that is out of range.
+        # That of a line integral is among `plain`, at the points
+        own = [] if weights is None or self.is_line_integral else [model.target]
+        self._twin = Query(model, feeds, [*plain, *own], weights, kept=kept) if plain else None
         self._compared: set[tuple] = set()              # shapes that were compiled and compared
         self._callables: dict[tuple[str, ...], tuple[list[tf.Tensor], Callable]] = {}
         self._reference: ReferenceCache | None = None

@@ -407,7 +407,7 @@ class Copy:
 
     def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         """Import what these tensors of `graph` need into the user's graph; the same tensors there."""
-        given = self._given()
+        given = self.substitutes
         with self._user_graph():
             if not self._jit:
                 return self._import(wanted, given, name)
@@ -426,10 +426,12 @@ class Copy:
         if not self._jit:
             return []
         with self._user_graph():
-            return self._import(wanted, {**self._given(), **taken}, f'{name}_plain')
+            return self._import(wanted, {**self.substitutes, **taken}, f'{name}_plain')
 
-    def _given(self) -> dict[str, tf.Tensor]:
-        """The tensors of the user's graph that enter the path, by their names in `graph`."""
+    @property
+    def substitutes(self) -> dict[str, tf.Tensor]:
+        """The tensors of the user's graph that enter the path, X included, by their names in `graph`; without
+        constants that were taken along."""
         given = {s.name: t for s, t in zip(self._outside.values(), self._sources) if s.op.type != 'Const'}
         return given | {x.name: original for x, original in zip(self._xs.values(), self._original.inputs)}
 
