@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -72,14 +73,19 @@ class Method:
         """The parameters by name."""
         return {name: getattr(self, name) for name in kinds(type(self))}
 
+    @cached_property
     def _key(self) -> Hashable:
         return type(self), *map(comparable, self.parameters.values())
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Method) and self._key() == other._key()
+        return self is other or (isinstance(other, Method) and self._key == other._key)
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return self._hash
 
     def __repr__(self) -> str:
         defaults = {f.name: f.default for f in dataclasses.fields(self)}  # type: ignore[arg-type]
@@ -87,7 +93,7 @@ class Method:
                  if comparable(value) != comparable(defaults[name])]
         return f'{type(self).__name__}({", ".join(given)})'
 
-    @property
+    @cached_property
     def is_small(self) -> bool:
         """Whether the parameters hold no array and no function, so that the method can be kept as a cache
         key."""

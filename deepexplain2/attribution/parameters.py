@@ -30,8 +30,20 @@ class Kind(NamedTuple):
 Count = Annotated[int, Kind('an integer >= 1', lambda value, name: integer(value, name, 1))]
 Seed = Annotated[int, Kind('an integer >= 0', lambda value, name: integer(value, name, 0))]
 Positive = Annotated[float, Kind('a number > 0', positive)]
-Baseline = Annotated[Any, Kind('a number, an array, a list of them or a function of xs',
-                               lambda value, name: value)]
+
+
+def own(value: Any, name: str) -> Any:
+    """Copy arrays, in lists too, so that what the caller writes into them later changes no method."""
+    if isinstance(value, (list, tuple)) and any(isinstance(v, np.ndarray) for v in value):
+        return type(value)(own(v, name) for v in value) if type(value) in (list, tuple) else value
+    if type(value) is not np.ndarray or not value.ndim:
+        return value
+    copy = value.copy()
+    copy.setflags(write=False)
+    return copy
+
+
+Baseline = Annotated[Any, Kind('a number, an array, a list of them or a function of xs', own)]
 
 
 def counts(value: Any, name: str) -> int | tuple[int, ...]:
