@@ -8,7 +8,7 @@ import deepexplain2
 ROOT = Path(deepexplain2.__file__).parent
 LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'tokens'}, {'explainer'}, {'audit'}, {'request'},
           {'attribution'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'},
-          {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'}, {'errors'}]
+          {'parameters'}, {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'}, {'errors'}]
 
 
 def room(path):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,7 +13,7 @@ from ..engine.model import Model, Query
 from ..engine.sweep import Sweep
 from ..graph.clone import Treatment
 from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
-from .parameters import check_all, comparable, is_small, kinds
+from ..parameters import Parametrized
 
 
 class Plan(NamedTuple):
@@ -29,11 +27,11 @@ class Plan(NamedTuple):
     shapes: list[tuple[int, ...]]
 
 
-class Method:
+class Method(Parametrized):
     """One attribution method with its parameters: a frozen dataclass that is registered under a name.
 
-    Fields are parameters, checked by the kinds of their annotations (see parameters.py), and equal methods
-    have equal parameters. A subclass says what to ask the graph (`query`) and how the answers become
+    Fields are parameters, checked by the kinds of their annotations (see deepexplain2.parameters), and equal
+    methods have equal parameters. A subclass says what to ask the graph (`query`) and how the answers become
     attributions (`attribute`). The class attributes below are what it can do.
     """
 
@@ -53,51 +51,6 @@ class Method:
     # whether a baseline with rows is a set, or one per row; None: seen from their number
     average: bool | None = None
     masks: str = 'follow'           # 'keep': masks that the model makes of X stay as they are at x
-
-    def __init_subclass__(cls, **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
-        # those that @dataclass makes cannot compare arrays
-        for special in ('__eq__', '__hash__', '__repr__'):
-            if special not in vars(cls):
-                setattr(cls, special, vars(Method)[special])
-
-    def __post_init__(self) -> None:
-        check_all(self)
-        self.check()
-
-    def check(self) -> None:
-        """Raise ParameterError where parameters do not fit one another."""
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters by name."""
-        return {name: getattr(self, name) for name in kinds(type(self))}
-
-    @cached_property
-    def _key(self) -> Hashable:
-        return type(self), *map(comparable, self.parameters.values())
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash(self._key)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Method) and self._key == other._key)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __repr__(self) -> str:
-        defaults = {f.name: f.default for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        given = [f'{name}={_short(value)}' for name, value in self.parameters.items()
-                 if comparable(value) != comparable(defaults[name])]
-        return f'{type(self).__name__}({", ".join(given)})'
-
-    @cached_property
-    def is_small(self) -> bool:
-        """Whether the parameters hold no array and no function, so that the method can be kept as a cache
-        key."""
-        return all(map(is_small, self.parameters.values()))
 
     @property
     def book(self) -> Rulebook | None:
@@ -147,6 +100,3 @@ def at_input(xs: Sequence[np.ndarray]) -> Callable[[np.ndarray], list[np.ndarray
     """The single point x of each row, as a sweep wants it."""
     return lambda rows: [x[rows] for x in xs]
 
-
-def _short(value: Any) -> str:
-    return f'<array {value.shape} {value.dtype}>' if isinstance(value, np.ndarray) else repr(value)

@@ -11,8 +11,8 @@ from html import escape
 from typing import Any, TypeVar
 
 from ..errors import ParameterError, UnknownMethod, shown
+from ..parameters import kinds
 from .base import Method
-from .parameters import kinds
 
 Cls = TypeVar('Cls', bound=type[Method])
 

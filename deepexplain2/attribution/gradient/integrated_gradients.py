@@ -9,8 +9,8 @@ from ...engine.sweep import add_rows, take
 from ...errors import ParameterError, ToleranceWarning, warn
 from ...features.quadrature import quadrature as nodes_and_weights
 from ...features.quadrature import refined
+from ...parameters import Baseline, Count, Positive
 from ..base import Method, Plan, at_input
-from ..parameters import Baseline, Count, Positive
 from ..registry import register
 
 # of gausslegendre: finding them takes the cube of their number, 0.7 s for 2000, and 800 MB here

@@ -7,8 +7,8 @@ import numpy as np
 from ...engine.sweep import blocks, differ, take
 from ...errors import CoverageWarning, ShapeError, warn
 from ...features.windows import windows
+from ...parameters import Baseline, Counts
 from ..base import Method, Plan
-from ..parameters import Baseline, Counts
 from ..registry import register
 
 

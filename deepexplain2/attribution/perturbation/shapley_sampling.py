@@ -9,8 +9,8 @@ import numpy as np
 from ...engine.sweep import blocks, differ, take
 from ...errors import ParameterError, ToleranceWarning, warn
 from ...features.permutations import Players, permutation
+from ...parameters import Axes, Baseline, Count, Positive, Seed
 from ..base import Method, Plan
-from ..parameters import Axes, Baseline, Count, Positive, Seed
 from ..registry import register
 
 TABLE = 1 << 20         # coalitions of all rows that are remembered

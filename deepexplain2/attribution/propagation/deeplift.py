@@ -5,10 +5,10 @@ from typing import Literal
 
 from ...engine.sweep import take
 from ...graph.rulebook import Rulebook
+from ...parameters import Baseline
 from ...rules.deeplift import decisions, maxima, normalization, rescale, softmax, sorting, two_factors
 from ...rules.deeplift.mean_jacobian import mean_jacobian
 from ..base import Method
-from ..parameters import Baseline
 from ..registry import register
 
 SORTED = 'what comes first depends on X: choose a T before it or an X behind it, or use intgrad'

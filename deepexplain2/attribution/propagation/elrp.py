@@ -8,9 +8,9 @@ import numpy as np
 
 from ...errors import MagnitudeWarning, ParameterError, warn
 from ...graph.rulebook import Rulebook
+from ...parameters import Positive
 from ...rules.lrp import epsilon as rules
 from ..base import Method, at_input
-from ..parameters import Positive
 from ..registry import register
 
 WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin Maximum Minimum

@@ -1,4 +1,4 @@
-"""What the parameters of a method may be: one table of kinds, which errors and documentation read.
+"""Objects with parameters, and what parameters may be: one table of kinds, for errors and documentation.
 
 A parameter is a field of a dataclass, and its annotation is its kind: `samples: Count = 5`,
 `tolerance: Positive | None = None`, `masks: Literal['keep', 'follow'] = 'keep'`, `average: bool | None =
@@ -12,12 +12,13 @@ import numbers
 import types
 import typing
 from collections.abc import Callable, Hashable
+from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..errors import ParameterError
-from ..kinds_of_values import choice, flag, integer, positive, sequence
+from .errors import ParameterError
+from .kinds_of_values import choice, flag, integer, positive, sequence
 
 
 class Kind(NamedTuple):
@@ -123,3 +124,59 @@ def is_small(value: Any) -> bool:
         return all(map(is_small, value))
     return value is None or isinstance(value, (numbers.Number, str, np.generic)) or getattr(value, 'is_small',
                                                                                             False)
+
+
+class Parametrized:
+    """Base of frozen dataclasses whose fields are parameters: checked by their annotations, and comparable.
+
+    `@dataclass(frozen=True)` makes methods that compare and print arrays badly; those of this class take
+    their place.
+    """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for special in ('__eq__', '__hash__', '__repr__'):
+            if special not in vars(cls):
+                setattr(cls, special, vars(Parametrized)[special])
+
+    def __post_init__(self) -> None:
+        check_all(self)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ParameterError where parameters do not fit one another."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return {name: getattr(self, name) for name in kinds(type(self))}
+
+    @cached_property
+    def is_small(self) -> bool:
+        """Whether the parameters hold no array and no function, so that the object can be kept as a cache
+        key."""
+        return all(map(is_small, self.parameters.values()))
+
+    @cached_property
+    def _key(self) -> Hashable:
+        return type(self), *map(comparable, self.parameters.values())
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Parametrized) and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        given = [f'{name}={_short(value)}' for name, value in self.parameters.items()
+                 if comparable(value) != comparable(defaults[name])]
+        return f'{type(self).__name__}({", ".join(given)})'
+
+
+def _short(value: Any) -> str:
+    return f'<array {value.shape} {value.dtype}>' if isinstance(value, np.ndarray) else repr(value)
