@@ -15,7 +15,8 @@ import tensorflow as tf
 from .attribution.base import Method
 from .attribution.registry import create
 from .audit import Audit
-from .engine.model import Model, graph_lock
+from .engine.locks import graph_lock
+from .engine.model import Model
 from .errors import ContextError, NoTensorError, TargetWarning, TensorError, shown
 from .explainer import OPTIONS, Explainer
 from .graph.constants import split_weights

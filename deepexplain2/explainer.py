@@ -14,10 +14,17 @@ import tensorflow as tf
 from .attribution.base import Method
 from .attribution.registry import names_with
 from .audit import Audit
-from .engine.model import Model, Query, built, graph_lock
+from .engine.arrays import take
+from .engine.batch import Batch
+from .engine.batch_size import BatchSizeTuner, default_rows, most_rows
+from .engine.failures import built
+from .engine.locks import graph_lock
+from .engine.model import Model
+from .engine.packing import calls
+from .engine.query import Query
 from .engine.row_data import Feed, Weights
 from .engine.rows import adds_up, run_together, shape_of_all
-from .engine.sweep import BatchSizeTuner, Sweep, calls, take
+from .engine.sweep import Sweep
 from .errors import (
     MagnitudeWarning,
     ParameterError,
@@ -81,7 +88,7 @@ class Explainer(Streaming):
     def __init__(self, method: Method, model: Model, is_list: bool, is_probability: bool = False):
         self._method, self._model, self._is_list = method, model, is_list
         self._is_probability = is_probability           # as far as the graph shows, which was warned of
-        self._seen = model.seen.setdefault(method.name, set())      # what was looked at in the first run
+        self._seen = model.findings.looked_at.setdefault(method.name, set())      # what was looked at in the first run
         self._constant_weights: np.ndarray | None = None         # weights that T was multiplied by
         if method.is_perturbation and len(model.inputs) > 1:
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has '
@@ -99,16 +106,16 @@ class Explainer(Streaming):
         """The question of the method; adds its ops to the graph the first time."""
         with graph_lock(self._model.target.graph):
             if not self._compiled:
-                with built(self._model, self._method.name):
+                with built(self._model.target, self._model.inputs, self._method.name):
                     self._compiled.append(self._method.query(self._model))
         return self._compiled[0]
 
     @cached_property
     def _tuner(self) -> BatchSizeTuner:
-        query, tuners = (self._method.name, self._method.graph_key), self._model.tuners
+        query, tuners = (self._method.name, self._method.graph_key), self._model.findings.tuners
         found = tuners.get(query)
-        return found or tuners.setdefault(query, BatchSizeTuner(self._model.default_rows(),
-                                                                self._model.most_rows()))
+        return found or tuners.setdefault(query, BatchSizeTuner(default_rows(self._model.path, self._model.jit),
+                                                                most_rows(self._model.path)))
 
     def __repr__(self) -> str:
         names = ', '.join(x.name for x in self._model.inputs)
@@ -209,16 +216,16 @@ class Explainer(Streaming):
         self._look_at_target(some, size, fixed_batch, feeds, per_row)
         query = self.compile()
 
-        max_rows = None if fixed_batch else size        # of one run
+        batch = Batch((), np.arange(0), arrays, weights, feeds, per_row, None if fixed_batch else size)
 
-        def ask(points, rows):
-            return model.asked(query, points, arrays, rows, weights, feeds, per_row, max_rows)
+        def evaluate(points, rows):
+            return query.evaluate(batch.at(points, rows))
 
         def value(points, rows):
-            return model.asked(model.elsewhere, points, arrays, rows, weights, feeds, per_row, max_rows)
+            return model.plain_value.evaluate(batch.at(points, rows))
 
         reporter = self._reporter(progress, n, k, shapes, return_delta)
-        sweep = Sweep(ask, n, size, fixed_batch, value, reporter, query.is_line_integral, tuner, fixed_batch
+        sweep = Sweep(evaluate, n, size, fixed_batch, value, reporter, query.is_line_integral, tuner, fixed_batch
                       and not per_row)
         try:
             for piece in pieces:
@@ -341,7 +348,7 @@ class Explainer(Streaming):
         if not any(r.any() for r in found):
             self._check_zeros(sweep.unreported, arrays, baselines, k)
         elif self._method.sums_to == 'difference' and max(float(max(r.max(), -r.min())) for r in found
-                                                          if r.size) > self._model.usual:
+                                                          if r.size) > self._model.findings.usual_size:
             self._check_size(sweep.unreported, arrays, baselines, k, found)
         dtypes = self._dtypes
         with np.errstate(over='ignore'):        # said below
@@ -378,11 +385,11 @@ class Explainer(Streaming):
     def _delta(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
                results: list[np.ndarray]) -> np.ndarray:
         """What is missing of the sum that the method promises, per value of T."""
-        promised = sweep.value.once(lambda rows: [x[rows] for x in arrays])[0]
+        promised = sweep.value.once(lambda rows: [x[rows] for x in arrays])['value']
         if self._method.sums_to == 'difference':
             def at_baseline(start):
                 return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b,
-                                                      x in zip(start, arrays)])[0]
+                                                      x in zip(start, arrays)])['value']
             promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines)
                                       for j in range(k)) / k
         return promised - sweep.sums(results)
@@ -416,7 +423,7 @@ class Explainer(Streaming):
             return
         ratio = sizes / np.maximum(np.maximum(*map(np.abs, ends)), np.finfo(float).tiny)
         if ratio.max() <= HUGE:
-            self._model.usual = 10 * float(sizes.max())
+            self._model.findings.usual_size = 10 * float(sizes.max())
             return
         warn(f'{self._method.name}: the attributions of {np.count_nonzero(ratio > HUGE)} of '
                     f'{len(ratio)} rows sum in magnitude to more than '
@@ -431,7 +438,7 @@ class Explainer(Streaming):
         method need not look at."""
         starts = [b[:1] if k > 1 else b for b in baselines]
         try:
-            at_x, at_start = (sweep.value.once(point)[0] for point in (
+            at_x, at_start = (sweep.value.once(point)['value'] for point in (
                 lambda rows: [x[rows] for x in arrays],
                 lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b, x in zip(starts, arrays)]))
         except ValueRangeError:
@@ -481,7 +488,7 @@ class Explainer(Streaming):
         if batch_size is None and memory_limit is None:
             # every trial would be compiled
             return self._tuner.rows, False, True, None if self._model.jit else self._tuner
-        return batch_size or self._model.default_rows(memory_limit), False, True, None
+        return batch_size or default_rows(self._model.path, self._model.jit, memory_limit), False, True, None
 
     def _together(self, n: int, batch_size: int | None, shape: tuple[int | None, ...]) -> tuple[int, bool,
                                                                                                 bool, BatchSizeTuner | None]:
@@ -508,7 +515,7 @@ class Explainer(Streaming):
             n = len(arrays[0])
             rows = np.minimum(np.arange(size), n - 1) if fixed_batch else np.arange(n)[:3 if per_row else 1]
             with suppress(RunError):                    # which the run itself will say
-                return model.plain_value.raw([a[rows] for a in arrays], feeds, rows)[0]
+                return model.target_values.values([a[rows] for a in arrays], feeds, rows)[0]
             return None
         drawn = model.random_ops
         # rates and switches
@@ -529,11 +536,12 @@ class Explainer(Streaming):
                             RandomWarning)
         if self._is_probability or model.target.shape.rank in (0, 1 if per_row else 0):
             return
-        if model.sums_to_one is None:
-            values, model.few = units() if model.few is None else model.few, None
-            model.sums_to_one = values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row
+        found = model.findings
+        if found.is_distribution is None:
+            values, found.few_values = units() if found.few_values is None else found.few_values, None
+            found.is_distribution = values is not None and _sums_to_one(values.astype(np.float64), 1 if per_row
                                                                     else 0)
-        if model.sums_to_one:
+        if found.is_distribution:
             model.warn_once(self._method.name, f'T "{model.target.name}" looks like probabilities: its '
                                                f'values are between 0 and 1 and sum to 1. The '
                             'shares of all classes mix, and a saturated probability has no gradient. Target '

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .engine.model import reported
+from .engine.failures import reported
 from .errors import ParameterError, TensorError, ValueRangeError, shown
 from .explainer import OPTIONS, Explainer
 from .graph.lookups import vocabulary

@@ -12,7 +12,7 @@ from keras import layers as L
 from networks import cnn, mlp, samples, v1
 
 from deepexplain2 import DeepExplain, errors, methods
-from deepexplain2.engine.model import rounded
+from deepexplain2.engine.batch_size import rounded
 from deepexplain2.graph import xla as compiled
 
 NETS = {'mlp': mlp('elu', 'sigmoid', 'relu', sizes=(5, 7, 6, 6, 3)), 'cnn': cnn('tanh', 'softplus')}
@@ -111,8 +111,8 @@ def test_few_sizes():
         sizes = [set() for _ in explainers]
         for explainer, seen in zip(explainers, sizes):
             query = explainer.compile()
-            run = query._callable({})[1]
-            query._callables[()] = ([], lambda *arrays, run=run, seen=seen: seen.add(len(arrays[0]))
+            run = query._fetch._callable({})[1]
+            query._fetch._callables[()] = ([], lambda *arrays, run=run, seen=seen: seen.add(len(arrays[0]))
                                     or run(*arrays))
         for n in range(1, 60, 2):
             np.testing.assert_allclose(explainers[0].run(xs[:n], ys[:n]),

@@ -9,7 +9,8 @@ from conftest import opened
 from networks import cnn, mlp, samples
 
 from deepexplain2 import DeepExplain, errors, methods
-from deepexplain2.engine import model, sweep
+from deepexplain2 import explainer as explainers
+from deepexplain2.engine import fetch, query, sweep
 from deepexplain2.request import samples as request_samples
 
 NET = mlp('tanh', 'relu', seed=3)
@@ -19,9 +20,9 @@ GRAPH = cnn('tanh')
 
 def counted(explainer, monkeypatch):
     """The rows of every session run that the explainer makes."""
-    query, rows = explainer.compile(), []
-    ask = query.ask
-    monkeypatch.setattr(query, 'ask', lambda arrays, r, *rest: rows.append(len(r)) or ask(arrays, r, *rest))
+    compiled, rows = explainer.compile(), []
+    evaluate = compiled.evaluate
+    monkeypatch.setattr(compiled, 'evaluate', lambda batch: rows.append(len(batch.rows)) or evaluate(batch))
     return rows
 
 
@@ -227,12 +228,12 @@ def clock(monkeypatch, cost):
     """Lets every run of so many rows take cost(rows) seconds, as the sweep sees it."""
     now = [0.]
     monkeypatch.setattr(sweep.time, 'perf_counter', lambda: now[0])
-    ask = model.Query._run
+    run = query.Query._run
 
-    def slow(query, arrays, xs, points, rows, *rest):
-        now[0] += cost(len(rows))
-        return ask(query, arrays, xs, points, rows, *rest)
-    monkeypatch.setattr(model.Query, '_run', slow)
+    def slow(self, batch, *rest):
+        now[0] += cost(len(batch.rows))
+        return run(self, batch, *rest)
+    monkeypatch.setattr(query.Query, '_run', slow)
 
 
 @pytest.mark.parametrize('method', ['intgrad', 'occlusion', 'saliency'])
@@ -241,7 +242,7 @@ def test_rows_are_chosen_by_timing(method, monkeypatch):
     and memory_limit go untried."""
     guess = 32
     x, ys = samples(NET, 600)
-    monkeypatch.setattr(model.Model, 'default_rows', lambda *_: guess)
+    monkeypatch.setattr(explainers, 'default_rows', lambda *_: guess)
     for fastest, expected in (16, 16), (64, 64), (8, 8), (128, 128):
         with opened(NET) as (de, X, T, _):
             explainer = de.get_explainer(method, T, X, **({'steps': 16} if method == 'intgrad' else {}))
@@ -263,7 +264,7 @@ def test_rows_are_chosen_by_timing(method, monkeypatch):
 
 def test_rows_are_chosen_in_several_short_runs(monkeypatch):
     """A run of twice the guess begins the trial, the next go on with it; shorter ones never do."""
-    monkeypatch.setattr(model.Model, 'default_rows', lambda *_: 16)
+    monkeypatch.setattr(explainers, 'default_rows', lambda *_: 16)
     x, ys = samples(NET, 50)
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('saliency', T, X)
@@ -279,7 +280,7 @@ def test_rows_are_chosen_in_several_short_runs(monkeypatch):
 
 
 def test_rows_that_are_hardly_faster_are_not_chosen(monkeypatch):
-    monkeypatch.setattr(model.Model, 'default_rows', lambda *_: 32)
+    monkeypatch.setattr(explainers, 'default_rows', lambda *_: 32)
     x, ys = samples(NET, 1600)
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('saliency', T, X)
@@ -289,7 +290,7 @@ def test_rows_that_are_hardly_faster_are_not_chosen(monkeypatch):
 
 
 def test_targets_without_rows_are_not_tried(monkeypatch):
-    monkeypatch.setattr(model.Model, 'default_rows', lambda *_: 1)
+    monkeypatch.setattr(explainers, 'default_rows', lambda *_: 1)
     x, _ = samples(NET, 40)
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('saliency', tf.reduce_sum(T), X)
@@ -308,12 +309,12 @@ def test_a_reference_is_computed_once(monkeypatch):
         order = [0, 0, 0, 1, 1, 2, 0, 0]
         baselines = iter(order)
         explainer = de.get_explainer('deeplift', T, X, baseline=lambda xs: x[next(baselines)])
-        asked, raw = [], model.Query.raw
-        def counted(query, *arguments):
-            if query._fetches[0].name.startswith('deepexplain2/'):               # not T of the user's graph
-                asked.append(query)
-            return raw(query, *arguments)
-        monkeypatch.setattr(model.Query, 'raw', counted)
+        asked, values = [], fetch.Fetch.values
+        def counted(self, *arguments):
+            if '/held' in self.fetches[0].name:               # not T or its gradient
+                asked.append(self)
+            return values(self, *arguments)
+        monkeypatch.setattr(fetch.Fetch, 'values', counted)
         for k, times in zip(order, [0, 1, 1, 1, 2, 2, 2, 3]):
             np.testing.assert_allclose(explainer.run(x, ys), expected[k], rtol=1e-12, atol=1e-14)
             assert len(asked) == times

@@ -24,8 +24,9 @@ from networks import mlp, samples, v1
 from deepexplain2 import DeepExplain, errors, methods
 from deepexplain2.attribution.propagation.deeplift import DeepLift
 from deepexplain2.attribution.propagation.elrp import EpsilonLRP
-from deepexplain2.engine import model, sweep
-from deepexplain2.engine.model import Query, ReferenceCache
+from deepexplain2.engine import batch_size, queries, sweep
+from deepexplain2.engine.fetch import Fetch
+from deepexplain2.engine.reference_cache import ReferenceCache
 
 NET = mlp('tanh', 'relu', seed=3)
 XS, YS = samples(NET, 11)
@@ -124,14 +125,17 @@ def test_a_reference_that_cannot_be_kept_is_not(monkeypatch):
     """Whatever fails on the way that saves something, the way without is taken from then on."""
     with opened(NET) as (de, X, T, _):
         expected = de.explain('deeplift', T, X, XS, YS, baseline=np.zeros_like(XS))
-        for where in (ReferenceCache, 'values'), (Query, 'raw'):
+        values = Fetch.values
+        for where in ReferenceCache, Fetch:
             explainer = de.get_explainer('deeplift', T + 0., X)
             explainer.run(XS, YS)
 
-            def fail(*_):
+            def fail(self, *arguments):
+                if isinstance(self, Fetch) and '/held' not in self.fetches[0].name:
+                    return values(self, *arguments)
                 raise errors.RunError('no')
             with monkeypatch.context() as patch:
-                patch.setattr(*where, fail)
+                patch.setattr(where, 'values', fail)
                 np.testing.assert_allclose(explainer.run(XS, YS), expected, rtol=1e-12)
             assert not kept(explainer)
             np.testing.assert_allclose(explainer.run(XS, YS), expected, rtol=1e-12)
@@ -173,7 +177,7 @@ def test_errors_while_ops_are_copied(monkeypatch):
         with monkeypatch.context() as patch:
             def fail(*_):
                 raise ValueError("Node 'a' is not unique")
-            patch.setattr(model.clone, '_import', fail)
+            patch.setattr(queries.clone, '_import', fail)
             for name in 'saliency', 'deeplift':
                 with pytest.raises(errors.PathError, match=rf"{name} cannot follow the ops between X .* Node "
                                                            rf"'a' is not unique"):
@@ -313,7 +317,7 @@ def test_errors_on_either_side_end_the_sweep():
         def ask(arrays, rows):
             if rows[0] == refused:
                 raise LookupError
-            return [arrays[0]]
+            return {'value': arrays[0]}
         return sweep.Sweep(ask, 10, 2, False)(make)
     for wrong, refused, error, seen in [(4, None, ZeroDivisionError, [0, 2]), (None, 4, LookupError, [0, 2]),
                                         (0, None, ZeroDivisionError, []),
@@ -356,20 +360,20 @@ def in_threads(work, count=8):
 def test_the_choice_of_rows_in_threads():
     """All choose, time and tell at once; bare, as a race is rare."""
     for _ in range(20):
-        tuner = sweep.BatchSizeTuner(4, 1 << 20)
+        tuner = batch_size.BatchSizeTuner(4, 1 << 20)
 
         def work(k, tuner=tuner):
             for _ in range(40):
                 for size in itertools.islice(tuner.sizes(64), 8):
-                    tuner.tell(size, size, 1 / size)
+                    tuner.record(size, size, 1 / size)
         in_threads(work)
         assert tuner._settled and tuner.rows == 64
     x, ys = samples(NET, 100)
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('occlusion', T, X)
         expected = explainer.run(x, ys, 16)
-        for query in list(explainer._model.tuners):
-            explainer._model.tuners[query] = sweep.BatchSizeTuner(4, 1 << 20)
+        for query in list(explainer._model.findings.tuners):
+            explainer._model.findings.tuners[query] = batch_size.BatchSizeTuner(4, 1 << 20)
         in_threads(lambda k: [np.testing.assert_allclose(explainer.run(x, ys), expected, atol=1e-12)
                               for _ in range(10)])
 
@@ -491,5 +495,5 @@ def test_books_are_known_by_what_they_say():
     options = list(itertools.product([1e-4, .5, 1], products, softmax, normalization))
     made = [EpsilonLRP(*o).book.key for o in options]
     assert made == [EpsilonLRP(*o).book.key for o in options]
-    made += [DeepLift().book.key, DeepLift(max_pooling='gradient').book.key, model.PLAIN.key]
+    made += [DeepLift().book.key, DeepLift(max_pooling='gradient').book.key, queries.NO_RULES.key]
     assert len(set(made)) == len(made)

@@ -14,7 +14,7 @@ from test_running import counted
 
 from deepexplain2 import DeepExplain
 from deepexplain2.attribution.perturbation import shapley_sampling
-from deepexplain2.engine import sweep
+from deepexplain2.engine import arrays, packing
 from deepexplain2.features.permutations import permutation
 from deepexplain2.features.windows import Windows
 
@@ -55,7 +55,7 @@ def distinct(inputs):
 @pytest.fixture(params=[1 << 17, 5])
 def look(request, monkeypatch):
     """Rows in one block, and one by one."""
-    monkeypatch.setattr(sweep, 'LOOK', request.param)
+    monkeypatch.setattr(arrays, 'LOOK', request.param)
 
 
 @pytest.mark.parametrize('net, window, step', [
@@ -214,17 +214,17 @@ def test_pairs_stay_together_where_a_tolerance_decides():
 @pytest.mark.parametrize('size', [1, 4, 100])
 def test_packs(size, monkeypatch):
     """The wanted items in their order, in full runs; in a fixed batch every run that a row wants."""
-    monkeypatch.setattr(sweep, 'LOOK', 7)
+    monkeypatch.setattr(arrays, 'LOOK', 7)
     for seed in range(20):
         rng = np.random.default_rng(seed)
         n, points = rng.integers(1, 9, 2)
         wanted = rng.random((n, points)) < rng.choice([0, .3, 1])
-        runs = list(sweep.packs(n, points, itertools.repeat(size), False, wanted))
+        runs = list(packing.packs(n, points, itertools.repeat(size), False, wanted))
         items = [(r, k) for rows, ks, *_ in runs for r, k in zip(rows, ks)]
         assert items == [tuple(i) for i in np.argwhere(wanted)]
         assert all(len(rows) == size for rows, *_ in runs[:-1]) and all(0 < len(rows) == real <= size
                                                                         for rows, _, real, _ in runs)
-        fixed = list(sweep.packs(n, points, itertools.repeat(size), True, wanted))
+        fixed = list(packing.packs(n, points, itertools.repeat(size), True, wanted))
         assert all(len(rows) == size and wanted[rows, ks].any() for rows, ks, *_ in fixed)
         held = {(r, k) for rows, ks, real, _ in fixed for r, k in zip(rows[:real], ks)}
         assert held >= set(items) and len(held) == sum(real for *_, real, _ in fixed)

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ..engine.model import PLAIN as DERIVATIVE
-from ..engine.model import Model, Query
+from ..engine.model import Model
+from ..engine.queries import NO_RULES
+from ..engine.query import Query
 from ..engine.sweep import Sweep
 from ..graph.clone import Treatment
 from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
@@ -80,7 +81,7 @@ class Method(Parametrized):
         """How the method treats every op between X and T that depends on X."""
         if self.book is not None:
             return model.treatments(self.book)
-        found = model.treatments(DERIVATIVE)
+        found = model.treatments(NO_RULES)
         if self.is_perturbation:
             return [replace(t, how=EVALUATED, more='', loses=False) for t in found]
         return [replace(t, how=GRADIENT) if t.how == PLAIN else t for t in found]

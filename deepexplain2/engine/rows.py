@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from ..errors import RunError, ShapeError, TensorError
 from ..graph.op_types import LOOPS, V1_CONTROL_FLOW
+from .answers import check_rows
 from .model import Model
 from .row_data import Feed
 
@@ -63,16 +64,16 @@ def run_together(model: Model, take: Take, feeds: Mapping[str, Feed], n: int, si
     size: rows of a run. fixed: whether the graph takes no other number.
     """
     flags = _flags(feeds)
-    known = model.rows_apart.get((flags, True), 0)
+    known = model.findings.rows_apart.get((flags, True), 0)
     if known in (None, n):
         return known is not None
     first, between, last = _different(take, feeds, min(n, size) if fixed else n)
     differ = last != first
-    if not differ and model.rows_apart.get((flags, False), 0) in (None, n):
-        return model.rows_apart[flags, False] is not None
+    if not differ and model.findings.rows_apart.get((flags, False), 0) in (None, n):
+        return model.findings.rows_apart[flags, False] is not None
     check = _Check(model, take, feeds)
     found = check(n, size, fixed, first, between, last)
-    model.rows_apart[flags, differ] = n if found else None
+    model.findings.rows_apart[flags, differ] = n if found else None
     return found
 
 
@@ -81,9 +82,9 @@ def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) ->
     them only, or means something else for one: an array of n rows is written into it. None where the graph
     takes any number of rows. ShapeError where it does not take n."""
     key = _flags(feeds), n
-    if key not in model.shapes_of_all:
+    if key not in model.findings.shapes_of_all:
         check = _Check(model, take, feeds)
-        model.shapes_of_all[key] = None
+        model.findings.shapes_of_all[key] = None
         fit = 0
         try:                                            # an array of four rows does not go with three
             for rows in [0], [0, n // 2, n - 1], [0, n // 2, n - 1, 0]:
@@ -91,7 +92,7 @@ def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) ->
                 fit += 1
         except _Unfit:
             try:
-                model.shapes_of_all[key] = check.ask(np.arange(n)).shape
+                model.findings.shapes_of_all[key] = check.ask(np.arange(n)).shape
             except _Unfit as e:
                 if not fit:                             # no number does: the run will say why
                     return None
@@ -100,7 +101,7 @@ def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) ->
                                  'its own is written into it, leave it out and pass it as ys. A graph of '
                                  'single rows is explained one row per '
                                  'call') from e.error
-    return model.shapes_of_all[key]
+    return model.findings.shapes_of_all[key]
 
 
 def adds_up(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> bool:
@@ -108,7 +109,7 @@ def adds_up(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> bool
     two rows that differ, among one another and beside copies of themselves. Otherwise a row that is explained
     alone says nothing of T of all. True where that cannot be seen."""
     key = _flags(feeds)
-    if key not in model.sums:
+    if key not in model.findings.adds_up:
         first, _, last = _different(take, feeds, n)
         if first == last:
             return True
@@ -117,18 +118,18 @@ def adds_up(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> bool
             a, b, ab, aa, bb = (check.ask(np.array(rows)).astype(np.float64) for rows in (
                 [first], [last], [first, last], [first, first], [last, last]))
         except _Unfit:                                  # the graph takes one row at a time
-            model.sums[key] = True
+            model.findings.adds_up[key] = True
             return True
         size = max(np.abs(v).max(initial=0) for v in (a, b, ab, aa, bb))
         # it does grow, and its static shape is wrong
         if ab.shape != a.shape and ab.shape == (2, *a.shape[1:]):
-            model.sums[key] = check.is_random or not _apart(ab, np.concatenate([a, b]),
+            model.findings.adds_up[key] = check.is_random or not _apart(ab, np.concatenate([a, b]),
                                                             check.eps ** .5 * size)
-            return model.sums[key]
+            return model.findings.adds_up[key]
         rests = [[ab - share * (a + b), aa - share * 2 * a, bb - share * 2 * b] for share in (1, .5)]
-        model.sums[key] = check.is_random or any(
+        model.findings.adds_up[key] = check.is_random or any(
             not any(_apart(rest[0], other, check.eps ** .5 * size) for other in rest[1:]) for rest in rests)
-    return model.sums[key]
+    return model.findings.adds_up[key]
 
 
 def _flags(feeds: Mapping[str, Feed]) -> tuple:
@@ -176,7 +177,7 @@ class _Check:
                 runs = [self.run(rows) for rows in _fixed(n, count, between, last)]
             except _Unfit as e:
                 raise e.error from e.error.__cause__
-        self._model.few = runs[0].values                # for whoever looks at T next
+        self._model.findings.few_values = runs[0].values                # for whoever looks at T next
         places = [p for p in _places(runs) if p.alike or not (together or self.is_random)]
         if any(self._differs(p) for p in places):
             noise = self._noise(runs[0])
@@ -188,7 +189,7 @@ class _Check:
     def run(self, rows: np.ndarray) -> Run:
         values = self.ask(rows)
         try:
-            self._model.check_batch(values.shape, len(rows))
+            check_rows(self._model.target, values.shape, len(rows))
         except TensorError as e:
             raise _Unfit(e) from None
         return Run(rows, values)
@@ -196,7 +197,7 @@ class _Check:
     def ask(self, rows: np.ndarray) -> np.ndarray:
         """T of these rows together; _Unfit where the graph takes another number."""
         try:
-            return self._model.plain_value.raw(self._take(rows), self._feeds, rows)[0]
+            return self._model.target_values.values(self._take(rows), self._feeds, rows)[0]
         except RunError as e:
             if not isinstance(e.__cause__, tf.errors.InvalidArgumentError):
                 raise
@@ -315,7 +316,7 @@ class _Origin:
 
     def _evaluate(self, check: _Check, tensors: Sequence[tf.Tensor], runs: Sequence[np.ndarray]) -> None:
         try:
-            values = [self._model.evaluate(tensors, check._take(rows), check._feeds, rows) for rows in runs]
+            values = [self._model.values_of(tensors, check._take(rows), check._feeds, rows) for rows in runs]
         except RunError:                                # in a branch that is not taken, or inside a loop
             for t in tensors if len(tensors) > 1 else ():
                 self._evaluate(check, [t], runs)

@@ -30,4 +30,4 @@ class GradientInput(Method):
         return model.gradient(self.name)
 
     def attribute(self, sweep, xs, baselines):
-        return [g * x for g, x in zip(sweep.once(at_input(xs)), xs)]
+        return [g * x for g, x in zip(sweep.once(at_input(xs))['gradient'], xs)]

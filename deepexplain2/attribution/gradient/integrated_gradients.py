@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ...engine.sweep import add_rows, take
+from ...engine.arrays import add_rows, take
 from ...errors import ParameterError, ToleranceWarning, warn
 from ...features.quadrature import quadrature as nodes_and_weights
 from ...features.quadrature import refined
@@ -117,9 +117,9 @@ class IntegratedGradients(Method):
             return [(x.astype(np.float64) - b) * total for x, b, total in zip(xs, baselines, totals)]
         if self.tolerance is None:
             return result()
-        (start,) = sweep.value.once(
-            lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for x, b in zip(xs, baselines)])
-        (end,) = sweep.value.once(at_input(xs))
+        start, end = (sweep.value.once(point)['value'] for point in (
+            lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for x, b in zip(xs, baselines)],
+            at_input(xs)))
         scale = np.maximum(np.abs(end - start), 1e-6 * (np.abs(end) + np.abs(start)) + np.finfo(float).tiny)
         steps = self._first
         while True:
@@ -154,8 +154,8 @@ def _add(totals, sweep, xs, baselines, alphas, weights):
                     share / share.sum()]
 
         # of the points in a run: their weight is multiplied here, in float64
-        for rows, ks, means in sweep(ends, len(alphas)):
-            for total, mean in zip(totals, means):
+        for rows, ks, answers in sweep(ends, len(alphas)):
+            for total, mean in zip(totals, answers['gradient']):
                 total[np.unique(rows)] += weights[np.unique(ks)].sum() * mean.astype(np.float64)
         return
 
@@ -168,6 +168,6 @@ def _add(totals, sweep, xs, baselines, alphas, weights):
             result.append((start + alpha * (x[rows] - start)).astype(x.dtype, copy=False))
         return result
 
-    for rows, ks, gradients in sweep(points, len(alphas)):
-        for total, g in zip(totals, gradients):
+    for rows, ks, answers in sweep(points, len(alphas)):
+        for total, g in zip(totals, answers['gradient']):
             add_rows(total, rows, g, weights[ks])

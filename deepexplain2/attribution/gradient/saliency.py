@@ -32,4 +32,4 @@ class Saliency(Method):
         return model.gradient(self.name)
 
     def attribute(self, sweep, xs, baselines):
-        return [np.abs(g) for g in sweep.once(at_input(xs))]
+        return [np.abs(g) for g in sweep.once(at_input(xs))['gradient']]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...engine.sweep import blocks, differ, take
+from ...engine.arrays import blocks, differ, take
 from ...errors import CoverageWarning, ShapeError, warn
 from ...features.windows import windows
 from ...parameters import Baseline, Counts
@@ -60,8 +60,8 @@ class Occlusion(Method):
         wanted = np.ones((n, count + 1), bool)
         wanted[:, :-1] = alike == np.arange(count)
         values = np.empty((n, count + 1))
-        for rows, ks, (v,) in sweep(lambda rows, ks: [slid.replace(x, b, rows, ks)], count + 1, wanted):
-            values[rows, ks] = v
+        for rows, ks, answers in sweep(lambda rows, ks: [slid.replace(x, b, rows, ks)], count + 1, wanted):
+            values[rows, ks] = answers['value']
         result = np.empty(x.shape)
         for some in blocks(n, x[0].size):
             v = values[some]

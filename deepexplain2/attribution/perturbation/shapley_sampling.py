@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from ...engine.sweep import blocks, differ, take
+from ...engine.arrays import blocks, differ, take
 from ...errors import ParameterError, ToleranceWarning, warn
 from ...features.permutations import Players, permutation
 from ...parameters import Axes, Baseline, Count, Positive, Seed
@@ -189,8 +189,8 @@ class _Game:
         def make(rows, points):
             return [self.players.mix(self._x, self._b, rows,
                                      positions[which[points]] < present[points, None])]
-        for rows, points, (v,) in self._sweep(make, len(which), wanted):
-            values[rows, numbers[rows, asked[points]]] = v
+        for rows, points, answers in self._sweep(make, len(which), wanted):
+            values[rows, numbers[rows, asked[points]]] = answers['value']
         self._values, self._ends = (values if self._remember else values[:, :2].copy()), 0
         # a view
         result = np.empty((n, count, m)) if self._remember else values[:, 2:].reshape(n, count, m)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ...engine.sweep import take
+from ...engine.arrays import take
 from ...graph.rulebook import Rulebook
 from ...parameters import Baseline
 from ...rules.deeplift import decisions, maxima, normalization, rescale, softmax, sorting, two_factors
@@ -119,7 +119,7 @@ class DeepLift(Method):
 
     def attribute(self, sweep, xs, baselines):
         multipliers = sweep.once(lambda rows: [x[rows] for x in xs] + [take(b, rows) for b in baselines])
-        return [m * (x - b) for m, x, b in zip(multipliers, xs, baselines)]
+        return [m * (x - b) for m, x, b in zip(multipliers['relevance'], xs, baselines)]
 
 
 FAMILIES = {'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': maxima.RULES,

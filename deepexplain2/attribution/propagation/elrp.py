@@ -112,9 +112,9 @@ class EpsilonLRP(Method):
         return model.relevance(self.book, self.name, self.on_unsupported, with_value=True)
 
     def attribute(self, sweep, xs, baselines):
-        *rs, values = sweep.once(at_input(xs))
-        result = [r * x for r, x in zip(rs, xs)]
-        _check_size(result, values.astype(np.float64))
+        answers = sweep.once(at_input(xs))
+        result = [r * x for r, x in zip(answers['relevance'], xs)]
+        _check_size(result, answers['value'].astype(np.float64))
         return result
 
 

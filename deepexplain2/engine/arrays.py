@@ -1,0 +1,34 @@
+"""What is done with many rows without many copies of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+LOOK = 1 << 17              # numbers that are looked through at once
+
+
+def add_rows(total: np.ndarray, rows: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:
+    """total[rows] += weights * values, in the precision of total; equal rows stand together."""
+    bounds = np.flatnonzero(np.diff(rows, prepend=-1, append=-1))
+    for start, stop in itertools.pairwise(bounds):
+        total[rows[start]] += np.tensordot(weights[start:stop], values[start:stop].astype(total.dtype), 1)
+
+
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """Slices of n rows of so many numbers each, which keep temporary arrays small."""
+    step = max(1, LOOK // max(width, 1))
+    return (slice(start, start + step) for start in range(0, n, step))
+
+
+def differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two arrays of one dtype differ in their bits: a model may tell 0. from -0., which are equal."""
+    a, b = (np.ascontiguousarray(v)[..., None].view(f'u{min(v.itemsize, 8)}') for v in (a, b))
+    return (a != b).any(-1)
+
+
+def take(a: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+    """These rows of an array that has one entry per row, or a single one for all."""
+    return a if len(a) == 1 else a[rows]
