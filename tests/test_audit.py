@@ -6,11 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import opened
 from keras import layers as L
-from networks import mlp
 
 from deepexplain2 import DeepExplain, errors, methods
+from tests.support.networks import mlp, opened
 
 NET = mlp('tanh', 'relu', seed=3)
 

@@ -5,10 +5,9 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import opened
-from networks import mlp, samples, v1
 
 from deepexplain2 import DeepExplain, errors, methods
+from tests.support.networks import mlp, opened, samples, v1
 
 NET = mlp('relu', 'tanh')
 X4, YS4 = samples(NET, 4)

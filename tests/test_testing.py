@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from test_support import registered
 
 from deepexplain2 import methods
 from deepexplain2.attribution import Method
 from deepexplain2.attribution.base import at_input
 from deepexplain2.testing import check_method
+from tests.support.registered import registered
 
 COUNT = itertools.count(1)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import v1
 
 from deepexplain2 import DeepExplain, errors, methods
+from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
 TABLE, SECOND, W = RNG.normal(size=(9, 3)), RNG.normal(size=(9, 3)), RNG.normal(size=(12, 2))

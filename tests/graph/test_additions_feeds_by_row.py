@@ -4,9 +4,9 @@ steps, and the numbers of the definition."""
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import v1
 
 from deepexplain2 import DeepExplain
+from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
 N, D, STEPS = 5, 6, 7

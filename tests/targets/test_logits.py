@@ -1,0 +1,266 @@
+"""de.logits and the TargetWarning: what a T is the output of, whatever moves or clips the values on the
+way."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from deepexplain2 import DeepExplain, errors
+from tests.support.networks import v1
+
+L = keras.layers
+XS = np.random.default_rng(0).normal(size=(3, 4, 3)).astype('float32')
+
+
+def by_hand(z):
+    e = tf.exp(z - tf.reduce_max(z, -1, keepdims=True))
+    return e / tf.reduce_sum(e, -1, keepdims=True)
+
+
+def shifted(z):
+    e = tf.exp(z - tf.stop_gradient(tf.reduce_max(z, -1, keepdims=True)))
+    return e / (tf.reduce_sum(e, -1)[..., None] + 1e-9)
+
+
+inner = tf.function(lambda z: tf.nn.softmax(2 * z)[..., :2])
+outer = tf.function(lambda z: tf.clip_by_value(inner(z + 1), 0., 1.))
+own_gradient = tf.custom_gradient(lambda z: (tf.nn.softmax(z), lambda r: r))
+
+# T of z, and its logits of z
+SEEN = {
+    'softmax': (tf.nn.softmax, lambda z: z),
+    'axis 1': (lambda z: tf.nn.softmax(z, axis=1), lambda z: z),
+    'tf_keras, axis 1': (lambda z: tf_keras.activations.softmax(z, axis=1), lambda z: z),
+    'log-softmax': (tf.nn.log_softmax, lambda z: z),
+    'log of a softmax': (lambda z: tf.math.log(tf.nn.softmax(z)), lambda z: z),
+    'log-softmax by hand': (lambda z: z - tf.reduce_logsumexp(z, -1, keepdims=True), lambda z: z),
+    'exp of a log-softmax': (lambda z: tf.exp(z - tf.reduce_logsumexp(z, -1, keepdims=True)), lambda z: z),
+    'by hand': (by_hand, lambda z: z),
+    'by hand, shift stopped': (shifted, lambda z: z),
+    'by hand, exp written twice': (lambda z: tf.exp(z) / tf.reduce_sum(tf.exp(z), 1, keepdims=True),
+                                   lambda z: z),
+    'by hand, reciprocal': (lambda z: tf.exp(z) * tf.math.reciprocal(tf.reduce_sum(tf.exp(z), -1,
+                                                                                   keepdims=True)), lambda z: z),
+    'temperature': (lambda z: tf.nn.softmax(z / 3), lambda z: z / 3),
+    'sigmoid': (tf.sigmoid, lambda z: z),
+    'sigmoid by hand': (lambda z: 1 / (1 + tf.exp(-z)), lambda z: z),
+    'sigmoid by hand, of 2z': (lambda z: 1 / (tf.exp(-2 * z) + 1), lambda z: 2 * z),
+    'sigmoid by hand, exp twice': (lambda z: tf.exp(z) / (1 + tf.exp(z)), lambda z: z),
+    'sigmoid as tanh': (lambda z: .5 * (tf.tanh(.5 * z) + 1), lambda z: z),
+    'sigmoid as tanh, of z': (lambda z: tf.tanh(z) * .5 + .5, lambda z: 2 * z),
+    'other class': (lambda z: 1 - tf.sigmoid(z), lambda z: -z),
+    'cast': (lambda z: tf.cast(tf.nn.softmax(z), tf.float64), lambda z: tf.cast(z, tf.float64)),
+    'half': (lambda z: tf.cast(tf.nn.softmax(tf.cast(z, tf.float16)), tf.float32),
+             lambda z: tf.cast(tf.cast(z, tf.float16), tf.float32)),
+    'reshape': (lambda z: tf.reshape(tf.nn.softmax(z), [-1, 12]), lambda z: tf.reshape(z, [-1, 12])),
+    'clip': (lambda z: tf.clip_by_value(tf.nn.softmax(z), 1e-7, 1 - 1e-7), lambda z: z),
+    'transpose': (lambda z: tf.transpose(tf.nn.softmax(z), [0, 2, 1]), lambda z: tf.transpose(z, [0, 2, 1])),
+    'entry': (lambda z: tf.nn.softmax(z)[:, 1, 2], lambda z: z[:, 1, 2]),
+    'gather': (lambda z: tf.gather(tf.nn.softmax(z), [2, 0], axis=-1),
+               lambda z: tf.gather(z, [2, 0], axis=-1)),
+    'split': (lambda z: tf.split(tf.nn.softmax(z), 3, -1)[2], lambda z: z[..., 2:]),
+    'identities': (lambda z: tf.identity(tf.identity_n([z, tf.nn.softmax(z)])[1]), lambda z: z),
+    'heads': (lambda z: tf.concat([tf.nn.softmax(z), tf.nn.softmax(3 * z)], -1),
+              lambda z: tf.concat([z, 3 * z], -1)),
+    'stacked heads': (lambda z: tf.stack([1 - tf.sigmoid(z), tf.sigmoid(z)], -1),
+                      lambda z: tf.stack([-z, z], -1)),
+    'function': (inner, lambda z: (2 * z)[..., :2]),
+    'function in a function': (outer, lambda z: (2 * (z + 1))[..., :2]),
+    'custom gradient': (own_gradient, lambda z: z),
+    'mask': (lambda z: tf.where(z > 5, tf.zeros_like(z), tf.nn.softmax(z)), lambda z: z),
+}
+LOGARITHMS = {'log-softmax', 'log of a softmax', 'log-softmax by hand'}
+
+MIXED = {
+    'average': lambda z: (tf.nn.softmax(z) + tf.nn.softmax(3 * z)) / 2,
+    'average of a stack': lambda z: tf.reduce_mean(tf.stack([tf.nn.softmax(z), tf.nn.softmax(3 * z)]), 0),
+    'weights': lambda z: .3 * tf.sigmoid(z) + .7 * tf.sigmoid(3 * z),
+    'average over steps': lambda z: tf.reduce_mean(tf.nn.softmax(z), 1),
+    'hierarchy': lambda z: tf.nn.softmax(z) * tf.gather(tf.nn.softmax(2 * z), [0, 0, 1], axis=-1),
+    'experts': lambda z: tf.matmul(tf.nn.softmax(z), tf.nn.softmax(2 * z), transpose_b=True),
+    'chosen by one-hot': lambda z: tf.reduce_sum(tf.nn.softmax(z) * tf.one_hot(tf.constant([1]), 3), -1),
+    'largest': lambda z: tf.reduce_max(tf.nn.softmax(z), -1),
+    'conditional': lambda z: tf.cond(tf.reduce_sum(z) > 0, lambda: tf.nn.softmax(z),
+                                     lambda: tf.nn.softmax(2 * z)),
+    'loop': lambda z: tf.transpose(tf.map_fn(tf.nn.softmax, tf.transpose(z, [1, 0, 2])), [1, 0, 2]),
+    'box and score': lambda z: tf.concat([z[..., :2], tf.sigmoid(z[..., 2:])], -1),
+    'multiple': lambda z: 100 * tf.nn.softmax(z) + 0,
+    'labels smoothed': lambda z: .9 * tf.nn.softmax(z) + .1 / 3,
+}
+
+NEITHER = {
+    'logits': lambda z: 2 * z,
+    'swish': tf.nn.silu,
+    'gate': lambda z: tf.sigmoid(z) * tf.tanh(z),
+    'regression to a range': lambda z: 4 * tf.sigmoid(z) + 1,
+    'attention': lambda z: tf.matmul(tf.nn.softmax(tf.matmul(z, z, transpose_b=True)), z),
+    'residual': lambda z: z + tf.nn.softmax(z),
+    'loss': lambda z: tf.reduce_mean((tf.nn.softmax(z) - [1., 0, 0]) ** 2, -1),
+    'squashed on purpose without a gradient': lambda z: tf.stop_gradient(tf.sigmoid(z)),
+    'exponential': lambda z: tf.exp(z) / 2,
+    'another sum': lambda z: tf.exp(z) / tf.reduce_sum(tf.exp(2 * z), -1, keepdims=True),
+    'dense after a softmax': lambda z: tf.tensordot(tf.nn.softmax(z), tf.ones((3, 2)), 1),
+}
+
+
+class Opened:
+    """A graph with z = 1.5 x and T = f(z)."""
+
+    def __init__(self, f, control_flow_v2=True):
+        graph = tf.Graph()
+        with graph.as_default():
+            if not control_flow_v2:
+                v1.disable_control_flow_v2()
+            try:
+                self.X = v1.placeholder(tf.float32, (None, 4, 3), 'x')
+                self.z = tf.identity(1.5 * self.X, 'z')
+                self.T = f(self.z)
+            finally:
+                v1.enable_control_flow_v2()
+        self.session = v1.Session(graph=graph)
+        self.de = DeepExplain(self.session)
+
+
+def told_of(de, T, X, method='occlusion'):
+    """The TargetWarnings of a call and of the same call again."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('always')
+        for _ in range(2):
+            de.explain(method, T, X, XS)
+    return [str(w.message) for w in told if w.category is errors.TargetWarning]
+
+
+@pytest.mark.parametrize('name', SEEN)
+def test_logits(name):
+    f, logits = SEEN[name]
+    o = Opened(f)
+    want = logits(tf.constant(1.5 * XS)).numpy()
+    with o.de as de:
+        found = de.logits(o.T)
+        assert found is not o.T and de.logits(o.T) is found
+        ops = len(o.session.graph.get_operations())
+        assert found.shape.as_list() == o.T.shape.as_list() and found.dtype == o.T.dtype
+        np.testing.assert_allclose(o.session.run(found, {o.X: XS}), want, rtol=1e-6, atol=1e-6)
+        told = told_of(de, o.T, o.X)
+        assert len(told) == (0 if name in LOGARITHMS else 1) and all('de.logits(T)' in t for t in told)
+        assert not told_of(de, found, o.X)
+        assert len(o.session.graph.get_operations()) == ops
+    o.session.close()
+
+
+def test_what_is_there_is_not_made_again():
+    for name in 'softmax', 'by hand', 'sigmoid by hand', 'sigmoid as tanh', 'clip', 'custom gradient', 'identities':
+        o = Opened(SEEN[name][0])
+        ops = len(o.session.graph.get_operations())
+        with o.de as de:
+            assert de.logits(o.T).op.type == 'Mul' and len(o.session.graph.get_operations()) == ops, name
+    o = Opened(SEEN['reshape'][0])
+    with o.de as de:
+        leaves = [t.name for t in de.outputs]
+        assert de.logits(o.T).name.startswith('deepexplain2/') and [t.name for t in de.outputs] == leaves
+    o = Opened(SEEN['reshape'][0])
+    o.session.graph.finalize()
+    with o.de as de, pytest.raises(errors.ContextError, match=r'finalized, and the logits of T "Reshape:0" '
+                                                              r'need ops'):
+        de.logits(o.T)
+
+
+@pytest.mark.parametrize('name', MIXED)
+def test_no_single_logits(name):
+    o = Opened(MIXED[name])
+    ops = len(o.session.graph.get_operations())
+    with o.de as de:
+        with pytest.raises(errors.TensorError, match=r'has no single logits: it .* Target what goes into "'):
+            de.logits(o.T)
+        assert len(told_of(de, o.T, o.X)) == 1
+        assert len(o.session.graph.get_operations()) == ops
+    o.session.close()
+
+
+@pytest.mark.parametrize('name', NEITHER)
+def test_no_probabilities(name):
+    o = Opened(NEITHER[name])
+    with o.de as de:
+        assert de.logits(o.T) is o.T and not told_of(de, o.T, o.X)
+    o.session.close()
+
+
+def test_conditional_of_tf1():
+    o = Opened(MIXED['conditional'], control_flow_v2=False)
+    assert any(op.type == 'Merge' for op in o.session.graph.get_operations())
+    with o.de as de, pytest.raises(errors.TensorError, match='comes out of a loop or conditional'):
+        de.logits(o.T)
+
+
+SHARES = {'normalized': lambda z: tf.abs(z) / tf.reduce_sum(tf.abs(z), -1, keepdims=True),
+          'two of exponentials': lambda z: tf.stack([tf.exp(z), tf.exp(2 * z)],
+                                                    1) / (tf.exp(z) + tf.exp(2 * z))[:, None],
+          'sparsemax': lambda z: tf.stack([tf.clip_by_value(.5 + z, 0, 1),
+                                           1 - tf.clip_by_value(.5 + z, 0, 1)], -1)}
+
+
+@pytest.mark.parametrize('name', SHARES)
+@pytest.mark.parametrize('method', ['saliency', 'occlusion'])
+def test_shares_are_seen_by_their_values(name, method):
+    o = Opened(SHARES[name])
+    with o.de as de:
+        told = told_of(de, o.T, o.X, method)
+        assert len(told) == 1 and 'between 0 and 1 and sum to 1' in told[0]
+        # the same explainer
+        told = told_of(de, o.T * np.ones((3,) + tuple(o.T.shape[1:]), 'f'), o.X, method)
+        assert not told
+        assert not told_of(de, tf.abs(o.z), o.X, method) and not told_of(de, o.T[..., :1, :1] / 2, o.X,
+                                                                         method)
+    o.session.close()
+
+
+TAILS = {'TimeDistributed': [L.TimeDistributed(L.Dense(3, 'softmax'))], 'layer': [L.Dense(3), L.Softmax(1)],
+         'activation': [L.Dense(3), L.Activation('softmax')],
+         'Reshape': [L.Dense(3, 'softmax'), L.Reshape((12,))], 'Permute': [L.Dense(3, 'softmax'),
+                                                                           L.Permute((2, 1))],
+         'cast': [L.Dense(3, 'softmax'), L.Lambda(lambda t: keras.ops.cast(t, 'float64'))],
+         'clip': [L.Dense(3, 'softmax'), L.Lambda(lambda t: keras.ops.clip(t, 1e-7, 1 - 1e-7))],
+         'log': [L.Dense(3, 'log_softmax')],
+         'mixed precision': [L.Dense(3, dtype='mixed_float16'), L.Activation('softmax', dtype='float32')],
+         'crop': [L.Dense(3, 'sigmoid'), L.Cropping1D(1)],
+         'nested': [keras.Sequential([keras.Input((4, 3)), L.Dense(3, 'softmax')])]}
+
+
+@pytest.mark.parametrize('name', TAILS)
+def test_keras_tails(name):
+    """Softmax (sigmoid) of the logits, in the layout of T, is T again."""
+    model = keras.Sequential([keras.Input((4, 3)), *TAILS[name]])
+    axis = {'layer': 1, 'Permute': 1}.get(name, -1)
+    with DeepExplain.from_keras(model, check=False) as de:
+        T, X = de.outputs[0], de.inputs[0]
+        found = de.logits(T)
+        p, z = de.session.run([T, found], {X: XS})
+        z = z.reshape(3, 4, 3) if name == 'Reshape' else z
+        squash = {'crop': tf.sigmoid,
+                  'log': tf.nn.log_softmax}.get(name, lambda z: tf.nn.softmax(z, axis=axis))
+        np.testing.assert_allclose(squash(z.astype('f4')), p.reshape(z.shape), atol=2e-3
+                                   if name == 'mixed precision' else 1e-6)
+        assert len(told_of(de, T, X, 'grad*input')) == (name != 'log') and not told_of(de, found, X,
+                                                                                       'grad*input')
+
+
+def test_keras_softmax_with_a_mask():
+    x, mask = keras.Input((4, 3)), keras.Input((4, 3), dtype='bool')
+    model = keras.Model([x, mask], L.Softmax()(x, mask))
+    with DeepExplain.from_keras(model, check=False) as de:
+        X, M = de.inputs
+        m = XS > -.5
+        p, z = de.session.run([de.outputs[0], de.logits(de.outputs[0])], {X: XS, M: m})
+        np.testing.assert_allclose(z[m], XS[m])
+        np.testing.assert_allclose(tf.nn.softmax(np.where(m, z, -1e9)), p, atol=1e-6)
+
+
+def test_frozen_graph():
+    o = Opened(SEEN['axis 1'][0])
+    with DeepExplain.from_graph_def(o.session.graph.as_graph_def()) as de:
+        found = de.logits(de.outputs[0])
+        np.testing.assert_allclose(de.session.run(found, {de.inputs[0]: XS}), 1.5 * XS)
