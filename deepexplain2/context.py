@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +27,8 @@ from .session import HoldsSession, check_open, open_session
 from .sources import self_check as probe
 from .sources.names import Names, named, one_of
 from .sources.ways import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
+from .targets.base import Target, map_entries
+from .targets.built import BuiltTarget, build_target
 from .tensors import as_inputs, as_target, as_tensor, shape_text
 from .tokens import TokenExplainer
 
@@ -243,7 +245,7 @@ class DeepExplain(HoldsSession):
 
         method: a name out of deepexplain2.methods(). parameters: those of the method.
         T: any floating tensor, its name, or a Keras symbolic tensor (see `tensor`). `T * ys` with an array ys
-            is taken as T with weights ys.
+            is taken as T with weights ys. Or a Target, whose ops are added when it is first used.
         X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods).
             For token ids (integers, or floats that are only cast to integers, as those of a keras.Input
             without a dtype) the attributions are those at the output of their embedding lookups, and two more
@@ -308,7 +310,7 @@ class DeepExplain(HoldsSession):
         DeepExplainError
             As `get_explainer`, except for ops that the method refuses, which are in the table.
         """
-        ids, target = self._resolve(X), self._resolve(T)
+        ids, target = self._resolve(X), self._resolve_target(T)
         if isinstance(ids, tf.Tensor):
             X = lookups(as_target(target, self.graph), as_tensor(ids, self.graph, 'X')) or ids
             parameters = {k: v for k, v in parameters.items() if k not in ('sum_embedding', 'baseline')}
@@ -318,11 +320,13 @@ class DeepExplain(HoldsSession):
                 jit_compile: bool) -> TokenExplainer | None:
         """The explainer for token ids, an X with embedding lookups downstream; None for any other X."""
         check_open(self.session)
-        ids, target = self._resolve(X), self._resolve(T)
+        ids = self._resolve(X)
         if not isinstance(ids, tf.Tensor):
             return None
+        as_inputs(ids, self.graph)
+        target = self._resolve_target(T)
         with graph_lock(self.graph):
-            found = lookups(as_target(target, self.graph), as_tensor(ids, self.graph, 'X'))
+            found = lookups(as_target(target, self.graph), ids)
         if not found:
             return None
         named = method
@@ -343,9 +347,9 @@ class DeepExplain(HoldsSession):
         """The explainer of T without the weights written into it, and these weights."""
         check_open(self.session)
         jit = flag(jit_compile, 'jit_compile')
-        T = self._resolve(T)
         X = [self._resolve(x) for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
         inputs, is_list = as_inputs(X, self.graph)
+        T = self._resolve_target(T)
         with graph_lock(self.graph):
             weighted = as_target(T, self.graph)
             target, constant_weights = split_weights(weighted, inputs)
@@ -360,7 +364,8 @@ class DeepExplain(HoldsSession):
                 compiled.models[jit, query] = Model(self.session, target, inputs, self._layers, jit)
             model = compiled.models[jit, query]
             model = model.keeping_masks if made.masks == 'keep' else model
-            explainer = Explainer(made, model, is_list, _warn_of_probabilities(model, made.name, weighted))
+            explainer = Explainer(made, model, is_list, _warn_of_probabilities(model, made.name, weighted),
+                                  compiled.with_data(target))
             if made.is_small:
                 compiled.explainers[key] = explainer
                 while len(compiled.explainers) > KEPT:
@@ -375,6 +380,21 @@ class DeepExplain(HoldsSession):
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""
         return (self.tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor'
                 else value)
+
+    def _resolve_target(self, T: Any) -> Any:
+        """As `_resolve`; of a Target its score, which is built the first time."""
+        if isinstance(T, type) and issubclass(T, Target):
+            raise TensorError(f'T is the class {T.__name__}. Give a target: {T.__name__}(...)')
+        if not isinstance(T, Target):
+            return self._resolve(T)
+        found = list(self.outputs) if T.outputs is None else T.outputs
+        outputs = map_entries(lambda t: as_tensor(self._resolve(t), self.graph, f'each of the outputs of {T!r}'),
+                              found[0] if T.outputs is None and len(found) == 1 else found)
+        with graph_lock(self.graph):
+            made, key = _compiled_for(self.session).targets, T.key(outputs)
+            if key not in made:
+                made[key] = build_target(T, outputs, self.graph)
+            return made[key].score
 
 
 class Tensors(HoldsSession, Sequence[tf.Tensor]):
@@ -428,6 +448,11 @@ class _Compiled:
     models: dict[tuple, Model] = field(default_factory=dict)
     explainers: OrderedDict[tuple, Explainer] = field(default_factory=OrderedDict)
     logits: dict[str, tf.Tensor] = field(default_factory=dict)      # of T by name
+    targets: dict[Hashable, BuiltTarget] = field(default_factory=dict)
+
+    def with_data(self, score: tf.Tensor) -> BuiltTarget | None:
+        """The target with this score, where it takes data."""
+        return next((t for t in self.targets.values() if t.score is score and t.placeholders), None)
 
 
 def _compiled_for(session: Any) -> _Compiled:

@@ -39,6 +39,7 @@ from .request.samples import as_samples
 from .request.streaming import PIECE, Answers, Streaming
 from .request.weights import as_weights
 from .session import check_open
+from .targets.built import BuiltTarget
 from .tensors import batch_of, shape_text
 
 HUGE = 1e6          # times T: attributions that only cancel one another
@@ -78,8 +79,10 @@ class Explainer(Streaming):
     follows changes of the weights in the session.
     """
 
-    def __init__(self, method: Method, model: Model, is_list: bool, is_probability: bool = False):
+    def __init__(self, method: Method, model: Model, is_list: bool, is_probability: bool = False,
+                 built: BuiltTarget | None = None):
         self._method, self._model, self._is_list = method, model, is_list
+        self._built = built                             # where ys are the data of a target
         self._is_probability = is_probability           # as far as the graph shows, which was warned of
         self._seen = model.seen.setdefault(method.name, set())      # what was looked at in the first run
         self._constant_weights: np.ndarray | None = None         # weights that T was multiplied by
@@ -139,7 +142,8 @@ class Explainer(Streaming):
             run, and the answers are joined. For a list X a batch is ((a, b), ys), as (a, b) is taken for (xs,
             ys).
         ys: what of T to explain: weights shaped like T (rows may broadcast), or integer class indices of
-            shape (n,). Without it all units of T are summed.
+            shape (n,). Without it all units of T are summed. Where T is a Target with data: these data, one
+            entry per row.
         batch_size: at most that many rows in one session.run; chosen from the size of a row, and by timing,
             where not given. The answer does not depend on it but for rounding.
         feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its
@@ -256,6 +260,9 @@ class Explainer(Streaming):
         n, shapes = len(arrays[0]), [a.shape for a in arrays]
         planned = method.plan(shapes)
         feeds = as_feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
+        if self._built is not None:
+            feeds |= self._built.feeds(ys, n)
+            ys = None
         model.check_fed(feeds)
         size, fixed_batch, per_row, tuner = self._layout(n, batch_size, memory_limit)
         if n > 1 and not (per_row or fixed_batch):
