@@ -388,8 +388,9 @@ class DeepExplain(HoldsSession):
         if not isinstance(T, Target):
             return self._resolve(T)
         found = list(self.outputs) if T.outputs is None else T.outputs
-        outputs = map_entries(lambda t: as_tensor(self._resolve(t), self.graph, f'each of the outputs of {T!r}'),
-                              found[0] if T.outputs is None and len(found) == 1 else found)
+        found = found[0] if T.outputs is None and len(found) == 1 else found
+        what = f'each of the outputs of {T!r}'
+        outputs = map_entries(lambda t: as_tensor(self._resolve(t), self.graph, what), found)
         with graph_lock(self.graph):
             made, key = _compiled_for(self.session).targets, T.key(outputs)
             if key not in made:

@@ -39,7 +39,8 @@ class Target:
 
     Examples
     --------
-    >>> @dataclasses.dataclass(frozen=True)
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
     ... class Closeness(Target):
     ...     '''Minus the squared distance between the output and a point, one point per row.'''
     ...     scale: float = 1.
@@ -119,7 +120,7 @@ class Target:
 
     def __repr__(self) -> str:
         given = [f'{f.name}={shown(map_entries(_readable, getattr(self, f.name)))}'
-                 for f in sorted(dataclasses.fields(self), key=lambda f: f.kw_only)
+                 for f in sorted(dataclasses.fields(self), key=lambda f: f.name == 'outputs')
                  if _comparable(getattr(self, f.name)) != _comparable(f.default)]
         return f'{type(self).__name__}({", ".join(given)})'
 

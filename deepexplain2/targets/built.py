@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ from ..errors import (
     first_line,
     shown,
 )
-from ..graph.path import OURS, ancestors
+from ..graph.op_types import LIBRARY_SCOPE
+from ..graph.walks import ancestors
 from ..tensors import batch_of, shape_text
 from ..values import as_array, as_numbers
 from .base import Target, entries, map_entries
@@ -51,8 +53,8 @@ class BuiltTarget(NamedTuple):
                 raise ShapeError(f'{what} must be {wanted}, not {given.shape} {given.dtype.name}')
             value = as_array(given, p.dtype, what_of)
             if len(value) != n:
-                raise ShapeError(f'{what} has {len(value)} rows, shape {value.shape}, but xs has {n}: it must '
-                                 f'be {wanted}')
+                raise ShapeError(f'{what} has {len(value)} rows, shape {value.shape}, but xs has {n}: it '
+                                 f'must be {wanted}')
             result[p.name] = Feed(p, value, True)
         return result
 
@@ -91,7 +93,7 @@ def build_target(target: Target, outputs: Any, graph: tf.Graph) -> BuiltTarget:
         if not any(op.name in names for op in ancestors([score], set())):
             raise TensorError(f'target {target!r}: what build returns does not depend on outputs')
     with graph.as_default(), graph.control_dependencies(None), graph.device(None), graph.name_scope(None), \
-            graph.name_scope(f'{OURS}{type(target).__name__}'):
+            graph.name_scope(LIBRARY_SCOPE + re.sub('[^A-Za-z0-9_]', '_', type(target).__name__)):
         score, placeholders = _add(target, outputs, specs, is_list)
         return BuiltTarget(target, tf.identity(score, 'score'), placeholders, is_list)
 
@@ -142,10 +144,9 @@ def _called(target: Target, what: str, *arguments: Any) -> Any:
     except DeepExplainError:
         raise
     except Exception as e:
-        hint = ''
-        if 'same graph' in str(e) or 'another graph' in str(e) or 'different graph' in str(e):
-            hint = '. Tensors of the model come in as outputs'
-        raise TensorError(f'target {target!r}: {what} raised {type(e).__name__}: {first_line(e)}{hint}') from e
+        hint = '. Tensors of the model come in as outputs' if 'same graph' in str(e) else ''
+        raise TensorError(f'target {target!r}: {what} raised {type(e).__name__}: {first_line(e)}'
+                          f'{hint}') from e
 
 
 def _text(placeholder: tf.Tensor, n: int) -> str:

@@ -50,7 +50,10 @@ def score(x, box, of_class=0, sharpness=2.):
 def gradient(x, box, **parameters):
     """Central differences: right to 1e-8 of a score of size 1."""
     e = 1e-5 * np.eye(D)
-    return np.stack([(score(x + d, box, **parameters) - score(x - d, box, **parameters)) / 2e-5 for d in e], 1)
+    return np.stack([score(x + d, box, **parameters) - score(x - d, box, **parameters) for d in e], 1) / 2e-5
+
+
+CLOSE = {'rtol': 1e-6, 'atol': 1e-7}
 
 
 def integrated(x, box):
@@ -62,7 +65,8 @@ def occluded(x, box):
     return np.stack([score(x, box) - score(x * (np.arange(D) != k), box) for k in range(D)], 1)
 
 
-ORACLES = {'saliency': lambda x, box: np.abs(gradient(x, box)), 'grad*input': lambda x, box: x * gradient(x, box),
+ORACLES = {'saliency': lambda x, box: np.abs(gradient(x, box)),
+           'grad*input': lambda x, box: x * gradient(x, box),
            'intgrad': integrated, 'occlusion': occluded}
 PARAMETERS = {'intgrad': {'steps': STEPS}, 'shapley_sampling': {'samples': 3}}
 
@@ -92,11 +96,11 @@ def test_the_definition(session, method):
         explainer = de.get_explainer(method, TARGET, X, **PARAMETERS.get(method, {}))
         session.graph.finalize()                        # from here TensorFlow itself refuses any new op
         for batch_size in None, None, 1, 3, 7, 64:
-            np.testing.assert_allclose(explainer.run(XS, BOXES, batch_size), expected, rtol=1e-6, atol=1e-7)
-        np.testing.assert_allclose(explainer.run(XS[::-1], BOXES[::-1]), expected[::-1], rtol=1e-6, atol=1e-7)
+            np.testing.assert_allclose(explainer.run(XS, BOXES, batch_size), expected, **CLOSE)
+        np.testing.assert_allclose(explainer.run(XS[::-1], BOXES[::-1]), expected[::-1], **CLOSE)
         others = BOXES + .3
-        np.testing.assert_allclose(explainer.run(XS, others), ORACLES[method](XS, others), rtol=1e-6, atol=1e-7)
-        np.testing.assert_allclose(explainer.run(XS[:1], BOXES[:1]), expected[:1], rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(explainer.run(XS, others), ORACLES[method](XS, others), **CLOSE)
+        np.testing.assert_allclose(explainer.run(XS[:1], BOXES[:1]), expected[:1], **CLOSE)
 
 
 @pytest.mark.parametrize('method', ['deeplift', 'shapley_sampling'])
@@ -129,7 +133,7 @@ def test_jit_compile(session):
             explainer = de.get_explainer(method, TARGET, X, jit_compile=True, **PARAMETERS.get(method, {}))
             for _ in range(2):
                 found = explainer.run(XS, BOXES)
-                np.testing.assert_allclose(found, ORACLES[method](XS, BOXES), rtol=1e-6, atol=1e-7)
+                np.testing.assert_allclose(found, ORACLES[method](XS, BOXES), **CLOSE)
 
 
 @pytest.mark.parametrize('size', [2, N])
@@ -138,7 +142,7 @@ def test_a_fixed_batch(session, size):
     with DeepExplain(session) as de:
         for method in ORACLES:
             found = de.explain(method, TARGET, X, XS, BOXES, **PARAMETERS.get(method, {}))
-            np.testing.assert_allclose(found, ORACLES[method](XS, BOXES), rtol=1e-6, atol=1e-7)
+            np.testing.assert_allclose(found, ORACLES[method](XS, BOXES), **CLOSE)
 
 
 def test_the_steps_of_intgrad_are_in_one_run(session):
@@ -166,7 +170,7 @@ def test_equal_targets_share_their_ops(session):
         found = other.explain('saliency', BoxScore(1, 4., outputs=('boxes', 'scores')), X, XS, BOXES)
         assert len(session.graph.get_operations()) > ops
         expected = np.abs(gradient(XS, BOXES, of_class=1, sharpness=4.))
-        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(found, expected, **CLOSE)
 
 
 def test_targets_are_compared_by_value():
@@ -202,8 +206,10 @@ def test_audit_shows_the_ops_of_the_target(session):
     X = detector()
     with DeepExplain(session) as de:
         names = [t.name for t in de.audit('deeplift', TARGET, X)]
-        assert any('deepexplain2/BoxScore' in name for name in names) and any('Tanh' in name for name in names)
-        assert [t.name for t in de.outputs] == ['boxes:0', 'scores:0'] and [t.name for t in de.inputs] == ['x:0']
+        assert any('deepexplain2/BoxScore' in name for name in names)
+        assert any('Tanh' in name for name in names)
+        assert [t.name for t in de.outputs] == ['boxes:0', 'scores:0']
+        assert [t.name for t in de.inputs] == ['x:0']
 
 
 def test_a_keras_model():

@@ -1,4 +1,4 @@
-"""Targets: errors before anything is run, which leave the graph as it was; data of several arrays and dtypes."""
+"""Targets: data of several arrays and dtypes, and errors before anything is run."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_loops(context):
 
 
 DATA = {
-    'none': (Masked(), None, FeedError, r'target Masked\(\) needs ys: \(4, 3, 2\) bool, one entry per row of xs'),
+    'none': (Masked(), None, FeedError, r'target Masked\(\) needs ys: \(4, 3, 2\) bool, one entry per row'),
     'rows': (Masked(), MASKS[:3], ShapeError, r'Masked\(\) has 3 rows, shape \(3, 3, 2\), but xs has 4'),
     'one row': (Masked(), MASKS[:1], ShapeError, r'has 1 rows'),
     'shape': (Masked(), MASKS[:, 0], ShapeError, r'must be \(4, 3, 2\) bool, not \(4, 2\) bool'),
@@ -137,7 +137,7 @@ DATA = {
     'text': (Masked(), 'all', ShapeError, 'not an array of bool'),
     'nan': (Chosen(), ([[0, 0]] * N, [1, 2, np.nan, 3]), ValueRangeError,
             r'Chosen\(\), \(4,\) float64 "weight", holds 1 values that are NaN'),
-    'fractions': (Chosen(), ([[0, .5]] * N, [1.] * N), ValueRangeError, r'\(4, 2\) int32 "place", holds values'),
+    'fractions': (Chosen(), ([[0, .5]] * N, [1.] * N), ValueRangeError, r'int32 "place", holds values'),
     'booleans': (Chosen(), (np.ones((N, 2), bool), np.ones(N)), ShapeError, r'not \(4, 2\) bool'),
     'one array': (Chosen(), np.ones(N), ShapeError,
                   r'must be a list of \(4, 2\) int32 "place" and \(4,\) float64 "weight", not ndarray'),
@@ -167,12 +167,12 @@ def other_graph(y):
 
 BUILD = {
     'raises': (Said(fail), TensorError, "build raised KeyError: 'boxes'"),
-    'late': (Said(lambda y: tf.matmul(y ** 2, tf.ones([7, 7], tf.float64))), TensorError, 'build raised ValueError'),
+    'late': (Said(lambda y: tf.matmul(y, tf.ones([7, 7], tf.float64))), TensorError, 'raised ValueError'),
     'no tensor': (Said(lambda y: 3.), TensorError, 'must return a tensor, not float'),
     'integers': (Said(lambda y: tf.argmax(y, 1)), TensorError, r'floating tensor .* not \(\?, 2\) int64'),
     'scalar': (Said(tf.reduce_sum), TensorError, r'one entry per row, \(batch,\), not \(\) float64'),
-    'no batch': (Said(lambda y: tf.reduce_sum(y, 0)), TensorError, r'shape \(3, 2\), whose first axis is not'),
-    'constant': (Said(lambda y: tf.zeros(tf.constant([], tf.int32)) + tf.zeros([1])[:0]), TensorError, 'shape'),
+    'no batch': (Said(lambda y: tf.reduce_sum(y, 0)), TensorError, r'shape \(3, 2\), whose first axis'),
+    'constant': (Said(lambda y: tf.zeros([2])), TensorError, r'shape \(2,\), whose first axis'),
     'no outputs': (Said(lambda y, ys: ys * 2., tf.TensorSpec((None,), tf.float64)), TensorError,
                    'does not depend on outputs'),
     'other graph': (Said(other_graph), TensorError, 'of another graph'),
