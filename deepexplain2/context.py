@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,7 +27,7 @@ from .session import HoldsSession, check_open, open_session
 from .sources import self_check as probe
 from .sources.names import Names, named, one_of
 from .sources.ways import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
-from .targets.base import Target, map_entries
+from .targets.base import Target, map_entries, names_of
 from .targets.built import BuiltTarget, build_target
 from .tensors import as_inputs, as_target, as_tensor, shape_text
 from .tokens import TokenExplainer
@@ -392,7 +392,7 @@ class DeepExplain(HoldsSession):
         what = f'each of the outputs of {T!r}'
         outputs = map_entries(lambda t: as_tensor(self._resolve(t), self.graph, what), found)
         with graph_lock(self.graph):
-            made, key = _compiled_for(self.session).targets, T.key(outputs)
+            made, key = _compiled_for(self.session).targets, T.on(names_of(outputs))
             if key not in made:
                 made[key] = build_target(T, outputs, self.graph)
             return made[key].score
@@ -449,7 +449,7 @@ class _Compiled:
     models: dict[tuple, Model] = field(default_factory=dict)
     explainers: OrderedDict[tuple, Explainer] = field(default_factory=OrderedDict)
     logits: dict[str, tf.Tensor] = field(default_factory=dict)      # of T by name
-    targets: dict[Hashable, BuiltTarget] = field(default_factory=dict)
+    targets: dict[Target, BuiltTarget] = field(default_factory=dict)
 
     def with_data(self, score: tf.Tensor) -> BuiltTarget | None:
         """The target with this score, where it takes data."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import tensorflow as tf
 
-from ..attribution.parameters import check_all, comparable
-from ..errors import shown
-
-Structure = TypeVar('Structure')
+from ..parameters import Parametrized
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Parametrized):
     """What is explained: one score per row, computed from outputs of a model and from data of the row.
 
     A target is a frozen dataclass that derives from this one. Its fields are its parameters, checked by the
@@ -51,22 +48,13 @@ class Target:
     ...     def build(self, outputs, ys):
     ...         return -tf.reduce_sum((outputs - ys) ** 2, 1) / self.scale
     >>> Closeness(outputs=T, scale=2.)
-    Closeness(scale=2.0, outputs=...)
+    Closeness(outputs=..., scale=2.0)
     >>> de.explain('grad*input', Closeness(outputs=T), X, xs, np.zeros((2, 2))).shape
     (2, 3)
     """
 
     _: KW_ONLY
     outputs: Any = None
-
-    def __init_subclass__(cls, **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
-        for special in '__eq__', '__hash__', '__repr__':        # those of @dataclass cannot compare arrays
-            if special not in vars(cls):
-                setattr(cls, special, vars(Target)[special])
-
-    def __post_init__(self) -> None:
-        check_all(self)
 
     def data(self, outputs: Any) -> tf.TensorSpec | Sequence[tf.TensorSpec] | None:
         """What `ys` are: a specification, a list of them where they are several arrays, or None.
@@ -102,27 +90,23 @@ class Target:
         """
         raise NotImplementedError
 
-    def key(self, outputs: Any) -> Hashable:
-        """What is equal for targets that are the same for a session. outputs: its tensors."""
-        names = map_entries(lambda t: t.name, outputs)
-        return self._parameters(), _comparable(names)
+    def on(self, outputs: Any) -> Target:
+        """This target with other outputs, in the structure that `build` takes.
 
-    def _parameters(self) -> Hashable:
-        return type(self), *(_comparable(getattr(self, f.name)) for f in dataclasses.fields(self)
-                             if f.name != 'outputs')
+        Parameters
+        ----------
+        outputs : tensor, name, or a list, tuple or dict of them
+            As the parameter of that name.
 
-    def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Target) and self._parameters() == other._parameters()
-                and _comparable(self.outputs) == _comparable(other.outputs))
-
-    def __hash__(self) -> int:
-        return hash((self._parameters(), _comparable(self.outputs)))
+        Returns
+        -------
+        Target
+            Of the same class, with the same parameters.
+        """
+        return dataclasses.replace(self, outputs=outputs)
 
     def __repr__(self) -> str:
-        given = [f'{f.name}={shown(map_entries(_readable, getattr(self, f.name)))}'
-                 for f in sorted(dataclasses.fields(self), key=lambda f: f.name == 'outputs')
-                 if _comparable(getattr(self, f.name)) != _comparable(f.default)]
-        return f'{type(self).__name__}({", ".join(given)})'
+        return Parametrized.__repr__(self.on(names_of(self.outputs)))
 
 
 def map_entries(function: Callable[[Any], Any], structure: Any) -> Any:
@@ -141,13 +125,7 @@ def entries(structure: Any) -> list[Any]:
     return found
 
 
-def _comparable(value: Any) -> Hashable:
-    if isinstance(value, Mapping):
-        return 'dict', *((name, _comparable(v)) for name, v in value.items())
-    if isinstance(value, (list, tuple)):
-        return type(value).__name__, *map(_comparable, value)
-    return ('tensor', value.ref()) if isinstance(value, tf.Tensor) else comparable(value)
-
-
-def _readable(value: Any) -> Any:
-    return value.name if isinstance(value, tf.Tensor) else value
+def names_of(outputs: Any) -> Any:
+    """The outputs of a target with names in place of tensors."""
+    return map_entries(lambda t: t.name if isinstance(t, tf.Tensor) and tf.is_symbolic_tensor(t) else t,
+                       outputs)

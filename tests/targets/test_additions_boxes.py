@@ -177,7 +177,7 @@ def test_targets_are_compared_by_value():
     a = BoxScore(1, outputs=['a', 'b'])
     assert a == BoxScore(1, outputs=['a', 'b']) and hash(a) == hash(BoxScore(1, outputs=['a', 'b']))
     assert a != BoxScore(2, outputs=['a', 'b']) and a != BoxScore(1, outputs=['b', 'a']) and a != BoxScore(1)
-    assert repr(a) == "BoxScore(of_class=1, outputs=['a', 'b'])" and repr(BoxScore()) == 'BoxScore()'
+    assert repr(a) == "BoxScore(outputs=['a', 'b'], of_class=1)" and repr(BoxScore()) == 'BoxScore()'
 
 
 def test_streams_and_datasets(session):
