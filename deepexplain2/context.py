@@ -29,6 +29,7 @@ from .sources.names import Names, named, one_of
 from .sources.ways import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
 from .targets.base import Target, map_entries, names_of
 from .targets.built import BuiltTarget, build_target
+from .targets.units import Units
 from .tensors import as_inputs, as_target, as_tensor, shape_text
 from .tokens import TokenExplainer
 
@@ -364,8 +365,8 @@ class DeepExplain(HoldsSession):
                 compiled.models[jit, query] = Model(self.session, target, inputs, self._layers, jit)
             model = compiled.models[jit, query]
             model = model.keeping_masks if made.masks == 'keep' else model
-            explainer = Explainer(made, model, is_list, _warn_of_probabilities(model, made.name, weighted),
-                                  compiled.with_data(target))
+            explainer = Explainer(made, model, compiled.target_of(target), is_list,
+                                  _warn_of_probabilities(model, made.name, weighted))
             if made.is_small:
                 compiled.explainers[key] = explainer
                 while len(compiled.explainers) > KEPT:
@@ -451,9 +452,10 @@ class _Compiled:
     logits: dict[str, tf.Tensor] = field(default_factory=dict)      # of T by name
     targets: dict[Target, BuiltTarget] = field(default_factory=dict)
 
-    def with_data(self, score: tf.Tensor) -> BuiltTarget | None:
-        """The target with this score, where it takes data."""
-        return next((t for t in self.targets.values() if t.score is score and t.placeholders), None)
+    def target_of(self, score: tf.Tensor) -> Units | BuiltTarget:
+        """What ys are for this T: data of the target that it was built for, or its units."""
+        built = (t for t in self.targets.values() if t.score is score and t.placeholders)
+        return next(built, Units(score))
 
 
 def _compiled_for(session: Any) -> _Compiled:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ..engine.row_data import Feed
+from ..engine.row_data import Feed, Weights
 from ..errors import (
     ContextError,
     DeepExplainError,
@@ -57,6 +57,10 @@ class BuiltTarget(NamedTuple):
                                  f'must be {wanted}')
             result[p.name] = Feed(p, value, True)
         return result
+
+    def weights(self, ys: Any, n: int, per_row: bool) -> Weights:
+        """The units of the score are summed: ys are data. per_row: whether it has one entry per row."""
+        return Weights(None, None, 0, per_row, self.score.dtype.as_numpy_dtype)
 
 
 def build_target(target: Target, outputs: Any, graph: tf.Graph) -> BuiltTarget:
