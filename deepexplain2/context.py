@@ -28,6 +28,9 @@ from .session import HoldsSession, check_open, open_session
 from .sources import self_check as probe
 from .sources.names import Names, named, one_of
 from .sources.ways import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
+from .targets.base import Target, map_entries, names_of
+from .targets.built import BuiltTarget, build_target
+from .targets.units import Units
 from .tensors import as_inputs, as_target, as_tensor, shape_text
 from .tokens import TokenExplainer
 
@@ -244,7 +247,7 @@ class DeepExplain(HoldsSession):
 
         method: a name out of deepexplain2.methods(). parameters: those of the method.
         T: any floating tensor, its name, or a Keras symbolic tensor (see `tensor`). `T * ys` with an array ys
-            is taken as T with weights ys.
+            is taken as T with weights ys. Or a Target, whose ops are added when it is first used.
         X: any tensor on the way to T, likewise, a placeholder or not, or a list of them (gradient methods).
             For token ids (integers, or floats that are only cast to integers, as those of a keras.Input
             without a dtype) the attributions are those at the output of their embedding lookups, and two more
@@ -309,7 +312,7 @@ class DeepExplain(HoldsSession):
         DeepExplainError
             As `get_explainer`, except for ops that the method refuses, which are in the table.
         """
-        ids, target = self._resolve(X), self._resolve(T)
+        ids, target = self._resolve(X), self._resolve_target(T)
         if isinstance(ids, tf.Tensor):
             X = lookups(as_target(target, self.graph), as_tensor(ids, self.graph, 'X')) or ids
             parameters = {k: v for k, v in parameters.items() if k not in ('sum_embedding', 'baseline')}
@@ -319,11 +322,13 @@ class DeepExplain(HoldsSession):
                 jit_compile: bool) -> TokenExplainer | None:
         """The explainer for token ids, an X with embedding lookups downstream; None for any other X."""
         check_open(self.session)
-        ids, target = self._resolve(X), self._resolve(T)
+        ids = self._resolve(X)
         if not isinstance(ids, tf.Tensor):
             return None
+        as_inputs(ids, self.graph)
+        target = self._resolve_target(T)
         with graph_lock(self.graph):
-            found = lookups(as_target(target, self.graph), as_tensor(ids, self.graph, 'X'))
+            found = lookups(as_target(target, self.graph), ids)
         if not found:
             return None
         named = method
@@ -344,9 +349,9 @@ class DeepExplain(HoldsSession):
         """The explainer of T without the weights written into it, and these weights."""
         check_open(self.session)
         jit = flag(jit_compile, 'jit_compile')
-        T = self._resolve(T)
         X = [self._resolve(x) for x in X] if isinstance(X, (list, tuple, Tensors)) else self._resolve(X)
         inputs, is_list = as_inputs(X, self.graph)
+        T = self._resolve_target(T)
         with graph_lock(self.graph):
             weighted = as_target(T, self.graph)
             target, constant_weights = split_weights(weighted, inputs)
@@ -361,7 +366,8 @@ class DeepExplain(HoldsSession):
                 compiled.models[jit, query] = Model(self.session, target, inputs, self._layers, jit)
             model = compiled.models[jit, query]
             model = model.keeping_masks if made.masks == 'keep' else model
-            explainer = Explainer(made, model, is_list, _warn_of_probabilities(model, made.name, weighted))
+            explainer = Explainer(made, model, compiled.target_of(target), is_list,
+                                  _warn_of_probabilities(model, made.name, weighted))
             if made.is_small:
                 compiled.explainers[key] = explainer
                 while len(compiled.explainers) > KEPT:
@@ -376,6 +382,22 @@ class DeepExplain(HoldsSession):
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""
         return (self.tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor'
                 else value)
+
+    def _resolve_target(self, T: Any) -> Any:
+        """As `_resolve`; of a Target its score, which is built the first time."""
+        if isinstance(T, type) and issubclass(T, Target):
+            raise TensorError(f'T is the class {T.__name__}. Give a target: {T.__name__}(...)')
+        if not isinstance(T, Target):
+            return self._resolve(T)
+        found = list(self.outputs) if T.outputs is None else T.outputs
+        found = found[0] if T.outputs is None and len(found) == 1 else found
+        what = f'each of the outputs of {T!r}'
+        outputs = map_entries(lambda t: as_tensor(self._resolve(t), self.graph, what), found)
+        with graph_lock(self.graph):
+            made, key = _compiled_for(self.session).targets, T.on(names_of(outputs))
+            if key not in made:
+                made[key] = build_target(T, outputs, self.graph)
+            return made[key].score
 
 
 class Tensors(HoldsSession, Sequence[tf.Tensor]):
@@ -429,6 +451,12 @@ class _Compiled:
     models: dict[tuple, Model] = field(default_factory=dict)
     explainers: OrderedDict[tuple, Explainer] = field(default_factory=OrderedDict)
     logits: dict[str, tf.Tensor] = field(default_factory=dict)      # of T by name
+    targets: dict[Target, BuiltTarget] = field(default_factory=dict)
+
+    def target_of(self, score: tf.Tensor) -> Units | BuiltTarget:
+        """What ys are for this T: data of the target that it was built for, or its units."""
+        built = (t for t in self.targets.values() if t.score is score and t.placeholders)
+        return next(built, Units(score))
 
 
 def _compiled_for(session: Any) -> _Compiled:

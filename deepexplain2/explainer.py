@@ -44,8 +44,9 @@ from .request.options import check_options, refuse_unknown
 from .request.progress import Progress, Reporter
 from .request.samples import as_samples
 from .request.streaming import PIECE, Answers, Streaming
-from .request.weights import as_weights
 from .session import check_open
+from .targets.built import BuiltTarget
+from .targets.units import Units
 from .tensors import batch_of, shape_text
 
 HUGE = 1e6          # times T: attributions that only cancel one another
@@ -85,11 +86,12 @@ class Explainer(Streaming):
     follows changes of the weights in the session.
     """
 
-    def __init__(self, method: Method, model: Model, is_list: bool, is_probability: bool = False):
+    def __init__(self, method: Method, model: Model, target: Units | BuiltTarget, is_list: bool,
+                 is_probability: bool = False):
         self._method, self._model, self._is_list = method, model, is_list
+        self._target = target                           # what ys are
         self._is_probability = is_probability           # as far as the graph shows, which was warned of
         self._seen = model.findings.looked_at.setdefault(method.name, set())      # what was looked at in the first run
-        self._constant_weights: np.ndarray | None = None         # weights that T was multiplied by
         if method.is_perturbation and len(model.inputs) > 1:
             raise ParameterError(f'method "{method.name}" explains one input tensor, and X has '
                                  f'{len(model.inputs)}. Explain them one '
@@ -126,7 +128,7 @@ class Explainer(Streaming):
         if constant_weights is None:
             return self
         other = copy.copy(self)
-        other._constant_weights = constant_weights
+        other._target = Units(self._model.target, constant_weights)
         return other
 
     def __copy__(self) -> Explainer:
@@ -146,7 +148,8 @@ class Explainer(Streaming):
             run, and the answers are joined. For a list X a batch is ((a, b), ys), as (a, b) is taken for (xs,
             ys).
         ys: what of T to explain: weights shaped like T (rows may broadcast), or integer class indices of
-            shape (n,). Without it all units of T are summed.
+            shape (n,). Without it all units of T are summed. Where T is a Target with data: these data, one
+            entry per row.
         batch_size: at most that many rows in one session.run; chosen from the size of a row, and by timing,
             where not given. The answer does not depend on it but for rounding.
         feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its
@@ -263,13 +266,14 @@ class Explainer(Streaming):
         n, shapes = len(arrays[0]), [a.shape for a in arrays]
         planned = method.plan(shapes)
         feeds = as_feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
+        feeds |= self._target.feeds(ys, n)
         model.check_fed(feeds)
         size, fixed_batch, per_row, tuner = self._layout(n, batch_size, memory_limit)
         if n > 1 and not (per_row or fixed_batch):
             shape = shape_of_all(model, lambda rows: self._piece(arrays, rows), feeds, n)
             if shape is not None:
                 size, fixed_batch, per_row, tuner = self._together(n, batch_size, shape)
-        weights = as_weights(ys, self._constant_weights, model.target, n, per_row)
+        weights = self._target.weights(ys, n, per_row)
         if not callable(self._baselines):
             fit_to_rows(self._baselines, shapes, model.inputs, method.average, method.averages)
         read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None

@@ -11,7 +11,7 @@ import dataclasses
 import numbers
 import types
 import typing
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -111,6 +111,8 @@ def comparable(value: Any) -> Hashable:
         return type(value).__name__, *map(comparable, value)
     if isinstance(value, np.ndarray) and value.dtype != object:
         return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, Mapping):
+        return type(value).__name__, *((name, comparable(v)) for name, v in value.items())
     try:
         hash(value)
     except TypeError:
@@ -137,7 +139,7 @@ class Parametrized:
         super().__init_subclass__(**keywords)
         for special in ('__eq__', '__hash__', '__repr__'):
             if special not in vars(cls):
-                setattr(cls, special, vars(Parametrized)[special])
+                setattr(cls, special, getattr(cls, special))
 
     def __post_init__(self) -> None:
         check_all(self)

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 import deepexplain2
-from deepexplain2 import DeepExplain, attribution, testing
+from deepexplain2 import DeepExplain, attribution, targets, testing
 
 v1 = tf.compat.v1
-PLACES = [deepexplain2, attribution, testing]
+PLACES = [deepexplain2, attribution, targets, testing]
 PUBLIC = {f'{o.__module__}.{o.__qualname__}': o for place in PLACES for name, o in vars(place).items()
           if not name.startswith('_') and (inspect.isclass(o) or inspect.isfunction(o))
           and o.__module__.startswith('deepexplain2')}

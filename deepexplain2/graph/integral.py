@@ -1,9 +1,9 @@
-"""The mean gradient along straight lines from baselines to X, with what a row needs once computed once.
+"""The mean gradient along straight lines from baselines to X: the line integral of integrated gradients.
 
 The points are made and their gradients summed in the graph: only the two ends go in, and only the sum comes
 out. The linear prefix of the path (a dense layer or a convolution of X, a normalization, padding) maps a line
-to a line: h(b + alpha (x - b)) = h(b) + alpha (h(x) - h(b)). It is evaluated at the two ends alone, the points
-are made downstream of it, and the summed gradient goes back through it once.
+to a line: h(b + alpha (x - b)) = h(b) + alpha (h(x) - h(b)). It is evaluated at the two ends alone, the
+points are made downstream of it, and the summed gradient goes back through it once.
 
 What is fed beside X with one entry per row is fed with one entry per point. The prefix, which is evaluated
 once per row, takes nothing of it.
@@ -36,7 +36,8 @@ class Integral:
     weights: tf.Tensor
     sums: list[tf.Tensor]               # one per X, shaped like it
     target_shape: tf.Tensor             # of T as computed, at all points
-    # sums, target_shape and T at all points by TensorFlow's own kernels, where XLA compiles the sums; else empty
+    # sums, target_shape and T at all points, by TensorFlow's own kernels, where XLA compiles the sums; else
+    # empty
     plain: list[tf.Tensor]
 
 
@@ -163,8 +164,8 @@ def _linear_prefix(path: Path, excluded: Collection[str], changing: Collection[s
 
 
 def _with_rows(copy: Copy, prefix: Sequence[tf.Operation]) -> set[str]:
-    """Names of X and of the outputs of the prefix whose first axis is the batch. All of them where X fixes the
-    batch: every run then has one point per row, and any layout fits."""
+    """Names of X and of the outputs of the prefix whose first axis is the batch. All of them where X fixes
+    the batch: every run then has one point per row, and any layout fits."""
     xs, outputs = copy.path.inputs, [o for op in prefix for o in op.outputs]
     found = {t.name for t in xs} | {t.name for t in outputs if t.shape.rank}
     for rows in () if all(batch_of(x) is not None for x in xs) else PRIME_BATCH_SIZES:

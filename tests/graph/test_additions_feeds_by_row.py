@@ -21,7 +21,8 @@ def oracle(gradient, xs, baseline=0., steps=STEPS):
     """(x - b) times the Gauss-Legendre mean of a gradient (n, d), of each row."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     start = np.broadcast_to(baseline, xs.shape)
-    return (xs - start) * sum(w / 2 * gradient(start + (t + 1) / 2 * (xs - start)) for t, w in zip(nodes, weights))
+    return (xs - start) * sum(w / 2 * gradient(start + (t + 1) / 2 * (xs - start))
+                              for t, w in zip(nodes, weights))
 
 
 def dense(m):
@@ -104,7 +105,7 @@ def test_masks_by_row(session, net, jit):
 
 
 def test_the_steps_are_in_one_run(session, count):
-    """All points of all rows fit into one run; one run more at most looks at the rows of T, the first time."""
+    """All points of all rows fit into one run; more runs look at the rows of T, the first time."""
     X, M = (v1.placeholder(tf.float64, (None, D)) for _ in range(2))
     T, gradient = mask_at_x(X, M)
     with DeepExplain(session) as de:
@@ -174,7 +175,8 @@ def test_embeddings_of_ids_that_are_fed(session):
     with DeepExplain(session) as de:
         explainer = de.get_explainer('intgrad', T, X, steps=STEPS)
         for batch_size in None, 1, 3, 7, 64:
-            np.testing.assert_allclose(explainer.run(XS, YS, batch_size, feed_dict={ids: IDS}), expected, rtol=1e-9)
+            found = explainer.run(XS, YS, batch_size, feed_dict={ids: IDS})
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize('size', [2, N])
@@ -184,8 +186,9 @@ def test_fixed_batch(session, size, count):
     T, gradient = mask_at_x(X, M)
     with DeepExplain(session) as de:
         explainer = de.get_explainer('intgrad', T, X, steps=STEPS)
-        assert points_of(session.graph) == ['Tanh']                     # what is fed fits the ends: it is hoisted
-        np.testing.assert_allclose(explainer.run(XS, YS, feed_dict={M: MASK}), oracle(gradient, XS), rtol=1e-9)
+        assert points_of(session.graph) == ['Tanh']         # what is fed fits the ends: it is hoisted
+        found = explainer.run(XS, YS, feed_dict={M: MASK})
+        np.testing.assert_allclose(found, oracle(gradient, XS), rtol=1e-9)
         count()
         explainer.run(XS, YS, feed_dict={M: MASK})
         assert count() == STEPS * -(-N // size)
@@ -199,7 +202,8 @@ def test_a_tensor_that_is_no_placeholder(session):
     with DeepExplain(session) as de:
         explainer = de.get_explainer('intgrad', T, X, steps=STEPS)
         session.graph.finalize()
-        np.testing.assert_allclose(explainer.run(XS, YS, feed_dict={M: MASK}), oracle(gradient, XS), rtol=1e-9)
+        found = explainer.run(XS, YS, feed_dict={M: MASK})
+        np.testing.assert_allclose(found, oracle(gradient, XS), rtol=1e-9)
         ones = oracle(dense(np.ones((1, D))), XS)
         np.testing.assert_allclose(explainer.run(XS, YS), ones, rtol=1e-9)
 
@@ -218,7 +222,7 @@ def test_kept_masks(session, fed_mask):
         return mask * (xs != 0) * (((YS @ V.T) * (1 - h ** 2)) @ W.T)
     with DeepExplain(session) as de:
         explainer = de.get_explainer('intgrad', T, X, steps=STEPS, masks='keep')
-        assert bool(points_of(session.graph)) != fed_mask       # else every point goes through the whole network
+        assert bool(points_of(session.graph)) != fed_mask   # else a point goes through the whole network
         for batch_size in None, 1, 3, 64:
             np.testing.assert_allclose(explainer.run(xs, YS, batch_size, feed_dict={M: mask}),
                                        oracle(gradient, xs), rtol=1e-9, atol=1e-12)

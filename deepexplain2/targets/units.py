@@ -1,13 +1,13 @@
-"""ys: weights of the units of T, or class indices."""
+"""T as it is: ys choose its units by class indices, or weigh them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from ..engine.row_data import Weights
+from ..engine.row_data import Feed, Weights
 from ..errors import ShapeError, ValueRangeError
 from ..tensors import shape_text, sizes
 from ..values import as_array, as_numbers
@@ -15,10 +15,23 @@ from ..values import as_array, as_numbers
 WRITTEN = 'the array that T is multiplied by'
 
 
-def as_weights(ys: Any, constant_weights: np.ndarray | None, target: tf.Tensor, n: int,
-               per_row: bool) -> Weights:
-    """The weights of T for n rows: floating ys, or one-hot rows of class indices, times the weights that were
-    written into T."""
+class Units(NamedTuple):
+    """A tensor T whose units ys choose or weigh. constant_weights: an array that T was multiplied by."""
+    score: tf.Tensor
+    constant_weights: np.ndarray | None = None
+
+    def feeds(self, ys: Any, n: int) -> dict[str, Feed]:
+        """Nothing is fed for ys."""
+        return {}
+
+    def weights(self, ys: Any, n: int, per_row: bool) -> Weights:
+        """The weights of T for n rows: floating ys, or one-hot rows of class indices, times the constant
+        weights. per_row: whether T has one entry per row."""
+        return _weights(ys, self.constant_weights, self.score, n, per_row)
+
+
+def _weights(ys: Any, constant_weights: np.ndarray | None, target: tf.Tensor, n: int,
+             per_row: bool) -> Weights:
     written = None
     if constant_weights is not None:
         constant_weights = as_array(constant_weights, target.dtype, WRITTEN)

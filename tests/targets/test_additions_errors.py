@@ -1,0 +1,263 @@
+"""Targets: data of several arrays and dtypes, and errors before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from networks import v1
+
+from deepexplain2 import DeepExplain
+from deepexplain2.errors import (
+    ContextError,
+    FeedError,
+    ParameterError,
+    PathError,
+    ShapeError,
+    TensorError,
+    ValueRangeError,
+)
+from deepexplain2.targets import Target
+
+RNG = np.random.default_rng(0)
+N, H, W = 4, 3, 2
+XS, MASKS = RNG.normal(size=(N, H, W)), RNG.normal(size=(N, H, W)) > 0
+
+
+@dataclass(frozen=True)
+class Masked(Target):
+    """Sum of squares where a mask is True."""
+
+    def data(self, outputs):
+        return tf.TensorSpec(outputs.shape, tf.bool)
+
+    def build(self, outputs, ys):
+        return tf.reduce_sum(tf.where(ys, outputs ** 2, 0.), [1, 2])
+
+
+@dataclass(frozen=True)
+class Chosen(Target):
+    """A weighted entry: its row, its column and its weight come with every row of xs."""
+
+    def data(self, outputs):
+        return [tf.TensorSpec((None, 2), tf.int32, 'place'), tf.TensorSpec((None,), outputs.dtype, 'weight')]
+
+    def build(self, outputs, ys):
+        place, weight = ys
+        return tf.gather_nd(outputs ** 2, place, batch_dims=1) * weight
+
+
+@dataclass(frozen=True)
+class Said(Target):
+    """Whatever a function says."""
+    function: Callable[..., Any] = None
+    spec: Any = None
+
+    def data(self, outputs):
+        return self.spec
+
+    def build(self, outputs, ys):
+        return self.function(outputs) if ys is None else self.function(outputs, ys)
+
+
+@pytest.fixture
+def context():
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
+        v1.placeholder(tf.float64, (None, H, W), 'x')
+        tf.multiply(de.inputs[0], 1., name='y')
+        yield de
+
+
+def runs(de, target, ys, method='grad*input', **options):
+    return de.explain(method, target, de.inputs[0], XS, ys, **options)
+
+
+@pytest.mark.parametrize('method', ['saliency', 'grad*input', 'intgrad', 'occlusion', 'deeplift', 'elrp'])
+@pytest.mark.parametrize('batch_size', [None, 1, 3, 64])
+def test_masks(context, method, batch_size):
+    expected = {'saliency': np.abs(2 * XS) * MASKS, 'grad*input': 2 * XS ** 2 * MASKS}
+    np.testing.assert_allclose(runs(context, Masked(), MASKS, method, batch_size=batch_size),
+                               expected.get(method, XS ** 2 * MASKS),
+                               rtol=1e-2 if method == 'elrp' else 1e-9)         # its stabilizer
+
+
+@pytest.mark.parametrize('method', ['intgrad', 'occlusion'])
+def test_several_arrays(context, method):
+    place, weight = np.array([[0, 0], [2, 1], [1, 0], [2, 0]]), np.array([1., -2., .5, 3.])
+    expected = np.zeros_like(XS)
+    for k, (i, j) in enumerate(place):
+        expected[k, i, j] = weight[k] * XS[k, i, j] ** 2
+    for ys in (place, weight), [place.tolist(), weight.astype('f')]:
+        for batch_size in None, 1, 3:
+            np.testing.assert_allclose(runs(context, Chosen(), ys, method, batch_size=batch_size), expected,
+                                       rtol=1e-9)
+    parts = context.get_explainer(method, Chosen(), context.inputs[0]).stream([(XS, (place, weight))])
+    np.testing.assert_allclose(next(parts), expected, rtol=1e-9)
+
+
+def test_without_data_ys_choose_units(context):
+    """The score is a T like any other."""
+    target = Said(lambda y: tf.reduce_sum(y ** 2, 1))
+    for ys in np.array([0, 1, 1, 0]), np.eye(2)[[0, 1, 1, 0]]:
+        np.testing.assert_allclose(runs(context, target, ys),
+                                   2 * XS ** 2 * np.eye(2)[[0, 1, 1, 0]][:, None], rtol=1e-9)
+
+
+def test_a_function_with_a_gradient_of_its_own(context):
+    @tf.custom_gradient
+    def tripled(y):
+        return y * 1., lambda g: 3. * g
+    target = Said(lambda y, w: tf.reduce_sum(tripled(y) * w, [1, 2]), tf.TensorSpec((None, 1, 1), tf.float64))
+    weights = RNG.normal(size=(N, 1, 1))
+    for batch_size in None, 1, 3:
+        np.testing.assert_allclose(runs(context, target, weights, 'intgrad', batch_size=batch_size, steps=3),
+                                   3 * XS * weights, rtol=1e-9)
+
+
+def test_loops(context):
+    """A loop over the entries of the data."""
+    target = Said(lambda y, n: tf.while_loop(
+        lambda k, s: k < 3, lambda k, s: (k + 1, s + tf.where(k < n, y[:, 0, 0] ** 2, 0.)),
+        (0, tf.zeros_like(y[:, 0, 0])))[1], tf.TensorSpec((None,), tf.int32))
+    found = runs(context, target, np.array([0, 1, 2, 3]), 'intgrad')
+    np.testing.assert_allclose(found[:, 0, 0], XS[:, 0, 0] ** 2 * [0, 1, 2, 3], rtol=1e-9)
+
+
+DATA = {
+    'none': (Masked(), None, FeedError, r'target Masked\(\) needs ys: \(4, 3, 2\) bool, one entry per row'),
+    'rows': (Masked(), MASKS[:3], ShapeError, r'Masked\(\) has 3 rows, shape \(3, 3, 2\), but xs has 4'),
+    'one row': (Masked(), MASKS[:1], ShapeError, r'has 1 rows'),
+    'shape': (Masked(), MASKS[:, 0], ShapeError, r'must be \(4, 3, 2\) bool, not \(4, 2\) bool'),
+    'no batch axis': (Masked(), MASKS[0], ShapeError, r'must be \(4, 3, 2\) bool, not \(3, 2\) bool'),
+    'dtype': (Masked(), MASKS * .5, ShapeError, r'must be \(4, 3, 2\) bool, not \(4, 3, 2\) float64'),
+    'text': (Masked(), 'all', ShapeError, 'not an array of bool'),
+    'nan': (Chosen(), ([[0, 0]] * N, [1, 2, np.nan, 3]), ValueRangeError,
+            r'Chosen\(\), \(4,\) float64 "weight", holds 1 values that are NaN'),
+    'fractions': (Chosen(), ([[0, .5]] * N, [1.] * N), ValueRangeError, r'int32 "place", holds values'),
+    'booleans': (Chosen(), (np.ones((N, 2), bool), np.ones(N)), ShapeError, r'not \(4, 2\) bool'),
+    'one array': (Chosen(), np.ones(N), ShapeError,
+                  r'must be a list of \(4, 2\) int32 "place" and \(4,\) float64 "weight", not ndarray'),
+    'three arrays': (Chosen(), [1, 2, 3], ShapeError, 'not 3 arrays'),
+}
+
+
+@pytest.mark.parametrize('case', DATA)
+def test_data_are_checked_before_anything_is_run(context, case, monkeypatch):
+    target, ys, error, message = DATA[case]
+    for method in 'intgrad', 'occlusion':
+        explainer = context.get_explainer(method, target, context.inputs[0])
+        monkeypatch.setattr(context.session, '_make_callable_from_options', None)       # no run
+        with pytest.raises(error, match=message):
+            explainer.run(XS, ys)
+        monkeypatch.undo()
+
+
+def fail(*arguments):
+    raise KeyError('boxes')
+
+
+def other_graph(y):
+    with tf.Graph().as_default():
+        return tf.zeros([2])
+
+
+BUILD = {
+    'raises': (Said(fail), TensorError, "build raised KeyError: 'boxes'"),
+    'late': (Said(lambda y: tf.matmul(y, tf.ones([7, 7], tf.float64))), TensorError, 'raised ValueError'),
+    'no tensor': (Said(lambda y: 3.), TensorError, 'must return a tensor, not float'),
+    'integers': (Said(lambda y: tf.argmax(y, 1)), TensorError, r'floating tensor .* not \(\?, 2\) int64'),
+    'scalar': (Said(tf.reduce_sum), TensorError, r'one entry per row, \(batch,\), not \(\) float64'),
+    'no batch': (Said(lambda y: tf.reduce_sum(y, 0)), TensorError, r'shape \(3, 2\), whose first axis'),
+    'constant': (Said(lambda y: tf.zeros([2])), TensorError, r'shape \(2,\), whose first axis'),
+    'no outputs': (Said(lambda y, ys: ys * 2., tf.TensorSpec((None,), tf.float64)), TensorError,
+                   'does not depend on outputs'),
+    'other graph': (Said(other_graph), TensorError, 'of another graph'),
+    'data': (Said(tf.identity, 'float32'), ParameterError, 'data must return a tf.TensorSpec'),
+    'closed axis': (Said(tf.add, tf.TensorSpec((3, 2), tf.float64)), ParameterError, 'must begin with None'),
+    'strings': (Said(tf.add, tf.TensorSpec((None,), tf.string)), ParameterError, 'numbers or booleans'),
+    'names': (Masked(outputs='z'), TensorError, "no tensor 'z'"),
+    'eager': (Masked(outputs=3.), TensorError, "outputs of Masked.* must be a tensor"),
+    'class': (Masked, TensorError, r'T is the class Masked. Give a target: Masked\(...\)'),
+}
+
+
+@pytest.mark.parametrize('case', BUILD)
+def test_what_cannot_be_built_leaves_nothing(context, case):
+    target, error, message = BUILD[case]
+    before = context.graph.as_graph_def().SerializeToString(deterministic=True)
+    for call in runs, lambda de, target, ys: de.audit('saliency', target, de.inputs[0]):
+        with pytest.raises(error, match=message):
+            call(context, target, None)
+    assert context.graph.as_graph_def().SerializeToString(deterministic=True) == before
+
+
+def test_tensors_of_the_model_come_in_as_outputs(context):
+    y = context.tensor('y')
+    ops = len(context.graph.get_operations())
+    with pytest.raises(TensorError, match='Tensors of the model come in as outputs'):
+        runs(context, Said(lambda x: x + y), None)
+    assert len(context.graph.get_operations()) == ops
+
+
+def test_x_is_checked_first(context):
+    ops = len(context.graph.get_operations())
+    for method, X in ('saliency', tf.zeros), ('saliency', 'z'), ('saliency', []):
+        with pytest.raises(TensorError):
+            context.explain(method, Masked(), X, XS, MASKS)
+    with pytest.raises(PathError):
+        context.explain('saliency', Masked(outputs='x'), 'y', XS, MASKS)
+    assert len(context.graph.get_operations()) > ops            # a target that is there, and found again
+    ops = len(context.graph.get_operations())
+    with pytest.raises(PathError):
+        context.explain('saliency', Masked(outputs='x'), 'y', XS, MASKS)
+    assert len(context.graph.get_operations()) == ops
+
+
+def test_a_finalized_graph(context):
+    known = Masked()
+    context.get_explainer('saliency', known, context.inputs[0])
+    context.graph.finalize()
+    np.testing.assert_allclose(runs(context, Masked(), MASKS, 'saliency'), np.abs(2 * XS) * MASKS)
+    with pytest.raises(ContextError, match=r'finalized, and target Chosen\(\) adds ops'):
+        runs(context, Chosen(), None)
+
+
+def test_scopes_of_the_caller_do_not_count(context):
+    with tf.name_scope('mine'), tf.control_dependencies([context.tensor('y')]):
+        runs(context, Masked(), MASKS, 'saliency')
+    names = [op.name for op in context.graph.get_operations()]
+    assert 'deepexplain2/Masked/score' in names
+    assert not any(op.control_inputs for op in context.graph.get_operations() if 'Masked' in op.name)
+
+
+def test_arrays_and_dicts_as_parameters(context):
+    """Equal arrays are equal parameters; outputs by name."""
+    @dataclass(frozen=True)
+    class Weighted(Target):
+        weights: Any = None
+
+        def build(self, outputs, ys):
+            return tf.reduce_sum(outputs['y'] * self.weights + outputs['x'], [1, 2])
+    sizes = []
+    for weights in np.ones((H, W)), np.ones((H, W)), np.zeros((H, W)):
+        found = runs(context, Weighted(weights, outputs={'x': 'x', 'y': context.tensor('y')}), None)
+        np.testing.assert_allclose(found, XS * (weights + 1))
+        sizes.append(len(context.graph.get_operations()))
+    assert sizes[0] == sizes[1] < sizes[2]
+
+
+def test_token_ids():
+    """X are ids that are looked up; the data of the target go with their rows."""
+    table, ids = RNG.normal(size=(7, 2)), RNG.integers(7, size=(N, H))
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
+        X = v1.placeholder(tf.int32, (None, H))
+        y = tf.gather(tf.constant(table), X)
+        for batch_size in None, 1, 3:
+            found = de.explain('intgrad', Masked(outputs=y), X, ids, MASKS, batch_size)
+            np.testing.assert_allclose(found, table[ids] ** 2 * MASKS, rtol=1e-9)
+        with pytest.raises(FeedError, match='needs ys'):
+            de.explain('intgrad', Masked(outputs=y), X, ids)
