@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 from .op_types import LOOPS
 
 
 def called_functions(node: tf.compat.v1.NodeDef) -> list[str]:
-    """Names of all functions in the attributes of a node."""
-    return [f.name for f in function_attributes(node)]
+    """Names of all functions that a node calls or hands on. A call of TF1 has the name of the function as op
+    type."""
+    named = [f.name for f in function_attributes(node)]
+    return named if op_def_registry.get(node.op) is not None else [*named, node.op]
 
 
 def function_attributes(node: tf.compat.v1.NodeDef) -> list[Any]:

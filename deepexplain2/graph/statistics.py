@@ -14,7 +14,7 @@ from ..tensors import batch_of
 from .constants import constant_value
 from .functions import called_functions, function_library, functions_of, open_function
 from .op_types import BRANCHES, CONTAINERS, FUNCTION_CALLS, LOOPS
-from .passes.functionalize import conditions
+from .passes.functionalize import conditionals_around
 from .path import Path
 
 Taken = Callable[[np.ndarray], bool]
@@ -42,7 +42,7 @@ def batch_statistics(path: Path) -> list[Statistics]:
     for op in path.ops:
         for inner, name in _inside(op, library, {i.name: i for i in op.inputs}, '', [], _hiding(library)):
             if around is None:
-                around = conditions(path)
+                around = conditionals_around(path)
             choices = [(t, lambda value, branch=branch: bool(value) == branch) for t,
                        branch in around.get(op.name, [])] + inner
             error = TensorError(f'op {path.name(op) if name is None else name} between X and T normalizes by '
