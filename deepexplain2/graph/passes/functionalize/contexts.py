@@ -42,6 +42,7 @@ class Contexts:
             self._locate(op)
 
     def of(self, tensor: tf.Tensor) -> Context:
+        """The context of a tensor that `target` depends on."""
         return self._of_tensor[tensor.name]
 
     def is_inside(self, tensor: tf.Tensor) -> bool:
