@@ -72,39 +72,39 @@ def inside(path: Path, library: Mapping, paired: bool) -> Iterator[Body]:
     """
     for op in path.ops:
         if op.type in CONTAINERS:
-            yield from _open(op, path.varying_inputs(op), library, path.name(op).split('"')[1] + '/', paired,
-                             set(), True)
+            yield from _open(op, set(path.varying_inputs(op)), library, path.name(op).split('"')[1] + '/',
+                             paired, set(), True)
 
 
-def _open(op: tf.Operation, taken: list[int], library: Mapping, prefix: str, paired: bool, moving: set[int],
+def _open(op: tf.Operation, varying: set[int], library: Mapping, prefix: str, paired: bool, moving: set[int],
           counted: bool) -> Iterator[Body]:
-    """The bodies of one loop or conditional, which takes values of X at the positions `taken`."""
+    """The bodies of one loop or conditional, which takes values of X at the positions `varying`."""
     functions = [library[name] for name in functions_of(op.node_def)]
     way_out = 'Use intgrad or elrp, which need no reference'
     if op.type in LOOPS:
         condition, body = functions
-        varying = set(taken)
         while True:                             # until no more variables vary because of the body
             opened = Body(body, library, varying, prefix)
             if opened.outputs <= varying:
                 break
-            varying |= opened.outputs
+            varying = varying | opened.outputs
         counted = counted and not Body(condition, library, varying, prefix).outputs
         if paired and not counted:
             raise RuleError(f'the number of iterations of "{prefix[:-1]}" ({op.type}) between X and T '
                             f'depends on X: x and the baseline may need different ones. {way_out}')
         bodies = [Body(body, library, varying, prefix, moving | opened.changed, counted)]
     else:
-        if paired and 0 in taken:
+        if paired and 0 in varying:
             raise RuleError(f'the branch that "{prefix[:-1]}" ({op.type}) between X and T takes depends on '
                             f'X: x and the baseline may take different ones. {way_out}')
-        bodies = [Body(f, library, {k - 1 for k in taken if k}, prefix, {k - 1 for k in moving if k}, counted)
-                  for f in functions]
+        # the arguments of a branch begin with the second input
+        varying, moving = ({k - 1 for k in positions if k} for positions in (varying, moving))
+        bodies = [Body(f, library, varying, prefix, moving, counted) for f in functions]
     for opened in bodies:
         yield opened
         for inner in opened.ops:
             if inner.type in CONTAINERS and opened.varying_inputs(inner):
-                yield from _open(inner, opened.varying_inputs(inner), library,
+                yield from _open(inner, set(opened.varying_inputs(inner)), library,
                                  f'{prefix}{inner.name.removeprefix(ACTUAL)}/', paired,
                                  {k for k, i in enumerate(inner.inputs) if opened.moves(i)}, opened.counted)
 

@@ -109,12 +109,12 @@ def have_rows(held: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> bool:
     ops = ancestors(held, {x.name for x in inputs})
     for rows in PRIME_BATCH_SIZES:
         with tf.Graph().as_default():
-            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]])
+            substitutes = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]])
                      for x in inputs}
             used = {i.name for op in ops for i in op.inputs}
             try:
                 copies = tf.graph_util.import_graph_def(detached(ops), name='',
-                                                        input_map={n: t for n, t in given.items()
+                                                        input_map={n: t for n, t in substitutes.items()
                                                                    if n in used},
                                                         return_elements=[t.name for t in held])
             except ValueError:

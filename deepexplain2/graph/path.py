@@ -162,11 +162,11 @@ class Path:
         """(names of the tensors whose gradients reach x, labels of the ops where no gradient passes)."""
         carrying, breaks = {x.name}, []
         for op in self.ops:
-            taken = [k for k, i in enumerate(op.inputs) if i.name in carrying]
-            outputs = outputs_with_gradient(op, taken)
-            if not set(taken).isdisjoint(inputs_with_gradient(op)) and outputs \
+            positions = [k for k, i in enumerate(op.inputs) if i.name in carrying]
+            outputs = outputs_with_gradient(op, positions)
+            if not set(positions).isdisjoint(inputs_with_gradient(op)) and outputs \
                     and (gradient_status(op) != 'none' or has_rule(op)):
                 carrying.update(o.name for o in outputs)
-            elif taken and op.type not in SHAPE_ONLY:
+            elif positions and op.type not in SHAPE_ONLY:
                 breaks.append(self.name(op))
         return carrying, breaks

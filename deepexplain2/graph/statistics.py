@@ -67,11 +67,11 @@ class _Search:
         self._library = library
         self._holding = _holding(library)
 
-    def find(self, op: tf.Operation, given: Mapping[str, tf.Tensor], prefix: str,
+    def find(self, op: tf.Operation, user_tensors: Mapping[str, tf.Tensor], prefix: str,
              choices: Choices) -> Iterator[tuple[Choices, str | None]]:
         """(choices, label) of each such op that `op` is or holds; the label is None outside functions.
 
-        given: tensors of the user's graph by their names in the function that `op` is in.
+        user_tensors: tensors of the user's graph by their names in the function that `op` is in.
         choices: those that lead to `op`.
         """
         if op.type.startswith('FusedBatchNorm'):
@@ -80,12 +80,12 @@ class _Search:
             if op.get_attr('is_training') and batch_of(op.inputs[0]) != 1:
                 yield choices, f'"{prefix}{op.name}" ({op.type})' if prefix else None
             return
-        for name, inputs, inner in _calls(op, given, choices):
+        for name, inputs, inner in _calls(op, user_tensors, choices):
             if name in self._holding:
                 body = import_body(self._library[name], self._library)
                 known = {a: t for k, (a, i) in enumerate(zip(body.arguments, inputs))
                          if (op.type not in LOOPS or body.results[k] == a)
-                         and isinstance(t := _known(i, given), tf.Tensor)}
+                         and isinstance(t := _known(i, user_tensors), tf.Tensor)}
                 for o in body.graph.get_operations():
                     yield from self.find(o, known, f'{prefix}{op.name}/', inner)
 
@@ -105,7 +105,7 @@ def _holding(library: Mapping) -> set[str]:
     return found
 
 
-def _calls(op: tf.Operation, given: Mapping[str, tf.Tensor],
+def _calls(op: tf.Operation, user_tensors: Mapping[str, tf.Tensor],
            choices: Choices) -> Iterator[tuple[str, list[tf.Tensor], Choices]]:
     """(name, inputs, choices) of the functions that `op` calls, without branches that are known not to be
     taken and the conditions of loops."""
@@ -115,7 +115,7 @@ def _calls(op: tf.Operation, given: Mapping[str, tf.Tensor],
         yield functions_of(op.node_def)[1], list(op.inputs), choices
     elif op.type in BRANCHES:
         names = functions_of(op.node_def)
-        predicate = _known(op.inputs[0], given)
+        predicate = _known(op.inputs[0], user_tensors)
         for k, name in enumerate(names):
             taken = _taken(op.type, k, len(names))
             if isinstance(predicate, tf.Tensor):
@@ -131,10 +131,10 @@ def _taken(op_type: str, k: int, branches: int) -> Taken:
     return lambda value: (int(value) if 0 <= int(value) < branches else branches - 1) == k
 
 
-def _known(tensor: tf.Tensor, given: Mapping[str, tf.Tensor]) -> tf.Tensor | np.ndarray | None:
+def _known(tensor: tf.Tensor, user_tensors: Mapping[str, tf.Tensor]) -> tf.Tensor | np.ndarray | None:
     """The tensor of the user's graph that this is, or its value; None where neither is known."""
-    while tensor.name not in given and tensor.op.type == 'Identity':
+    while tensor.name not in user_tensors and tensor.op.type == 'Identity':
         tensor = tensor.op.inputs[0]
-    if tensor.name in given:
-        return given[tensor.name]
+    if tensor.name in user_tensors:
+        return user_tensors[tensor.name]
     return constant_value(tensor) if tensor.op.type == 'Const' else None

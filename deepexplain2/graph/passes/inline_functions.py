@@ -28,25 +28,26 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
     sources : list of tf.Tensor
         The tensors of the user's graph that the nodes take, without X.
     """
-    taken = (functionalize(path) if has_v1_control_flow(path)
-             else FunctionalPath(path.target.graph, path.ops, path.target, {}, path.sources))
+    functional = (functionalize(path) if has_v1_control_flow(path)
+                  else FunctionalPath(path.target.graph, path.ops, path.target, {}, path.sources))
     graph_def = tf.compat.v1.GraphDef()
-    if any(called_functions(op.node_def) for op in taken.ops):
-        graph_def.library.CopyFrom(taken.graph.as_graph_def().library)
+    if any(called_functions(op.node_def) for op in functional.ops):
+        graph_def.library.CopyFrom(functional.graph.as_graph_def().library)
     graph_def.versions.CopyFrom(tf.Graph().as_graph_def().versions)
-    entering = {t.name for t in [*taken.sources, *path.inputs]}
+    stands_for = functional.stands_for
+    entering = {t.name for t in [*functional.sources, *path.inputs]}
 
     def name(tensor):
-        if taken.given:                         # a graph of our own, whose names are not those of the user
-            return outside(taken.given[tensor.name]) if tensor.name in taken.given else tensor.name
+        if stands_for:                          # a graph of our own, whose names are not those of the user
+            return outside(stands_for[tensor.name]) if tensor.name in stands_for else tensor.name
         return outside(tensor) if tensor.name in entering else tensor.name
 
-    inliner = _Inliner(graph_def, taken.ops)
-    for op in taken.ops:
+    inliner = _Inliner(graph_def, functional.ops)
+    for op in functional.ops:
         inliner.add(op.node_def, [name(i) for i in op.inputs])
     _inline_in_bodies(graph_def)
     rename_functions(graph_def)
-    return graph_def, inliner.source(name(taken.target)), taken.sources
+    return graph_def, inliner.source(name(functional.target)), functional.sources
 
 
 class _Inliner:
@@ -123,7 +124,7 @@ def _inline_in_bodies(graph_def: tf.compat.v1.GraphDef) -> None:
 def _inline_in(function, functions: Mapping) -> None:
     """The same in one function; the functions that it calls hold no calls any more. Ops that wait for a call
     do not wait for the ops inside."""
-    taken = {node.name for node in function.node_def}
+    names = {node.name for node in function.node_def}
     renamed: dict[str, str] = {}                # results of calls -> the tensors inside
     nodes, calls = [], set()
     for node in function.node_def:
@@ -133,7 +134,7 @@ def _inline_in(function, functions: Mapping) -> None:
             continue
         calls.add(node.name)
         scope = node.name
-        while any(name.startswith(f'{scope}/') for name in taken):
+        while any(name.startswith(f'{scope}/') for name in names):
             scope += '/inside'
         arguments = dict(zip((a.name for a in called.signature.input_arg),
                              (i for i in node.input if not i.startswith('^'))))
@@ -148,7 +149,7 @@ def _inline_in(function, functions: Mapping) -> None:
             new.name = f'{scope}/{inner.name}'
             new.attr.pop('_class', None)
             new.input[:] = [name for i in inner.input if (name := inside(i))]
-            taken.add(new.name)
+            names.add(new.name)
             nodes.append(new)
         renamed |= {f'{node.name}:output:{k}': inside(called.ret[o.name])
                     for k, o in enumerate(called.signature.output_arg)}

@@ -123,14 +123,14 @@ class Value:
         ops = ancestors([self.tensor], set())
         made = {o.name for op in ops for o in op.outputs[:1]}
         used = {name: k for name, k in self.frame.arguments.items() if name in made}
-        given = {name: Value(parent, call.inputs[k]).in_user_graph() for name, k in used.items()}
+        substitutes = {name: Value(parent, call.inputs[k]).in_user_graph() for name, k in used.items()}
         nodes = detached(op for op in ops if f'{op.name}:0' not in used)
-        return tf.graph_util.import_graph_def(nodes, name='', input_map=given,
+        return tf.graph_util.import_graph_def(nodes, name='', input_map=substitutes,
                                               return_elements=[self.tensor.name])[0]
 
-    def repeated(self, given: dict[int, tf.Tensor]) -> tf.Tensor:
-        """The op once more in the user's graph, with other tensors at the given positions."""
-        inputs = [given[k] if k in given else Value(self.frame, i).in_user_graph()
+    def repeated(self, substitutes: dict[int, tf.Tensor]) -> tf.Tensor:
+        """The op once more in the user's graph, with other tensors at some positions."""
+        inputs = [substitutes[k] if k in substitutes else Value(self.frame, i).in_user_graph()
                   for k, i in enumerate(self.op.inputs)]
         graph = tf.compat.v1.get_default_graph()
         op = graph.create_op(self.type, inputs, [o.dtype for o in self.op.outputs], name=self.type,

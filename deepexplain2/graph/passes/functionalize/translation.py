@@ -40,13 +40,13 @@ class FunctionalPath:
     """A path in a graph without control flow of TF1.
 
     ops: all ops that `target` needs there, inputs before users.
-    given: for the names of tensors there, the tensors of the user's graph that they stand for.
+    stands_for: for the names of tensors there, the tensors of the user's graph that they stand for.
     sources: these tensors of the user's graph, without X.
     """
     graph: tf.Graph
     ops: list[tf.Operation]
     target: tf.Tensor
-    given: dict[str, tf.Tensor]
+    stands_for: dict[str, tf.Tensor]
     sources: list[tf.Tensor]
 
 
@@ -114,9 +114,10 @@ class _Translation:
                 raise
             op = next(op for op in path.ops if op.type in V1_CONTROL_FLOW | ARRAYS | ARRAY_READS)
             raise refused(op, f'that TensorFlow does not take as a function: {e}') from e
-        given = {root.known[t.name].name: t for t in [*self._sources, *path.inputs]}
-        ops = [op for op in ancestors([target], set(given)) if f'{op.name}:0' not in given]
-        return FunctionalPath(root.graph, ops, target, given, [t for t in self._sources if t.name not in xs])
+        stands_for = {root.known[t.name].name: t for t in [*self._sources, *path.inputs]}
+        ops = [op for op in ancestors([target], set(stands_for)) if f'{op.name}:0' not in stands_for]
+        sources = [t for t in self._sources if t.name not in xs]
+        return FunctionalPath(root.graph, ops, target, stands_for, sources)
 
     def _values(self, tensors: Sequence[tf.Tensor], scope: Scope) -> list[tf.Tensor]:
         """The counterparts in `scope` of tensors of the user's graph, made where there are none."""
