@@ -1,4 +1,4 @@
-"""What happens inside the loops and conditionals of a path: which ops take values of X there."""
+"""What happens inside the loops and conditionals of a path: which ops there take values of X."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import tensorflow as tf
 
 from ..errors import RuleError
-from .functions import functions_of, open_function
+from .functions import functions_of, import_body
 from .op_types import BRANCHES, CONTAINERS, LOOPS, SHAPE_ONLY
 from .passes.paired import ACTUAL, REFERENCE
 from .path import Path
@@ -15,31 +15,45 @@ from .walks import descendants
 
 
 class Body:
-    """The ops of a function, of which the arguments at `varying` positions change with X, and those at
-    `moving` positions from one iteration of a loop around it to the next. counted: whether X has no part in
-    how many iterations there are."""
+    """The ops of a function that a loop or conditional calls.
+
+    Parameters
+    ----------
+    function, library
+        The function, and all functions by name.
+    varying : set of int
+        Positions of the arguments that change with X.
+    prefix : str
+        What messages put before the names of the ops.
+    moving : iterable of int
+        Positions of the arguments that change from one iteration to the next of a loop around the function.
+    counted : bool
+        Whether the number of iterations of the loops around the function does not depend on X.
+
+    Attributes
+    ----------
+    ops : list of tf.Operation
+        The ops of the function in a graph of its own, without those of the reference.
+    outputs : set of int
+        Positions of the results that change with X.
+    changed : set of int
+        Positions of the results that are not the argument at the same position.
+    """
 
     def __init__(self, function, library: Mapping, varying: set[int], prefix: str, moving: Iterable[int] = (),
                  counted: bool = True):
-        graph_def, flat = open_function(function, library)
-        graph_def.library.function.extend(library.values())
-        for node in graph_def.node:
-            node.attr.pop('_gradient_op_type', None)        # its marks are read from the function itself
-            node.attr.pop('_class', None)                   # what it is colocated with may be outside
         self.prefix, self.function, self.counted = prefix, function.signature.name, counted
-        with tf.Graph().as_default() as graph:
-            tf.graph_util.import_graph_def(graph_def, name='')
-            ops = graph.get_operations()
-            names = [f'{a.name}:0' for a in function.signature.input_arg]
-            self._varying = descendants(ops, {names[k] for k in varying}, SHAPE_ONLY)
-            self._moving = descendants(ops, {names[k] for k in moving}, SHAPE_ONLY)
-            self.ops = [op for op in ops if not op.name.startswith(REFERENCE)]
-            outputs = [flat[function.ret[o.name]] for o in function.signature.output_arg]
-            self.outputs = {k for k, o in enumerate(outputs) if o in self._varying}
-            self.changed = {k for k, o in enumerate(outputs) if k >= len(names)
-                            or _origin(graph.get_tensor_by_name(o)) != names[k]}
+        body = import_body(function, library)
+        ops, arguments = body.graph.get_operations(), body.arguments
+        self._varying = descendants(ops, {arguments[k] for k in varying}, SHAPE_ONLY)
+        self._moving = descendants(ops, {arguments[k] for k in moving}, SHAPE_ONLY)
+        self.ops = [op for op in ops if not op.name.startswith(REFERENCE)]
+        self.outputs = {k for k, r in enumerate(body.results) if r in self._varying}
+        self.changed = {k for k, r in enumerate(body.results) if k >= len(arguments)
+                        or _origin(body.graph.get_tensor_by_name(r)) != arguments[k]}
 
     def varying_inputs(self, op: tf.Operation) -> list[int]:
+        """Positions of the inputs of `op` that change with X."""
         return [k for k, i in enumerate(op.inputs) if i.name in self._varying]
 
     def moves(self, tensor: tf.Tensor) -> bool:
@@ -47,55 +61,56 @@ class Body:
         return tensor.name in self._moving
 
     def name(self, op: tf.Operation) -> str:
+        """What a message calls an op, with its type."""
         return f'"{self.prefix}{op.name.removeprefix(ACTUAL)}" ({op.type})'
 
 
 def inside(path: Path, library: Mapping, paired: bool) -> Iterator[Body]:
-    """Every function body in the loops and conditionals of the path, nested ones included.
+    """The bodies of all functions in the loops and conditionals of the path, nested ones included.
 
     paired: raise RuleError where x and a reference could take another number of iterations or another branch.
     """
     for op in path.ops:
         if op.type in CONTAINERS:
-            yield from _open(op, path.varying_inputs(op), library, path.name(op).split('"')[1] + '/', paired,
-                             set(), True)
+            yield from _open(op, set(path.varying_inputs(op)), library, path.name(op).split('"')[1] + '/',
+                             paired, set(), True)
 
 
-def _open(op: tf.Operation, taken: list[int], library: Mapping, prefix: str, paired: bool, moving: set[int],
+def _open(op: tf.Operation, varying: set[int], library: Mapping, prefix: str, paired: bool, moving: set[int],
           counted: bool) -> Iterator[Body]:
+    """The bodies of one loop or conditional, which takes values of X at the positions `varying`."""
     functions = [library[name] for name in functions_of(op.node_def)]
     way_out = 'Use intgrad or elrp, which need no reference'
     if op.type in LOOPS:
         condition, body = functions
-        varying = set(taken)
-        while True:                                         # variables that the body makes vary
+        while True:                             # until no more variables vary because of the body
             opened = Body(body, library, varying, prefix)
             if opened.outputs <= varying:
                 break
-            varying |= opened.outputs
+            varying = varying | opened.outputs
         counted = counted and not Body(condition, library, varying, prefix).outputs
         if paired and not counted:
             raise RuleError(f'the number of iterations of "{prefix[:-1]}" ({op.type}) between X and T '
-                            f'depends on X: x and the baseline may need '
-                            f'different ones. {way_out}')
+                            f'depends on X: x and the baseline may need different ones. {way_out}')
         bodies = [Body(body, library, varying, prefix, moving | opened.changed, counted)]
     else:
-        if paired and 0 in taken:
+        if paired and 0 in varying:
             raise RuleError(f'the branch that "{prefix[:-1]}" ({op.type}) between X and T takes depends on '
-                            f'X: x and the baseline may take '
-                            f'different ones. {way_out}')
-        bodies = [Body(f, library, {k - 1 for k in taken if k}, prefix, {k - 1 for k in moving if k},
-                       counted) for f in functions]
+                            f'X: x and the baseline may take different ones. {way_out}')
+        # the arguments of a branch begin with the second input
+        varying, moving = ({k - 1 for k in positions if k} for positions in (varying, moving))
+        bodies = [Body(f, library, varying, prefix, moving, counted) for f in functions]
     for opened in bodies:
         yield opened
         for inner in opened.ops:
             if inner.type in CONTAINERS and opened.varying_inputs(inner):
-                yield from _open(inner, opened.varying_inputs(inner), library,
+                yield from _open(inner, set(opened.varying_inputs(inner)), library,
                                  f'{prefix}{inner.name.removeprefix(ACTUAL)}/', paired,
                                  {k for k, i in enumerate(inner.inputs) if opened.moves(i)}, opened.counted)
 
 
 def _origin(tensor: tf.Tensor) -> str:
+    """The name of a tensor before identities."""
     while tensor.op.type == 'Identity':
         tensor = tensor.op.inputs[0]
     return tensor.name
@@ -107,8 +122,8 @@ def decides(op: tf.Operation, varying: list[int]) -> bool:
 
 
 def is_counted(op: tf.Operation, library: Mapping) -> bool:
-    """Whether the first variable of a loop counts its iterations, as TensorFlow's gradient of loops takes for
-    granted: without a counter it is 0."""
+    """Whether the first variable of a loop counts its iterations, as TensorFlow's gradient of loops assumes:
+    without a counter that gradient is 0."""
     body = library[functions_of(op.node_def)[1]]
     nodes = {node.name: node for node in body.node_def}
     node = nodes.get(body.ret[body.signature.output_arg[0].name].split(':')[0])

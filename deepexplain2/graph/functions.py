@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 from .op_types import LOOPS
 
 
 def called_functions(node: tf.compat.v1.NodeDef) -> list[str]:
-    """Names of all functions in the attributes of a node."""
-    return [f.name for f in function_attributes(node)]
+    """Names of all functions that a node calls or hands on. A call of TF1 has the name of the function as op
+    type."""
+    named = [f.name for f in function_attributes(node)]
+    return named if op_def_registry.get(node.op) is not None else [*named, node.op]
 
 
 def function_attributes(node: tf.compat.v1.NodeDef) -> list[Any]:
@@ -51,6 +55,31 @@ def open_function(function, functions: Mapping) -> tuple[tf.compat.v1.GraphDef, 
     with tf.Graph().as_default():           # where TensorFlow looks for the functions that the body calls
         tf.graph_util.import_graph_def(library, name='')
         return function_def_to_graph_def(function)
+
+
+@dataclass(frozen=True)
+class FunctionBody:
+    """The body of a function as a graph, and the names of its arguments and results there."""
+    graph: tf.Graph
+    arguments: list[str]
+    results: list[str]
+
+
+def import_body(function, functions: Mapping) -> FunctionBody:
+    """The body of a function as a graph, without colocation and gradient overrides.
+
+    functions: all functions by name, those that the body calls included.
+    """
+    nodes, names = open_function(function, functions)
+    nodes.library.function.extend(functions.values())
+    for node in nodes.node:
+        node.attr.pop('_gradient_op_type', None)
+        node.attr.pop('_class', None)           # the ops may stand outside the function
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(nodes, name='')
+    signature = function.signature
+    return FunctionBody(graph, [f'{a.name}:0' for a in signature.input_arg],
+                        [names[function.ret[o.name]] for o in signature.output_arg])
 
 
 def rename_functions(graph_def: tf.compat.v1.GraphDef) -> None:

@@ -42,10 +42,12 @@ class Integral:
 
 
 def fits(path: Path) -> bool:
-    """Whether the integral can be built in the graph: X has a batch axis, and masks that stay as they are at
-    x, which are evaluated once per row, take nothing that may be fed row by row."""
+    """Whether the integral can be built in the graph: X has a batch axis, no source takes its number of rows
+    from X, and masks that stay as they are at x, which are evaluated once per row, take nothing that may be
+    fed row by row."""
     names = {x.name for x in path.inputs}
-    return all(x.shape.rank for x in path.inputs) and not _fed_by_row(path.held, names)
+    return all(x.shape.rank for x in path.inputs) and not path.shape_defaults \
+        and not _fed_by_row(path.held, names)
 
 
 def _fed_by_row(tensors: Iterable[tf.Tensor], inputs: Collection[str]) -> set[str]:

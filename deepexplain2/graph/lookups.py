@@ -1,4 +1,4 @@
-"""Embedding lookups behind integer inputs."""
+"""The embedding lookups that integer inputs go through."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .copies import static_value
 from .op_types import SHAPE_ONLY
 from .walks import ancestors, descendants
 
-UNCHANGED = {'Identity', 'Cast', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'Snapshot', 'StopGradient',
+_HANDS_ON = {'Identity', 'Cast', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'Snapshot', 'StopGradient',
              'PreventGradient'}
 GATHERS = {'Gather', 'GatherV2', 'ResourceGather'}
 
 
 def vocabulary(lookup: tf.Tensor, ids: tf.Tensor) -> int | None:
-    """How many ids a lookup knows, where they reach it as they are, or with Keras's wrapping of negative
-    ones; None where that is not known."""
+    """The number of ids that a lookup has rows for, if `ids` reach it as they are or with the negative ids
+    wrapped as in Keras; else None."""
     op = lookup.op
     table = op.inputs[0]
     axis = static_value(op.inputs[2]) if op.type == 'GatherV2' else 0
     index = op.inputs[1]
     while index.name != ids.name:
-        if index.op.type in UNCHANGED:
+        if index.op.type in _HANDS_ON:
             index = index.op.inputs[0]
         elif index.op.type in ('Select', 'SelectV2') and _wraps(*index.op.inputs):
             index = index.op.inputs[2]
@@ -49,9 +49,10 @@ def _wraps(condition: tf.Tensor, wrapped: tf.Tensor, index: tf.Tensor) -> bool:
 def lookups(target: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:
     """The outputs of the embedding lookups through which T depends on `ids`; empty if there is none.
 
-    `ids` are integers, or floats that are cast to integers first, as those of a Keras input without a dtype.
-    Comparisons of ids (masks) are held fixed. Raises PathError where T depends on integers in yet another
-    way, which no attribution at the lookups would show; floats that count as numbers too are no ids.
+    `ids` are integers, or floats that are cast to integers first, as in a Keras input without a dtype.
+    Comparisons of ids (masks) keep their values at the ids. Raises PathError if T depends on integers in
+    another way too, which attributions at the lookups would not show; floats that are also used as numbers
+    are not ids.
     """
     if not ids.dtype.is_integer and not any(c.type == 'Cast' and c.outputs[0].dtype.is_integer
                                             for c in ids.consumers()):
@@ -71,9 +72,8 @@ def lookups(target: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:
             if not ids.dtype.is_integer:
                 return []
             raise PathError(f'T "{target.name}" depends on X "{ids.name}" not only through embedding '
-                            f'lookups, but also through '
-                            f'"{op.name}" ({op.type}), which turns the integers into numbers. Explain a '
-                            f'tensor behind it, or use a perturbation '
-                            'method at the lookups: X=[tensor names]')
+                            f'lookups, but also through "{op.name}" ({op.type}), which turns the integers '
+                            f'into numbers. Explain a tensor behind it, or use a perturbation method at the '
+                            f'lookups: X=[tensor names]')
         direct.update(o.name for o in op.outputs if not o.dtype.is_bool)
     return found

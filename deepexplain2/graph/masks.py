@@ -1,12 +1,12 @@
-"""Masks that a network makes of X by comparison: the steps of a sequence that are padding, seen by their
-value.
+"""Masks that a network makes of X by comparison: the steps of a sequence that are padding, recognized by
+their value.
 
-Between x and a baseline such a mask jumps: a baseline of zeros is padding all over. What is explained is then
-the network with the mask of x (`Path.held`). A mask is told from a decision that is part of the network, as
-in tf.where(x > 0, x, 0), and from an encoding, as the 0 and 1 of a category, by two signs: it comes from X by
-way of Equal or NotEqual with a constant, which hold on a set of measure zero, and nothing is done with it but
-to let values of X pass or not.
-"""
+Between x and a baseline such a mask jumps: in a baseline of zeros every step is padding. So the network is
+explained with the mask of x (the masks that a `Path` keeps).
+
+Not every comparison makes a mask. It may be a decision of the network, as in tf.where(x > 0, x, 0), or an
+encoding, as the 0 and 1 of a category. A mask has two signs: it comes from X by way of Equal or NotEqual with
+a constant, which hold on a set of measure zero, and it is used only to let values of X pass or not. """
 
 from __future__ import annotations
 
@@ -22,16 +22,14 @@ from .op_types import CONTAINERS, FUNCTION_CALLS, SHAPE_ONLY, V1_CONTROL_FLOW
 from .path import Path
 from .walks import ancestors, descendants
 
-# What may stand between X and the comparison: the entries themselves, one by one or together, not what a
-# layer made of them.
+# Ops between X and the comparison: it compares the entries of X, one by one or together, not what a layer
+# made of them.
 _PLAIN = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'StridedSlice', 'Slice', 'Split',
-          'SplitV', 'Unpack', 'ConcatV2', 'Pack',
-          'Cast', 'Abs', 'Square', 'Neg', 'Sum', 'Max', 'Min', 'Mean', 'Mul', 'Add', 'AddV2', 'Sub',
-          'RealDiv', 'GatherV2', 'EnsureShape', 'Sqrt',
-          'Pad', 'PadV2'}
-_PASSES_OR_NOT = {'Mul', 'MulNoNan', 'RealDiv', 'Div', 'DivNoNan', 'Xdivy', 'Select', 'SelectV2', 'GatherV2',
-                  'GatherNd', 'ReverseSequence', 'Gather',
-                  'StridedSlice', 'Slice'} | CONTRACTIONS | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW
+          'SplitV', 'Unpack', 'ConcatV2', 'Pack', 'Cast', 'Abs', 'Square', 'Neg', 'Sum', 'Max', 'Min', 'Mean',
+          'Mul', 'Add', 'AddV2', 'Sub', 'RealDiv', 'GatherV2', 'EnsureShape', 'Sqrt', 'Pad', 'PadV2'}
+_PASSES_OR_NOT = {'Mul', 'MulNoNan', 'RealDiv', 'Div', 'DivNoNan', 'Xdivy', 'Select', 'SelectV2', 'Gather',
+                  'GatherV2', 'GatherNd', 'ReverseSequence', 'StridedSlice', 'Slice',
+                  *CONTRACTIONS, *CONTAINERS, *FUNCTION_CALLS, *V1_CONTROL_FLOW}
 _INFINITE_AT_0 = {'Log', 'Reciprocal', 'Inv', 'Rsqrt', 'Sqrt', 'Pow', 'Xlogy', 'Xdivy'}
 _SUMS = {'Add', 'AddV2', 'Sub', 'AddN'}
 _SCORES = {'Identity', 'Reshape', 'Transpose', 'ExpandDims', 'Squeeze', 'Cast', 'Mul', 'RealDiv', 'Maximum',
@@ -40,12 +38,11 @@ _SOFTMAXES = {'Softmax', 'LogSoftmax', 'Exp', 'Max'}
 
 
 def masks(path: Path) -> list[tf.Tensor]:
-    """The comparisons on a path, in its graph, that make masks of X; none where T would not depend on one of
-    X any more."""
+    """The results of the comparisons on a path that make masks of X; none if T would depend on one of the
+    tensors X through masks alone."""
     names = {x.name for x in path.inputs}
     found = [op for op in path.ops if op.type in ('Equal', 'NotEqual') and op.inputs[0].dtype.is_floating
-             and len(path.varying_inputs(op)) == 1
-             and _is_plain(op, path, names)]
+             and len(path.varying_inputs(op)) == 1 and _is_plain(op, path, names)]
     if not found:
         return []
     made = {op.name for op in found}
@@ -64,13 +61,14 @@ def masks(path: Path) -> list[tf.Tensor]:
 
 
 def _is_plain(comparison: tf.Operation, path: Path, names: set[str]) -> bool:
+    """Whether a comparison is one of entries of X, which has the names `names`."""
     return all(op.type in _PLAIN and (op.type not in ('Mul', 'RealDiv') or len(path.varying_inputs(op)) == 1)
                for op in ancestors(comparison.inputs, names) if path.varying_inputs(op))
 
 
 def _lets_pass(mask: tf.Tensor, target: tf.Tensor, varying: set[str],
                users: dict[str, list[tf.Operation]]) -> bool:
-    """Whether all that is done with a mask is to choose, scale or hide what depends on X otherwise."""
+    """Whether a mask is used only to choose, scale or hide tensors that depend on X without it."""
     stack, seen = [mask], {mask.name}
     while stack:
         t = stack.pop()
@@ -85,7 +83,7 @@ def _lets_pass(mask: tf.Tensor, target: tf.Tensor, varying: set[str],
                 if op.type not in _PASSES_OR_NOT and not (op.type in _SUMS and _are_scores(op, users)):
                     return False
             elif op.type in CONTRACTIONS:
-                return False                    # times weights: an encoding
+                return False                    # multiplied by weights, it is an encoding
             else:
                 stack += [o for o in op.outputs if o.name not in seen]
                 seen.update(o.name for o in op.outputs)
@@ -93,14 +91,14 @@ def _lets_pass(mask: tf.Tensor, target: tf.Tensor, varying: set[str],
 
 
 def _divides(t: tf.Tensor, users: dict[str, list[tf.Operation]]) -> bool:
-    """Whether a tensor is divided by, or is where a function is infinite at 0: what compares it with 0 is a
-    guard."""
+    """Whether a tensor is a divisor, or the input of a function that is infinite at 0: a comparison with 0
+    then guards against infinity."""
     return any(op.type in _INFINITE_AT_0 or (op.type in LINEAR_IN and op.inputs[1].name == t.name)
                for op in users.get(t.name, ()))
 
 
 def _are_scores(op: tf.Operation, users: dict[str, list[tf.Operation]]) -> bool:
-    """Whether a sum goes into a softmax, and nowhere else."""
+    """Whether a sum is used as the scores of a softmax only."""
     following = [user for o in op.outputs for user in users.get(o.name, ()) if user.type not in SHAPE_ONLY]
     return bool(following) and all(f.type in _SOFTMAXES or (f.type in _SCORES and _are_scores(f, users))
                                    for f in following)
@@ -111,12 +109,12 @@ def have_rows(held: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> bool:
     ops = ancestors(held, {x.name for x in inputs})
     for rows in PRIME_BATCH_SIZES:
         with tf.Graph().as_default():
-            given = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]])
+            substitutes = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]])
                      for x in inputs}
             used = {i.name for op in ops for i in op.inputs}
             try:
                 copies = tf.graph_util.import_graph_def(detached(ops), name='',
-                                                        input_map={n: t for n, t in given.items()
+                                                        input_map={n: t for n, t in substitutes.items()
                                                                    if n in used},
                                                         return_elements=[t.name for t in held])
             except ValueError:

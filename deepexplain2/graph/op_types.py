@@ -27,6 +27,7 @@ SEED_PREFIXES = ('StatelessRandomGet',)         # of these, the ones that make s
 
 
 def is_random(op: tf.Operation) -> bool:
+    """Whether an op draws random numbers, or makes seeds of them."""
     return op.type.startswith(RANDOM_PREFIXES)
 
 

@@ -35,7 +35,10 @@ class Path:
     ops : list of tf.Operation
         The ops that depend on X and that T depends on, inputs before users.
     sources : list of tf.Tensor
-        The tensors that enter the path without depending on X (weights, constants, other inputs), without X.
+        The tensors that enter the path without depending on the values of X (weights, constants, other
+        inputs), without X.
+    shape_defaults : list of tf.Tensor
+        The sources, or what they are computed from, that are placeholders with a default of the shape of X.
 
     Raises
     ------
@@ -49,14 +52,20 @@ class Path:
         cut = {x.name for x in inputs}
         ends = cut | {t.name for t in held}
         upstream = ancestors([target], ends)
+        used = {i.name for op in upstream for i in op.inputs} | {target.name}
         dependent = descendants(upstream, ends, set())
         self._varying = descendants(upstream, cut, SHAPE_ONLY)
+        # A default that takes only its shape from X is a source, so that a feed in its place counts.
+        self.shape_defaults = [op.outputs[0] for op in upstream if op.type == 'PlaceholderWithDefault'
+                               and op.outputs[0].name in dependent - self._varying - ends]
+        if self.shape_defaults:
+            upstream = ancestors([target], ends | {t.name for t in self.shape_defaults})
+            dependent = descendants(upstream, ends, set())
         # An output of X's own op that is not X stays outside, unless the op depends on another X.
         self.ops = [op for op in upstream if any(i.name in dependent for i in op.inputs)]
         names = {op.name for op in self.ops}
         self.sources = list({i.name: i for op in self.ops for i in op.inputs
                              if i.op.name not in names and i.name not in cut}.values())
-        used = {i.name for op in self.ops for i in op.inputs} | {target.name}
         for x in inputs:
             if x.name not in used or target.name not in self._varying:
                 swapped = target.op in ancestors([x], set())
@@ -153,11 +162,11 @@ class Path:
         """(names of the tensors whose gradients reach x, labels of the ops where no gradient passes)."""
         carrying, breaks = {x.name}, []
         for op in self.ops:
-            taken = [k for k, i in enumerate(op.inputs) if i.name in carrying]
-            outputs = outputs_with_gradient(op, taken)
-            if not set(taken).isdisjoint(inputs_with_gradient(op)) and outputs \
+            positions = [k for k, i in enumerate(op.inputs) if i.name in carrying]
+            outputs = outputs_with_gradient(op, positions)
+            if not set(positions).isdisjoint(inputs_with_gradient(op)) and outputs \
                     and (gradient_status(op) != 'none' or has_rule(op)):
                 carrying.update(o.name for o in outputs)
-            elif taken and op.type not in SHAPE_ONLY:
+            elif positions and op.type not in SHAPE_ONLY:
                 breaks.append(self.name(op))
         return carrying, breaks

@@ -1,115 +1,130 @@
-"""The path as a list of nodes, function calls replaced by the ops inside, also in the bodies of loops and
+"""The path as nodes, with the ops inside in place of function calls, also in the bodies of loops and
 conditionals."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
 
-from ..functions import functions_of, open_function, rename_functions
+from ..functions import called_functions, open_function, rename_functions
 from ..op_types import CONTAINERS, FUNCTION_CALLS
 from ..path import Path
-from .functionalize import Functional, functional, has_loops
+from .functionalize import FunctionalPath, functionalize, has_v1_control_flow
 
 
 def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
-    """(nodes, T, sources): the path as a GraphDef without calls of functions and control flow of TF1, the
-    name of T in it, and the tensors of the user's graph that it takes beside X.
+    """The path as nodes, without function calls and without control flow of TF1.
 
-    Inputs are names of tensors; the sources and X are called as `outside` says. Loops and conditionals keep
-    their functions, in the library. Colocation and control dependencies, which may point outside the path,
-    are left out.
+    Returns
+    -------
+    nodes : GraphDef
+        Inputs are names of tensors; sources and X have the names that `outside` gives them. Loops and
+        conditionals keep their functions, which are in the library. Colocation and control dependencies,
+        which may point outside the path, are left out.
+    target : str
+        The name of T among the nodes.
+    sources : list of tf.Tensor
+        The tensors of the user's graph that the nodes take, without X.
     """
-    taken = functional(path) if has_loops(path) else Functional(path.target.graph, path.ops, path.target, {},
-                                                                path.sources)
+    functional = (functionalize(path) if has_v1_control_flow(path)
+                  else FunctionalPath(path.target.graph, path.ops, path.target, {}, path.sources))
     graph_def = tf.compat.v1.GraphDef()
-    functions = {}
-    if any(_calls(op.node_def) for op in taken.ops):
-        graph_def.library.CopyFrom(taken.graph.as_graph_def().library)
-        functions = {f.signature.name: f for f in graph_def.library.function}
-        for function in functions.values():
-            _name_calls(function, functions)
+    if any(called_functions(op.node_def) for op in functional.ops):
+        graph_def.library.CopyFrom(functional.graph.as_graph_def().library)
     graph_def.versions.CopyFrom(tf.Graph().as_graph_def().versions)
-    renamed: dict[str, str] = {}                # tensors that come out of a call -> the tensors inside
-    entering = {t.name for t in [*taken.sources, *path.inputs]}
-    scopes = {op.name[:k] for op in taken.ops for k, c in enumerate(op.name) if c == '/'}
+    stands_for = functional.stands_for
+    entering = {t.name for t in [*functional.sources, *path.inputs]}
 
-    def add(node, inputs, prefix):
+    def name(tensor):
+        if stands_for:                          # a graph of our own, whose names are not those of the user
+            return outside(stands_for[tensor.name]) if tensor.name in stands_for else tensor.name
+        return outside(tensor) if tensor.name in entering else tensor.name
+
+    inliner = _Inliner(graph_def, functional.ops)
+    for op in functional.ops:
+        inliner.add(op.node_def, [name(i) for i in op.inputs])
+    _inline_in_bodies(graph_def)
+    rename_functions(graph_def)
+    return graph_def, inliner.source(name(functional.target)), functional.sources
+
+
+class _Inliner:
+    """Adds nodes to a GraphDef, in place of function calls the nodes of the functions in its library."""
+
+    def __init__(self, graph_def: tf.compat.v1.GraphDef, ops: Iterable[tf.Operation]):
+        self._nodes = graph_def.node
+        self._functions = {f.signature.name: f for f in graph_def.library.function}
+        for function in self._functions.values():
+            _name_calls(function, self._functions)
+        self._results: dict[str, str] = {}          # tensors that come out of a call -> the tensors inside
+        self._scopes = {op.name[:k] for op in ops for k, c in enumerate(op.name) if c == '/'}
+
+    def source(self, tensor: str) -> str:
+        """The name of a tensor, of a result of a call the name of the tensor inside."""
+        return self._results.get(tensor, tensor)
+
+    def add(self, node: tf.compat.v1.NodeDef, inputs: Iterable[str], prefix: str = '') -> None:
         # TF1 names the op after the function
         called = node.attr['f'].func.name if node.op in FUNCTION_CALLS else node.op
-        if called in functions:
-            call(node.name, functions[called], inputs, prefix)
+        if called in self._functions:
+            self._call(prefix + node.name, self._functions[called], inputs)
             return
-        new = graph_def.node.add()
+        new = self._nodes.add()
         new.CopyFrom(node)
         new.name = prefix + node.name
         new.attr.pop('_class', None)
-        del new.input[:]
-        new.input.extend(renamed.get(i, i) for i in inputs)
-        if new.attr['_gradient_op_type'].s.startswith(b'PartitionedCall-') or not new.attr['_gradient_op_type'].s:
+        new.input[:] = [self.source(i) for i in inputs]
+        override = new.attr['_gradient_op_type'].s
+        if not override or override.startswith(b'PartitionedCall-'):
             del new.attr['_gradient_op_type']
 
-    def call(name, function, inputs, prefix):
-        body, flat = open_function(function, functions)
-        scope = f'{prefix}{name}'
-        # an op of the user may be called as if it were inside of this call
-        while scope in scopes:
+    def _call(self, name: str, function, inputs: Iterable[str]) -> None:
+        body, flat = open_function(function, self._functions)
+        scope = name
+        # an op of the user may have a name as if it were inside this call
+        while scope in self._scopes:
             scope += '/inside'
         inside = f'{scope}/'
-        arguments = {f'{a.name}:0': renamed.get(i, i) for a, i in zip(function.signature.input_arg, inputs)}
+        arguments = {f'{a.name}:0': self.source(i) for a, i in zip(function.signature.input_arg, inputs)}
         for node in body.node:
             if f'{node.name}:0' not in arguments:
-                add(node, [arguments.get(i, inside + i) for i in map(_output, node.input)
-                           if not i.startswith('^')], inside)
+                self.add(node, [arguments.get(i, inside + i) for i in map(_output, node.input)
+                                if not i.startswith('^')], inside)
         for k, output in enumerate(function.signature.output_arg):
-            source = flat[function.ret[output.name]]
-            source = arguments.get(source, inside + source)
-            renamed[f'{prefix}{name}:{k}'] = renamed.get(source, source)
-
-    def name(tensor):
-        if taken.given:                         # a graph of our own, whose names are not those of the user
-            return outside(taken.given[tensor.name]) if tensor.name in taken.given else tensor.name
-        return outside(tensor) if tensor.name in entering else tensor.name
-
-    for op in taken.ops:
-        add(op.node_def, [name(i) for i in op.inputs], '')
-    _open_calls(graph_def)
-    rename_functions(graph_def)
-    return graph_def, renamed.get(name(taken.target), name(taken.target)), taken.sources
+            result = flat[function.ret[output.name]]
+            self._results[f'{name}:{k}'] = self.source(arguments.get(result, inside + result))
 
 
 def outside(tensor: tf.Tensor) -> str:
-    """What nodes call a tensor of the user's graph that enters the path. No node can have this name: those of
-    the path may be given any."""
+    """What nodes call a tensor of the user's graph that enters the path. No node can have this name; those of
+    the path may have any other."""
     return f'outside {tensor.name}'
 
 
-def _open_calls(graph_def: tf.compat.v1.GraphDef) -> None:
-    """Replace the calls in the bodies of loops and conditionals, at any depth, by the ops inside: no rule
-    reaches into a call, and TensorFlow's gradient of it is that of the user's function, which is wrong where
-    a loop in it is called in a loop."""
+def _inline_in_bodies(graph_def: tf.compat.v1.GraphDef) -> None:
+    """Replace the calls in the bodies of loops and conditionals, at any depth, by the ops inside. No rule
+    reaches into a call, and TensorFlow's gradient of a call is that of the user's function, which is wrong
+    for a function with a loop that is called in a loop."""
     functions = {f.signature.name: f for f in graph_def.library.function}
-    opened: set[str] = set()
+    visited: set[str] = set()
 
     def visit(nodes):
         for node in nodes:
-            for name in functions_of(node) if node.op in CONTAINERS else [
-                node.attr['f'].func.name] if node.op in FUNCTION_CALLS else ():
-                if name in functions and name not in opened:
-                    opened.add(name)
+            for name in called_functions(node) if node.op in CONTAINERS | FUNCTION_CALLS else ():
+                if name in functions and name not in visited:
+                    visited.add(name)
                     visit(functions[name].node_def)
-                    _open_calls_in(functions[name], functions)
+                    _inline_in(functions[name], functions)
 
     visit(graph_def.node)
 
 
-def _open_calls_in(function, functions: Mapping) -> None:
-    """The same in one function, where those that it calls are open. What waits for a call does not wait for
-    what is inside."""
-    taken = {node.name for node in function.node_def}
+def _inline_in(function, functions: Mapping) -> None:
+    """The same in one function; the functions that it calls hold no calls any more. Ops that wait for a call
+    do not wait for the ops inside."""
+    names = {node.name for node in function.node_def}
     renamed: dict[str, str] = {}                # results of calls -> the tensors inside
     nodes, calls = [], set()
     for node in function.node_def:
@@ -119,7 +134,7 @@ def _open_calls_in(function, functions: Mapping) -> None:
             continue
         calls.add(node.name)
         scope = node.name
-        while any(name.startswith(f'{scope}/') for name in taken):
+        while any(name.startswith(f'{scope}/') for name in names):
             scope += '/inside'
         arguments = dict(zip((a.name for a in called.signature.input_arg),
                              (i for i in node.input if not i.startswith('^'))))
@@ -134,15 +149,15 @@ def _open_calls_in(function, functions: Mapping) -> None:
             new.name = f'{scope}/{inner.name}'
             new.attr.pop('_class', None)
             new.input[:] = [name for i in inner.input if (name := inside(i))]
-            taken.add(new.name)
+            names.add(new.name)
             nodes.append(new)
-        renamed |= {f'{node.name}:output:{k}': inside(called.ret[o.name]) for k,
-                    o in enumerate(called.signature.output_arg)}
+        renamed |= {f'{node.name}:output:{k}': inside(called.ret[o.name])
+                    for k, o in enumerate(called.signature.output_arg)}
     if not calls:
         return
 
     def source(tensor):
-        while tensor in renamed:                # a call may hand on what another one gave
+        while tensor in renamed:
             tensor = renamed[tensor]
         return tensor
 
@@ -160,14 +175,14 @@ def _open_calls_in(function, functions: Mapping) -> None:
 
 
 def _name_calls(function, functions: Mapping) -> None:
-    """Make PartitionedCalls of the calls in a function whose op type is the name of another one, as TF1 makes
-    them: only these can be renamed."""
+    """Make PartitionedCalls of the calls in a function whose op type is the name of another function, as in
+    TF1: only the function of a PartitionedCall can be renamed."""
     renamed: dict[str, str] = {}
     for node in function.node_def:
         if node.op in functions:
             called = functions[node.op].signature
-            renamed |= {f'{node.name}:{o.name}:0': f'{node.name}:output:{k}' for k,
-                        o in enumerate(called.output_arg)}
+            renamed |= {f'{node.name}:{o.name}:0': f'{node.name}:output:{k}'
+                        for k, o in enumerate(called.output_arg)}
             node.op = 'StatefulPartitionedCall' if called.is_stateful else 'PartitionedCall'
             node.attr.clear()
             node.attr['f'].func.name = called.name
@@ -181,10 +196,5 @@ def _name_calls(function, functions: Mapping) -> None:
 
 
 def _output(name: str) -> str:
-    """A tensor's name with its output's number, ':0' where it is left out."""
+    """The name of a tensor with the number of the output, which is left out for output 0."""
     return name if ':' in name or name.startswith('^') else f'{name}:0'
-
-
-def _calls(node: tf.compat.v1.NodeDef) -> bool:
-    return any(a.HasField('func') or a.list.func
-               for a in node.attr.values()) or op_def_registry.get(node.op) is None

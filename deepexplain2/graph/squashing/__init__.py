@@ -1,0 +1,7 @@
+"""The softmax or sigmoid that a tensor comes out of, and its logits, also where ops in between only move or
+clip the values."""
+
+from .found import Mixed, Squashed
+from .search import logits, squashing
+
+__all__ = ['Mixed', 'Squashed', 'logits', 'squashing']
