@@ -61,6 +61,14 @@ class SourceError(DeepExplainError, ValueError):
     """A model that cannot be turned into a graph: wrong file, not frozen, no input signature."""
 
 
+class FileError(DeepExplainError, ValueError):
+    """A file that does not hold what it is read as: damaged, of another program, or of a later version."""
+
+
+class MissingPackageError(DeepExplainError, ImportError):
+    """A call needs a package that is not installed."""
+
+
 class RunError(DeepExplainError):
     """TensorFlow failed while running the graph."""
 
@@ -127,6 +135,7 @@ def said(error: Exception) -> str:
 
 
 def first_line(error: Exception) -> str:
+    """The first line of what an error says, by default the name of its type."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

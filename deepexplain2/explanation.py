@@ -1,0 +1,230 @@
+"""The result of an explainer with all that plots and metrics need: Explanation."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import npz
+from .errors import FileError, MissingPackageError, ShapeError, first_line
+from .explanation_html import as_html
+
+KIND, VERSION = 'an Explanation', 1
+# fields with one entry per row
+ROWS = 'values', 'xs', 'fx', 'f_baseline', 'delta', 'std_error', 'ys', 'index'
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Attributions with what they explain: inputs, outputs, method, target and names.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, ...), or list of them
+        Attributions in units of T, one array per input; a list where X is a list.
+    xs : ndarray of shape (n, ...), or list of them
+        The samples that are explained.
+    fx, f_baseline : ndarray of shape (n,), optional
+        T times its weights at the samples and at the baseline (its mean over a set of baselines).
+    delta : ndarray of shape (n,), optional
+        What the attributions of a row miss of the sum that the method promises.
+    std_error : like `values`, optional
+        Standard errors of the attributions.
+    ys : ndarray of shape (n,) or (n, ...), optional
+        What of T is explained in every row: class indices, or weights of the units of T.
+    target, method : str
+        What is explained, and by what.
+    parameters : dict
+        Parameters of the method by name.
+    input_names : sequence of str
+        One name per input.
+    feature_names : sequence, optional
+        For every input the names of its features (as many as a row of `values` has entries), or None.
+    index : ndarray of shape (n,), optional
+        Labels of the rows, as of a pandas DataFrame.
+
+    Raises
+    ------
+    ShapeError
+        Without rows, and where the fields do not fit one another.
+
+    Notes
+    -----
+    `explanation[3]`, `explanation[2:5]` and `explanation[mask]` are the Explanation of these rows, iteration
+    goes row by row, and `len` is the number of rows. Arrays are not copied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepexplain2.explanation import Explanation
+    >>> explanation = Explanation(np.array([[1., -2.], [0., 3.]]), np.ones((2, 2)), target='price',
+    ...                           feature_names=[['rooms', 'age']])
+    >>> explanation
+    <Explanation of price by input: 2 rows, (2, 2) float64>
+    >>> explanation[1].values
+    array([[0., 3.]])
+    """
+
+    values: Any
+    xs: Any
+    fx: np.ndarray | None = None
+    f_baseline: np.ndarray | None = None
+    delta: np.ndarray | None = None
+    std_error: Any = None
+    ys: np.ndarray | None = None
+    target: str = ''
+    method: str = ''
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    input_names: Sequence[str] = ('input',)
+    feature_names: Sequence[Sequence[Any] | None] | None = None
+    index: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for name in ROWS:
+            self._check_rows(name)
+        if len(self.input_names) != len(self.arrays):
+            raise ShapeError(f'input_names of an Explanation holds {len(self.input_names)} names, and there '
+                             f'are {len(self.arrays)} inputs')
+        names = self.feature_names
+        if names is not None and len(names) != len(self.arrays):
+            raise ShapeError(f'feature_names of an Explanation must hold a list of names, or None, for each '
+                             f'of the {len(self.arrays)} inputs')
+        for a, some in zip(self.arrays, names or ()):
+            if some is not None and len(some) != a[0].size:
+                raise ShapeError(f'feature_names of an Explanation holds {len(some)} names for an input '
+                                 f'whose rows have {a[0].size} attributions')
+
+    def _check_rows(self, name: str) -> None:
+        """Raise ShapeError where a field with one entry per row has other rows, or is no array."""
+        given, several = getattr(self, name), name in ('values', 'xs', 'std_error')
+        if given is None and name not in ('values', 'xs'):
+            return
+        if several and isinstance(given, list) != isinstance(self.values, list):
+            raise ShapeError(f'{name} of an Explanation must be '
+                             + ('a list, as values is' if isinstance(self.values, list) else 'an array'))
+        parts = given if several and isinstance(given, list) else [given]
+        if several and len(parts) != len(self.arrays):
+            raise ShapeError(f'{name} of an Explanation holds {len(parts)} arrays, and values '
+                             f'{len(self.arrays)}')
+        for part in parts:
+            if not isinstance(part, np.ndarray):
+                raise ShapeError(f'{name} of an Explanation must be NumPy arrays, not {type(part).__name__}')
+            if part.ndim == 0 or len(part) != len(self):
+                raise ShapeError(f'{name} of an Explanation has shape {part.shape}, and values {len(self)} '
+                                 f'rows. Give one entry per row')
+        if not parts or not len(self):
+            raise ShapeError('an Explanation has at least one row. Give values of shape (n, ...), n > 0')
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """The attributions as a list with one array per input."""
+        return self.values if isinstance(self.values, list) else [self.values]
+
+    @property
+    def sums(self) -> np.ndarray:
+        """The sum of the attributions of every row, (n,) in float64."""
+        return sum((a.reshape(len(self), -1).sum(1, dtype=np.float64) for a in self.arrays),
+                   np.zeros(len(self)))
+
+    def features(self, k: int) -> list[Any]:
+        """The names of the features of input k; by default their positions: 3, or '3, 4' for several axes."""
+        return [self.feature(k, at) for at in range(self.arrays[k][0].size)]
+
+    def feature(self, k: int, at: int) -> Any:
+        """The name of one feature of input k, `at` in its rows when they are flat."""
+        names = self.feature_names[k] if self.feature_names is not None else None
+        if names is not None:
+            return names[at]
+        shape = self.arrays[k].shape[1:]
+        return at if len(shape) == 1 else ', '.join(map(str, np.unravel_index(at, shape)))
+
+    def __len__(self) -> int:
+        first = self.arrays[0] if self.arrays else None
+        return len(first) if isinstance(first, np.ndarray) and first.ndim else 0
+
+    def __getitem__(self, rows: Any) -> Explanation:
+        if isinstance(rows, (int, np.integer)) and not isinstance(rows, bool):
+            if not -len(self) <= rows < len(self):
+                raise IndexError(f'row {rows} of an Explanation of {len(self)} rows')
+            rows = slice(rows % len(self), rows % len(self) + 1)
+        if not isinstance(rows, slice):
+            rows = np.asarray(rows)
+            if rows.ndim != 1 or rows.dtype.kind not in 'biu':
+                raise IndexError('rows of an Explanation are chosen by an integer, a slice, or a list of '
+                                 'integers or booleans')
+        chosen: dict[str, Any] = {
+            name: [part[rows] for part in given] if isinstance(given, list) else given[rows]
+            for name in ROWS if (given := getattr(self, name)) is not None}
+        return dataclasses.replace(self, **chosen)
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        names, more = ', '.join(map(str, self.input_names[:3])), ', ...' * (len(self.arrays) > 3)
+        what = ' '.join(f'{self.method} of {self.target} by {names}{more}'.split())
+        shapes = ', '.join(f'{a.shape} {a.dtype.name}' for a in self.arrays[:3])
+        return (f'<Explanation {what if len(what) <= 100 else what[:97] + "..."}: {len(self)} '
+                f'row{"s" * (len(self) != 1)}, {shapes}{more}>')
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+    def to_frame(self) -> Any:
+        """The attributions as a pandas DataFrame, one row per row and one column per feature.
+
+        Returns
+        -------
+        DataFrame
+            Its columns are the names of the features, for a list of inputs pairs (input, feature); its index
+            is `index`, by default 0, 1, ...
+
+        Raises
+        ------
+        MissingPackageError
+            Without pandas.
+        """
+        try:
+            import pandas
+        except ImportError as e:
+            raise MissingPackageError('to_frame needs pandas, which is not installed: pip install pandas. '
+                                      'The attributions are in `values`') from e
+        columns = [(name, feature) for k, name in enumerate(self.input_names) for feature in self.features(k)]
+        flat = [a.reshape(len(self), -1) for a in self.arrays]
+        # pandas knows no bfloat16
+        flat = [a.astype(np.float32) if a.dtype.kind == 'V' else a for a in flat]
+        if isinstance(self.values, list):
+            labels = pandas.MultiIndex.from_tuples(columns, names=['input', 'feature'])
+        else:
+            labels = pandas.Index([feature for _, feature in columns], tupleize_cols=False)
+        return pandas.DataFrame(np.concatenate(flat, 1), index=self.index, columns=labels)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to a file for `load`, of exactly this name; NumPy reads its arrays too.
+
+        Arrays, and parameters that are numbers, strings, lists, tuples or dicts of these, come back equal to
+        the bit. Parameters of other types, such as functions, come back as their repr.
+        """
+        npz.write(path, KIND, VERSION, {f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Explanation:
+        """The Explanation that was saved; nothing in the file is executed.
+
+        Raises
+        ------
+        FileError
+            For a file that is damaged, of another program, or of a later version of the format.
+        OSError
+            Where there is no such file, or it cannot be opened.
+        """
+        content = npz.read(path, KIND, VERSION)
+        try:
+            return cls(**content)
+        except (TypeError, ShapeError) as e:
+            raise FileError(f'{os.fspath(path)!r} holds no whole Explanation: {first_line(e)}') from None
