@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import v1
 
 from deepexplain2 import DeepExplain
+from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
 XS, MASK, W = RNG.normal(size=(5, 4)), RNG.normal(size=(5, 4)), RNG.normal(size=(4, 3))

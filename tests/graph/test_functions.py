@@ -1,11 +1,11 @@
 """What is said of the functions that ops call."""
 
 import tensorflow as tf
-from networks import v1
 from tensorflow.python.framework.function import Defun
 
 from deepexplain2.graph.functions import called_functions, function_library, import_body
 from deepexplain2.graph.walks import random_ops
+from tests.support.networks import v1
 
 
 @tf.function

@@ -1,9 +1,9 @@
 """Logits that are made for a user who is in a name scope do not count as the user's tensors."""
 
 import tensorflow as tf
-from networks import v1
 
 from deepexplain2 import DeepExplain
+from tests.support.networks import v1
 
 
 def test_ops_are_added_outside_name_scopes():

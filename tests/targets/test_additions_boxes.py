@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import v1
 
 from deepexplain2 import DeepExplain
 from deepexplain2.errors import FeedError
 from deepexplain2.targets import Target
+from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
 N, D, K, C, STEPS = 5, 6, 4, 3, 6

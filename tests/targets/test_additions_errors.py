@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import v1
 
 from deepexplain2 import DeepExplain
 from deepexplain2.errors import (
@@ -22,6 +21,7 @@ from deepexplain2.errors import (
     ValueRangeError,
 )
 from deepexplain2.targets import Target
+from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
 N, H, W = 4, 3, 2
