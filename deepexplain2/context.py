@@ -391,7 +391,7 @@ class DeepExplain(HoldsSession):
             return self._resolve(T)
         found = list(self.outputs) if T.outputs is None else T.outputs
         found = found[0] if T.outputs is None and len(found) == 1 else found
-        what = f'each of the outputs of {T!r}'
+        what = f'each of the outputs of {type(T).__name__}'
         outputs = map_entries(lambda t: as_tensor(self._resolve(t), self.graph, what), found)
         with graph_lock(self.graph):
             made, key = _compiled_for(self.session).targets, T.on(names_of(outputs))

@@ -36,27 +36,30 @@ class BuiltTarget(NamedTuple):
 
     def feeds(self, ys: Any, n: int) -> dict[str, Feed]:
         """The data of n rows, checked, by the names of the placeholders."""
-        wanted = ' and '.join(_text(p, n) for p in self.placeholders)
-        wanted = f'a list of {wanted}' if self.is_list else wanted
-        what = f'ys of target {self.target!r}'
+        what = f'ys of target {type(self.target).__name__}'
         if ys is None:
-            raise FeedError(f'target {self.target!r} needs ys: {wanted}, one entry per row of xs')
+            raise FeedError(f'target {self.target!r} needs ys: {self._wanted(n)}, one entry per row of xs')
         arrays = ys if self.is_list else [ys]
         if not isinstance(arrays, (list, tuple)) or len(arrays) != len(self.placeholders):
             got = f'{len(ys)} arrays' if isinstance(ys, (list, tuple)) else type(ys).__name__
-            raise ShapeError(f'{what} must be {wanted}, not {got}')
+            raise ShapeError(f'{what} must be {self._wanted(n)}, not {got}')
         result = {}
         for array, p in zip(arrays, self.placeholders):
             what_of = f'{what}, {_text(p, n)},' if self.is_list else what
             given = as_numbers(array, p.dtype.name, what_of)
             if (given.dtype == bool) != p.dtype.is_bool or not p.shape.is_compatible_with(given.shape):
-                raise ShapeError(f'{what} must be {wanted}, not {given.shape} {given.dtype.name}')
+                raise ShapeError(f'{what} must be {self._wanted(n)}, not {given.shape} {given.dtype.name}')
             value = as_array(given, p.dtype, what_of)
             if len(value) != n:
                 raise ShapeError(f'{what} has {len(value)} rows, shape {value.shape}, but xs has {n}: it '
-                                 f'must be {wanted}')
+                                 f'must be {self._wanted(n)}')
             result[p.name] = Feed(p, value, True)
         return result
+
+    def _wanted(self, n: int) -> str:
+        """What ys of n rows are, for a message."""
+        arrays = ' and '.join(_text(p, n) for p in self.placeholders)
+        return f'a list of {arrays}' if self.is_list else arrays
 
     def weights(self, ys: Any, n: int, per_row: bool) -> Weights:
         """The units of the score are summed: ys are data. per_row: whether it has one entry per row."""
