@@ -34,12 +34,6 @@ def dense(m):
 
 
 @pytest.fixture
-def session():
-    with tf.Graph().as_default(), v1.Session() as session:
-        yield session
-
-
-@pytest.fixture
 def count(session, monkeypatch):
     """Counts the runs of the graph: `count()` since it was last called."""
     runs = []

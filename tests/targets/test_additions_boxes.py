@@ -79,12 +79,6 @@ def detector(batch=None):
     return X
 
 
-@pytest.fixture
-def session():
-    with tf.Graph().as_default(), v1.Session() as session:
-        yield session
-
-
 TARGET = BoxScore(outputs=('boxes', 'scores'))
 
 
