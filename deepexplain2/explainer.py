@@ -92,10 +92,6 @@ class Explainer(Streaming):
         self._target = target                           # what ys are
         self._is_probability = is_probability           # as far as the graph shows, which was warned of
         self._seen = model.findings.looked_at.setdefault(method.name, set())      # what was looked at in the first run
-        if method.is_perturbation and len(model.inputs) > 1:
-            raise ParameterError(f'method "{method.name}" explains one input tensor, and X has '
-                                 f'{len(model.inputs)}. Explain them one '
-                                 'at a time, the others given in feed_dict, or use a gradient method')
         self._baselines = as_baselines(method.baseline, model.inputs, is_list)
         method.check_tensors([model.target, *model.inputs])
         # whether the rows of the baseline were a set of references, once that is settled
@@ -161,7 +157,7 @@ class Explainer(Streaming):
             Where T is one value for all rows of a batch that the graph fixes, their attributions sum to it
             together: (number of batches,).
         return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the
-            attributions.
+            attributions (a list for a list X).
         progress: True for a progress bar (tqdm where it is installed, else a line of text), or a function
             that is called with a Progress after every session.run; its total shrinks where inputs need not be
             evaluated.
@@ -173,8 +169,8 @@ class Explainer(Streaming):
 
         Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T; `out`
         where it is given. For integer X the dtype is that of T. shapley_sampling returns (n,) + the sampled
-        axes. With return_delta or return_std_error a tuple: (attributions, delta), (attributions, standard
-        errors), or all three in this order: attributions, standard errors, delta.
+        axes, per input. With return_delta or return_std_error a tuple: (attributions, delta), (attributions,
+        standard errors), or all three in this order: attributions, standard errors, delta.
 
         Where T has no batch axis (a scalar, say) every row is explained in a run of its own.
 
@@ -345,7 +341,7 @@ class Explainer(Streaming):
 
     def _explained(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
                    with_delta: bool,
-                   with_error: bool) -> tuple[list[np.ndarray], np.ndarray | None, np.ndarray | None]:
+                   with_error: bool) -> tuple[list[np.ndarray], list[np.ndarray] | None, np.ndarray | None]:
         """(attributions, standard errors, gaps) of some rows."""
         found, errors = _averaged(self._method, sweep, arrays, baselines, k, with_error)
         delta = self._delta(sweep, arrays, baselines, k, found) if with_delta else None
@@ -362,7 +358,9 @@ class Explainer(Streaming):
             raise ValueRangeError(f'attributions of "{self._method.name}" leave the range of '
                                   f'{np.dtype(dtypes[0]).name}. Build the model in a '
                                   'wider dtype, or scale its input')
-        return results, None if errors is None else errors[0].astype(dtypes[0], copy=False), delta
+        if errors is None:
+            return results, None, delta
+        return results, [e.astype(d, copy=False) for e, d in zip(errors, dtypes)], delta
 
     def _references(self, arrays: list[np.ndarray], shapes: list[tuple[int, ...]],
                     start: int = 0) -> tuple[list[np.ndarray], int]:

@@ -44,6 +44,35 @@ def own(value: Any, name: str) -> Any:
     return copy
 
 
+def each(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """A check of one value for all inputs, or of a list with one per input.
+
+    A list of at least two entries, some of which are lists, is one per input. Inputs may have None.
+    """
+    def checked(value: Any, name: str) -> Any:
+        is_list = isinstance(value, (list, tuple)) and len(value) > 1
+        if is_list and any(isinstance(v, (list, tuple)) for v in value):
+            return PerInput(None if v is None else check(v, name) for v in value)
+        return check(value, name)
+    return checked
+
+
+class PerInput(tuple):
+    """Values of a parameter, one per tensor of X."""
+
+    __slots__ = ()
+
+
+def per_input(value: Any, count: int, name: str) -> list[Any]:
+    """The value of a parameter for each of `count` tensors of X."""
+    if not isinstance(value, PerInput):
+        return [value] * count
+    if len(value) != count:
+        raise ParameterError(f'{name} is a list of {len(value)}, but X has {count} tensors. Give one for all '
+                             f'inputs, or one per input')
+    return list(value)
+
+
 Baseline = Annotated[Any, Kind('a number, an array, a list of them or a function of xs', own)]
 
 
@@ -66,8 +95,12 @@ def axes(value: Any, name: str) -> tuple[int, ...]:
     return tuple(result)
 
 
-Counts = Annotated[int | tuple[int, ...], Kind('an integer >= 1, or one per feature axis', counts)]
-Axes = Annotated[tuple[int, ...], Kind('a list of axes of X, without the batch axis 0', axes)]
+Counts = Annotated[int | tuple[Any, ...],
+                   Kind('an integer >= 1, or one per feature axis; or a list of these, one per input',
+                        each(counts))]
+Axes = Annotated[tuple[Any, ...],
+                 Kind('a list of axes of X, without the batch axis 0; or a list of these, one per input',
+                      each(axes))]
 
 
 def kind_of(annotation: Any) -> tuple[Kind | None, bool]:

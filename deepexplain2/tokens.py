@@ -70,8 +70,11 @@ class TokenExplainer(Streaming):
         self._checker._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
         if return_std_error and self._sum:
             raise ParameterError('return_std_error: standard errors of a sum over the embedding are not '
-                                 'those of its parts. Sample tokens: '
-                                 'sampling_dims=[1]')
+                                 'those of its parts. Sample tokens: sampling_dims=[1]')
+        if return_std_error and len(self._lookups) > 1:
+            raise ParameterError(f'return_std_error: the ids are looked up in {len(self._lookups)} tables, and '
+                                 f'standard errors of a sum are not those of its parts. Explain the lookups '
+                                 f'themselves')
         if isinstance(xs, tf.data.Dataset):
             return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, False), batch_size,
                                      feed_dict=feed_dict,

@@ -58,8 +58,10 @@ CASES = {
                                         lambda de, X, T, s: de.explain('shapley_sampling', T, X, X4, sampling_dims=1)),
     'negative seed': (errors.ParameterError, 'seed must be an integer >= 0, not -1',
                       lambda de, X, T, s: de.explain('shapley_sampling', T, X, X4, seed=-1)),
-    'several inputs': (errors.ParameterError, 'method "occlusion" explains one input tensor, and X has 2',
-                       lambda de, X, T, s: de.explain('occlusion', T + tf.nn.relu(other(X, 3)), [X, CREATED[-1]], [X4, X4[:, :3]])),
+    'windows of several inputs': (errors.ParameterError, 'window_shape is a list of 3, but X has 2 tensors. Give one for all',
+                                  lambda de, X, T, s: two(de, X, T, X4, X4, 'occlusion', window_shape=[[1], [2], [3]])),
+    'axes of several inputs': (errors.ParameterError, r'sampling_dims \(2,\) names an axis that X\[1\] does not have',
+                               lambda de, X, T, s: two(de, X, T, X4, X4, 'shapley_sampling', sampling_dims=[None, [2]])),
     'batch size': (errors.ParameterError, 'batch_size must be an integer >= 1, not 0', lambda de, X, T, s: de.explain('elrp', T, X, X4, batch_size=0)),
     'batch size below a fixed batch': (errors.ParameterError, 'batch_size is 2, but X ".*" fixes the batch at 4 rows',
                                        lambda de, X, T, s: fixed(de, batch_size=2)),
@@ -186,9 +188,9 @@ def ids(de):
     return de.explain('deeplift', NET.tensorflow(tf.cast(x, tf.float64)), x, np.ones((4, 5), int))
 
 
-def two(de, X, T, x, y, **parameters):
+def two(de, X, T, x, y, method='intgrad', **parameters):
     Y = v1.placeholder(tf.float64, (None, 5), 'y')
-    return de.explain('intgrad', T + NET.tensorflow(Y), [X, Y], [x, y], **parameters)
+    return de.explain(method, T + NET.tensorflow(Y), [X, Y], [x, y], **parameters)
 
 
 def rate(de, X, T, value):

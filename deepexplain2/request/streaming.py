@@ -51,7 +51,7 @@ class Answers:
                                          'reads or writes. Give an array of its own')
             self._out = list(given)
 
-    def add(self, attributions: list[np.ndarray], *more: np.ndarray | None) -> None:
+    def add(self, attributions: list[np.ndarray], *more: np.ndarray | list[np.ndarray] | None) -> None:
         n = len(attributions[0])
         for o, a in zip(self._out or (), attributions):
             if len(o) < self._rows + n or o.shape[1:] != a.shape[1:]:
@@ -75,8 +75,16 @@ class Answers:
         """As `run` returns it."""
         attributions, *more = zip(*self._found)
         joined = self._out or [_joined(a) for a in zip(*attributions)]
-        answer = [joined if self._is_list else joined[0], *(_joined(m) for m in more if m[0] is not None)]
+        answer = [joined if self._is_list else joined[0],
+                  *(self._joined(m) for m in more if m[0] is not None)]
         return answer[0] if len(answer) == 1 else tuple(answer)
+
+    def _joined(self, parts: Sequence[Any]) -> Any:
+        """Pieces of what comes beside attributions: one array per row, or one per tensor of X."""
+        if not isinstance(parts[0], list):
+            return _joined(parts)
+        per_tensor = [_joined(p) for p in zip(*parts)]
+        return per_tensor if self._is_list else per_tensor[0]
 
 
 def _is_plain(value: Any) -> bool:

@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain
-from deepexplain2.attribution.perturbation import shapley_sampling
-from deepexplain2.engine import arrays, packing
+from deepexplain2.engine import arrays, memo, packing
 from deepexplain2.features.permutations import permutation
 from deepexplain2.features.windows import Windows
 from tests.support.counting import counted, occluded
@@ -112,7 +111,7 @@ def test_windows_that_are_alike():
         for c in changed:
             held = [(w & c).tobytes() for w in where]
             expected.append([held.index(h) if any(h) else len(where) for h in held])
-        np.testing.assert_array_equal(Windows(shape, window, step).alike(changed), expected)
+        np.testing.assert_array_equal(Windows(shape, window, step).first_alike([changed]), expected)
 
 
 @pytest.mark.parametrize('method', ['occlusion', 'shapley_sampling'])
@@ -151,7 +150,7 @@ def test_shapley_sampling(net, axes, drawn, remembered, look, monkeypatch):
     """The game played by hand. Each coalition once where all are remembered, else each once per permutation,
     both ends once."""
     if not remembered:
-        monkeypatch.setattr(shapley_sampling, 'TABLE', 0)
+        monkeypatch.setattr(memo, 'TABLE', 0)
     xs, ys, own = sparse(net, 4, .3, seed=1)
     remembers = remembered and axes != [1, 2]
     with opened(net) as (de, X, T, _):
@@ -230,7 +229,7 @@ def test_packs(size, monkeypatch):
 
 @pytest.mark.parametrize('table', [0, 1 << 20])
 def test_memory_does_not_grow_with_samples(table, monkeypatch):
-    monkeypatch.setattr(shapley_sampling, 'TABLE', table)
+    monkeypatch.setattr(memo, 'TABLE', table)
     net = mlp('tanh', sizes=(14, 4, 3))
     xs, ys = samples(net, 4)
     peaks = []

@@ -1,13 +1,17 @@
+"""Occlusion: windows of the input replaced by the baseline."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ...engine.arrays import blocks, differ, take
+from ...engine.arrays import blocks
+from ...engine.memo import without_each
 from ...errors import CoverageWarning, ShapeError, warn
-from ...features.windows import windows
-from ...parameters import Baseline, Counts
+from ...features.base import join
+from ...features.windows import Windows, windows
+from ...parameters import Baseline, Counts, per_input
 from ..base import Method, Plan
 from ..registry import register
 
@@ -18,17 +22,34 @@ class Occlusion(Method):
     """Drop of the output when a sliding window of the input is replaced by the baseline (Zeiler and Fergus
     2014).
 
-    The drop f(x) - f(x with the window replaced), divided by the number of features in the window, averaged
-    over the windows that cover a feature. Windows slide as in scikit-image's view_as_windows; features that
-    none of them covers come back NaN, with a warning. One input tensor only. Cost: at most windows + 1
-    evaluations per row: windows in which x is the baseline change nothing, and those that differ only in such
-    features share an evaluation.
+    Parameters
+    ----------
+    window_shape : int or sequence of int, default 1
+        The size of the window along each feature axis. An int is for all axes, cut to the length of short
+        ones: 3 on (28, 28, 1) is a patch of 3 x 3. For a list X also a list, one per input.
+    step : int or sequence of int, default 1
+        The shift between windows along each feature axis. For a list X also a list, one per input.
+    baseline : number, array, list of them or function, default 0
+        What replaces a window: a scalar, an array of the shape of one row, or one with a row for each row of
+        xs; or a function of xs that returns one of these. For a list X a list of them.
 
-    window_shape: size of the window along each feature axis, or an int for all axes, cut to the length of
-        short ones (3 on (28, 28, 1) is a patch of 3 x 3).
-    step: shift between windows, an int or one per feature axis.
-    baseline: what replaces: a scalar, an array of the shape of one row, or one with a row for each row of xs;
-        or a function of xs that returns one of these.
+    Notes
+    -----
+    The drop f(x) - f(x with the window replaced), divided by the number of entries in the window, averaged
+    over the windows that cover an entry. Windows slide as in scikit-image's view_as_windows. Entries that no
+    window covers come back NaN, with a warning. Of several inputs, each window is in one of them; the other
+    inputs stay as they are.
+
+    Cost: at most windows + 1 evaluations of T per row. Windows in which x is the baseline change nothing, and
+    windows that differ only in such entries share an evaluation.
+
+    References
+    ----------
+    Zeiler, Fergus (2014). Visualizing and understanding convolutional networks. arXiv:1311.2901
+
+    Examples
+    --------
+    >>> a = de.explain('occlusion', T, X, xs, ys=labels, window_shape=2)
     """
 
     window_shape: Counts = 1
@@ -41,30 +62,31 @@ class Occlusion(Method):
         return model.value()
 
     def plan(self, shapes):
-        if 0 in shapes[0][1:]:
-            raise ShapeError(f'a row of X has shape {shapes[0][1:]}: there is nothing to occlude')
-        return Plan([len(windows(shapes[0][1:], self.window_shape, self.step)) + 1], list(shapes))
+        for shape in shapes:
+            if 0 in shape[1:]:
+                raise ShapeError(f'a row of X has shape {shape[1:]}: there is nothing to occlude')
+        return Plan([1 + sum(w.count for w in self._windows(shapes))], list(shapes))
+
+    def _windows(self, shapes) -> list[Windows]:
+        """The windows of each input."""
+        shared = [per_input(value, len(shapes), name)
+                  for name, value in (('window_shape', self.window_shape), ('step', self.step))]
+        return [windows(shape[1:], 1 if window is None else window, 1 if step is None else step,
+                        'X' if len(shapes) == 1 else f'X[{k}]')
+                for k, (shape, window, step) in enumerate(zip(shapes, *shared))]
 
     def attribute(self, sweep, xs, baselines):
-        x, b = np.ascontiguousarray(xs[0]), baselines[0]
-        slid = windows(x.shape[1:], self.window_shape, self.step)
-        if slid.uncovered:
-            warn(f'{self.name} with window_shape {slid.window} and step {slid.step} leaves {slid.uncovered} '
-                 f'of '
-                 f'{x[0].size} features of shape {x.shape[1:]} uncovered: their attribution is NaN. '
-                 'Choose a smaller step or another window', CoverageWarning)
-        n, count = len(x), len(slid)                        # point `count` is x itself
-        alike = np.empty((n, count), np.min_scalar_type(count))
-        for some in blocks(n, x[0].size):
-            alike[some] = slid.alike(differ(x[some], take(b, some)))
-        wanted = np.ones((n, count + 1), bool)
-        wanted[:, :-1] = alike == np.arange(count)
-        values = np.empty((n, count + 1))
-        for rows, ks, answers in sweep(lambda rows, ks: [slid.replace(x, b, rows, ks)], count + 1, wanted):
-            values[rows, ks] = answers['value']
-        result = np.empty(x.shape)
-        for some in blocks(n, x[0].size):
-            v = values[some]
-            result[some] = slid.mean_drop(v[:, -1:] - v[np.arange(len(v))[:, None], alike[some]])
-        return [result]
-
+        parts = self._windows([x.shape for x in xs])
+        for w in parts:
+            if w.uncovered:
+                warn(f'{self.name} with window_shape {w.window} and step {w.step} leaves {w.uncovered} of '
+                     f'{np.prod(w.shape)} features of shape {w.shape} uncovered: their attribution is NaN. '
+                     f'Choose a smaller step or another window', CoverageWarning)
+        features = join(parts)
+        values = without_each(sweep, features, [np.ascontiguousarray(x) for x in xs], baselines)
+        results = [np.empty(x.shape) for x in xs]
+        for some in blocks(len(values), sum(x[0].size for x in xs)):
+            drops = values[some, -1:] - values[some, :-1]
+            for result, found in zip(results, features.spread(drops / features.sizes)):
+                result[some] = found
+        return results
