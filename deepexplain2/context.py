@@ -17,7 +17,7 @@ from .attribution.registry import create
 from .audit import Audit
 from .engine.locks import graph_lock
 from .engine.model import Model
-from .errors import ContextError, NoTensorError, TargetWarning, TensorError, shown
+from .errors import ContextError, TargetWarning, TensorError
 from .explainer import OPTIONS, Explainer
 from .graph.constants import split_weights
 from .graph.lookups import lookups
@@ -25,9 +25,17 @@ from .graph.squashing import Mixed, logits, squashing
 from .graph.walks import explainable, user_placeholders
 from .kinds_of_values import flag
 from .session import HoldsSession, check_open, open_session
-from .sources import self_check as probe
-from .sources.names import Names, named, one_of
-from .sources.ways import Source, from_function, from_graph_def, from_keras, from_saved_model, leaves
+from .sources import (
+    Source,
+    from_function,
+    from_graph_def,
+    from_keras,
+    from_saved_model,
+    self_check,
+    terminal_outputs,
+)
+from .sources.names import Names, one_of
+from .sources.tensors_by_name import Description, Tensors
 from .targets.base import Target, map_entries, names_of
 from .targets.built import BuiltTarget, build_target
 from .targets.units import Units
@@ -124,7 +132,7 @@ class DeepExplain(HoldsSession):
         flag(check, 'check')
         source = make(*given)
         if check:
-            probe.check(source, way)
+            self_check.check(source, way)
         source.original, source.states = None, []       # the context does not keep the model
         context = cls(tf.compat.v1.Session(graph=source.graph))
         context._source = source
@@ -164,7 +172,7 @@ class DeepExplain(HoldsSession):
         """The outputs of the model by position and name: of a session the floating tensors that depend on
         inputs and that nothing takes."""
         if self._source is None:
-            return Tensors(leaves(self.graph, self.inputs))
+            return Tensors(terminal_outputs(self.graph, self.inputs))
         return Tensors(self._source.outputs, self._source.output_names)
 
     def tensor(self, name: Any) -> tf.Tensor:
@@ -398,47 +406,6 @@ class DeepExplain(HoldsSession):
             if key not in made:
                 made[key] = build_target(T, outputs, self.graph)
             return made[key].score
-
-
-class Tensors(HoldsSession, Sequence[tf.Tensor]):
-    """Tensors by position and by name."""
-
-    def __init__(self, tensors: Sequence[tf.Tensor], names: Sequence[tuple[str, tf.Tensor]] = ()):
-        self._tensors, self._names = list(tensors), list(names)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, slice) or (isinstance(key, (int, np.integer)) and -len(self) <= key < len(self)):
-            return self._tensors[key]
-        if isinstance(key, (int, np.integer)):
-            raise NoTensorError(f'no tensor {shown(key)} here: there are {len(self)}')
-        if not isinstance(key, str):
-            raise TensorError(f'a tensor is found by its position or its name, not by {shown(key)}')
-        found = [(f'{name!r}', t) for name, t in named(key, self._names)]
-        found = found or [(f'an output of the op {key!r}', t) for t in self._tensors
-                          if key in (t.name, t.op.name)]
-        if not found:
-            raise NoTensorError(f'no tensor {key!r} here. There are: '
-                                + ', '.join(dict.fromkeys([name for name, _ in self._names]
-                                                          or [t.name for t in self._tensors])))
-        return one_of(found, f'the name {key!r}')
-
-    def __repr__(self) -> str:
-        return repr(self._tensors)
-
-
-class Description(list):
-    """Rows (name, shape, op, layer, role); printed as a table."""
-
-    def __str__(self) -> str:
-        rows = [('tensor', 'shape', 'op', 'layer', ''), *self]
-        widths = [max(len(r[k]) for r in rows) for k in range(5)]
-        return '\n'.join('  '.join(v.ljust(w) for v, w in zip(r, widths)).rstrip() for r in rows)
-
-    def __repr__(self) -> str:
-        return f'<{len(self)} tensors>'
 
 
 @dataclass

@@ -1,5 +1,5 @@
-"""Every error and warning the library raises. All errors derive from DeepExplainError and from the builtin
-they refine."""
+"""Every error and warning of the library. An error derives from DeepExplainError and from the builtin error
+that it refines."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ _HERE = str(Path(__file__).parent)
 
 
 class DeepExplainError(RuntimeError):
-    """Base of all errors of deepexplain2; a RuntimeError, as DeepExplain raised."""
+    """Base of all errors of deepexplain2. It is a RuntimeError, which DeepExplain raised."""
 
 
 class ContextError(DeepExplainError):
-    """No usable session or graph: none open, closed, finalized, or a context that was left."""
+    """There is no usable session or graph: none is open, or it is closed or finalized, or a context was
+    left."""
 
 
 class UnknownMethod(DeepExplainError, ValueError, KeyError):
-    """No attribution method of that name."""
+    """There is no attribution method of that name."""
 
     __str__ = Exception.__str__         # a KeyError would show the message in quotes
 
@@ -34,7 +35,7 @@ class TensorError(DeepExplainError, ValueError):
 
 
 class NoTensorError(TensorError, IndexError):
-    """No tensor of that position or name among the inputs or outputs."""
+    """There is no tensor of that position or name among the inputs or outputs."""
 
 
 class PathError(TensorError):
@@ -42,7 +43,7 @@ class PathError(TensorError):
 
 
 class ShapeError(DeepExplainError, ValueError):
-    """An array does not fit the tensor it is meant for."""
+    """The shape of an array does not fit its tensor."""
 
 
 class ValueRangeError(DeepExplainError, ValueError):
@@ -50,7 +51,7 @@ class ValueRangeError(DeepExplainError, ValueError):
 
 
 class FeedError(DeepExplainError, ValueError):
-    """A placeholder that T needs is not fed, or is fed twice."""
+    """A placeholder that T needs is not fed, or it is fed twice."""
 
 
 class RuleError(DeepExplainError, ValueError):
@@ -58,7 +59,8 @@ class RuleError(DeepExplainError, ValueError):
 
 
 class SourceError(DeepExplainError, ValueError):
-    """A model that cannot be turned into a graph: wrong file, not frozen, no input signature."""
+    """A model cannot become a graph: the file is of another kind, it is not frozen, or a signature is
+    missing."""
 
 
 class FileError(DeepExplainError, ValueError):
@@ -74,16 +76,16 @@ class RunError(DeepExplainError):
 
 
 class CopyError(DeepExplainError, TypeError):
-    """A context or an explainer was to be pickled or copied: it holds a session, which lives in one
+    """A context or an explainer cannot be pickled or copied: it holds a session, which lives in one
     process."""
 
 
 class NonlinearOpWarning(UserWarning):
-    """Ops between X and T that have no rule: the method uses their plain gradient."""
+    """Ops between X and T have no rule: the method uses their plain gradient."""
 
 
 class PathWarning(UserWarning):
-    """Part of what T depends on is cut off from X by ops without a gradient."""
+    """Ops without a gradient separate X from a part of what T depends on."""
 
 
 class TargetWarning(UserWarning):
@@ -91,56 +93,54 @@ class TargetWarning(UserWarning):
 
 
 class RandomWarning(UserWarning):
-    """Ops between X and T that draw random numbers: attributions are as random as T."""
+    """Ops between X and T draw random numbers: attributions are as random as T."""
 
 
 class SourceWarning(UserWarning):
-    """A model that could not be compared with the graph that was made of it."""
+    """A model could not be compared with the graph that was made from it."""
 
 
 class CoverageWarning(UserWarning):
-    """Features that no occlusion window covers: their attribution is NaN."""
+    """No occlusion window covers some features: their attribution is NaN."""
 
 
 class ToleranceWarning(UserWarning):
-    """A method stopped at its limit of steps or samples before it was as exact as asked."""
+    """A method reached its limit of steps or samples before the requested tolerance."""
 
 
 class MagnitudeWarning(UserWarning):
-    """Attributions of a row are so much larger than the output of the model that they only cancel one
-    another."""
+    """Attributions of a row are far larger than the output of the model: they only cancel one another."""
 
 
 def shown(value: object) -> str:
     """A value for a message: short, on one line."""
     try:
-        said = ' '.join(repr(value).split())
+        text = ' '.join(repr(value).split())
     except Exception:
-        said = object.__repr__(value)
-    return said if len(said) <= 80 else f'{said[:60]}... ({type(value).__name__})'
+        text = object.__repr__(value)
+    return text if len(text) <= 80 else f'{text[:60]}... ({type(value).__name__})'
 
 
-def said(error: Exception) -> str:
-    """What an error says, without the places in TensorFlow's and Keras's code, and the nodes, that it
-    names."""
-    # Keras adds both
-    text = re.sub('\x1b\\[[0-9;]*m', '', str(error).partition('Arguments received by')[0])
+def brief_message(error: Exception) -> str:
+    """The type and message of an error on one line, without the places in the code of TensorFlow and Keras,
+    and without the nodes, that it names."""
+    text = str(error).partition('Arguments received by')[0]             # Keras adds the arguments
+    text = re.sub('\x1b\\[[0-9;]*m', '', text)                           # and colours
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # of AutoGraph: files and lines, the error itself at the end
-    if lines and lines[0] == 'in user code:':
-        lines = lines[-1:]
+    if lines and lines[0] == 'in user code:':       # AutoGraph: files and lines, the error itself at the end
+        line = lines[-1]
     else:
-        lines = [f'{type(error).__name__}: {" ".join(lines)}']
-    return re.sub(r'\{\{node ([^}]*)\}\}( = \w+\[[^\]]*\]\([^)]*\))?', r'\1', lines[0])[:500]
+        line = f'{type(error).__name__}: {" ".join(lines)}'
+    return re.sub(r'\{\{node ([^}]*)\}\}( = \w+\[[^\]]*\]\([^)]*\))?', r'\1', line)[:500]
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an error says, by default the name of its type."""
+    """The first line of an error's message, or its type where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """A warning that points at the first line outside the library."""
+    """Warn at the first line of code outside the library."""
     frame, depth = sys._getframe(1), 2
     while frame.f_back and frame.f_code.co_filename.startswith(_HERE):
         frame, depth = frame.f_back, depth + 1

@@ -1,4 +1,4 @@
-"""What tensors are called: a name means one tensor, or is refused with all that it could mean."""
+"""The names of tensors: a name stands for one tensor, or is refused with all that it could mean."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ NO_TENSOR = ('is computed inside a loop, a conditional or a function of the mode
 
 @dataclass(eq=False)
 class LayerOutput:
-    """One output of one call of a layer, named after the calls it stands in, outermost first:
-    'backbone/conv'.
+    """One output of one call of a layer, named after the calls it stands in: 'backbone/conv'.
 
-    parts: for each of these calls the name of the layer, which of its calls this is ('enc/1'), and whether
-        there are more.
-    index: which output, where the layer has several ('lstm:1'), else ''. tensor: None where no tensor of the
-        graph is this output.
+    Parameters
+    ----------
+    parts : sequence of (str, int or None, bool)
+        For each of these calls, outermost first: the name of the layer, the number of the call ('enc/1'), and
+        whether there are other calls of this name.
+    index : str
+        Which output, if the layer has several ('lstm:1'); otherwise empty.
+    tensor : tf.Tensor or None
+        The tensor; None if no tensor of the graph is this output.
     """
     parts: Sequence[tuple[str, int | None, bool]]
     index: str
@@ -33,13 +37,14 @@ class LayerOutput:
 
     @cached_property
     def label(self) -> str:
-        parts = (f'{name}/{place}' if more and place is not None else name for name, place,
-                 more in self.parts)
+        """The name, with the number of a call where there are several calls."""
+        parts = (f'{name}/{place}' if is_repeated and place is not None else name
+                 for name, place, is_repeated in self.parts)
         return '/'.join(parts) + (f':{self.index}' if self.index else '')
 
     def is_called(self, name: str, from_within: bool = False) -> bool:
-        """Whether `name` fits, with or without the number of a call or output; from_within: the outer calls
-        left out too."""
+        """Whether `name` fits, with or without the number of a call or output. from_within: also without some
+        of the outer calls."""
         if self.parts[-1][0] not in name:
             return False
         return bool((self._inner if from_within else self._whole).fullmatch(name))
@@ -58,8 +63,8 @@ class LayerOutput:
 
     @property
     def _patterns(self) -> list[str]:
-        return [re.escape(name) + ('' if place is None else f'(?:/{place})?') for name, place,
-                _ in self.parts]
+        return [re.escape(name) + ('' if place is None else f'(?:/{place})?')
+                for name, place, _ in self.parts]
 
     @property
     def _index(self) -> str:
@@ -68,24 +73,27 @@ class LayerOutput:
 
 @dataclass
 class Names:
-    """The names of a graph: pairs of a name and its tensor for inputs and outputs, the outputs of layers, and
-    the ops themselves."""
+    """The names in a graph: of inputs and outputs (pairs of a name and its tensor), layers and ops."""
     graph: tf.Graph
     inputs: Sequence[tuple[str, tf.Tensor]] = ()
     outputs: Sequence[tuple[str, tf.Tensor]] = ()
     layers: Sequence[LayerOutput] = ()
 
     def tensor(self, name: str) -> tf.Tensor:
-        """The one tensor of that name. 'op:0' is always that tensor; a layer inside others may be given
-        without their names."""
+        """The one tensor of that name.
+
+        'op:0' is always that tensor. A layer inside other layers may be given without their names.
+
+        Raises TensorError if there is no such tensor, with the closest names, or if there are several.
+        """
         if ':' in name:
             try:
                 return self.graph.get_tensor_by_name(name)
             except (KeyError, ValueError):
                 pass
-        found = [(f'the {kind} {n!r}', t) for kind, pairs in (('input', self.inputs),
-                                                              ('output', self.outputs)) for n,
-                 t in named(name, pairs)]
+        found: list[tuple[str, tf.Tensor | None]] = [
+            (f'the {kind} {n!r}', t) for kind, pairs in (('input', self.inputs), ('output', self.outputs))
+            for n, t in named(name, pairs)]
         found += self._layer_outputs(name)
         try:
             found += [(f'the op {name!r}', t) for t in self.graph.get_operation_by_name(name).outputs]
@@ -94,7 +102,7 @@ class Names:
         found = found or self._layer_outputs(name, from_within=True)
         if not found:
             raise TensorError(f'no tensor {name!r} in the graph.{self._close(name)} describe() lists what '
-                              f'there is')
+                              'there is')
         return one_of(found, f'the name {name!r}')
 
     def _layer_outputs(self, name: str, from_within: bool = False) -> list[tuple[str, tf.Tensor | None]]:
@@ -105,19 +113,21 @@ class Names:
     def _close(self, name: str) -> str:
         known = [*(n for n, _ in [*self.inputs, *self.outputs]), *(entry.label for entry in self.layers),
                  *(t.name for t in explainable(self.graph))]
-        close = difflib.get_close_matches(name, known, n=5, cutoff=.4) or [k for k in known
-                                                                           if name.split(':')[0] in k][:5]
+        close = (difflib.get_close_matches(name, known, n=5, cutoff=.4)
+                 or [k for k in known if name.split(':')[0] in k][:5])
         return f' Close: {", ".join(dict.fromkeys(close))}.' if close else ''
 
 
 def named(name: str, pairs: Iterable[tuple[str, tf.Tensor]]) -> list[tuple[str, tf.Tensor]]:
-    """The pairs of that name, and of the names in it: 'a/0' and 'a/1' are in 'a'."""
+    """The pairs with that name, or with a name inside it: 'a/0' and 'a/1' are inside 'a'."""
     return [(n, t) for n, t in pairs if n == name or n.startswith(f'{name}/')]
 
 
 def one_of(found: Iterable[tuple[str, tf.Tensor | None]], what: str) -> tf.Tensor:
-    """The tensor that all of these are. Raises TensorError, with what each is, where they are several, or
-    none that can be given."""
+    """The one tensor among pairs of a description and a tensor.
+
+    Raises TensorError, with all descriptions, if there are several tensors, or none that can be given.
+    """
     meant: dict[str | None, tuple[str, tf.Tensor | None]] = {}
     for description, tensor in found:
         meant.setdefault(tensor.name if tensor is not None else None, (description, tensor))
@@ -126,10 +136,8 @@ def one_of(found: Iterable[tuple[str, tf.Tensor | None]], what: str) -> tf.Tenso
         if tensor is None:
             raise TensorError(f'{description} {NO_TENSOR}. Choose a tensor before or after it')
         return tensor
-    listed = [f'{description}, tensor "{tensor.name}"' if tensor is not None else f'{description}, which '
-                                                                                  f'{NO_TENSOR}'
+    listed = [f'{description}, ' + (f'tensor "{tensor.name}"' if tensor is not None else f'which {NO_TENSOR}')
               for description, tensor in meant.values()]
-    raise TensorError(f'{what} is ambiguous: it could be '
-                      f'{"; ".join(listed[:10])}{"; ..." if len(listed) > 10 else ""}. Give one of these '
-                      f'names, '
-                      'or the name of the tensor')
+    raise TensorError(f'{what} is ambiguous: it could be {"; ".join(listed[:10])}'
+                      f'{"; ..." if len(listed) > 10 else ""}. Give one of these names, or the name of the '
+                      'tensor')

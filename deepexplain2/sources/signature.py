@@ -1,4 +1,4 @@
-"""input_signature of from_keras and from_function."""
+"""The argument input_signature of from_keras and from_function, checked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..errors import SourceError, shown
 
 
 def as_signature(given: Any, way: str) -> list[Any]:
-    """An input_signature as a list with one entry per argument, whose leaves are tf.TensorSpec; a single
-    tf.TensorSpec is a list of one."""
+    """An input_signature as a list with one entry per argument, whose leaves are tf.TensorSpec. A single
+    tf.TensorSpec becomes a list of one. Raises SourceError for anything else."""
     entries = [given] if isinstance(given, tf.TensorSpec) else given
     example = '[tf.TensorSpec((None, ...), tf.float32)], one entry per input, None for the batch'
     if not isinstance(entries, (list, tuple)):

@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras import layers as L
 
 from deepexplain2 import DeepExplain, errors
-from deepexplain2.sources.ways import from_keras
+from deepexplain2.sources import from_keras
 from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
@@ -513,7 +513,7 @@ LEGACY = '''
     import random
     import numpy as np, tensorflow as tf, tf_keras as K
     from deepexplain2 import DeepExplain, errors
-    from deepexplain2.sources.ways import from_keras
+    from deepexplain2.sources import from_keras
     L, rng = K.layers, np.random.default_rng(0)
 
     class Doubles(L.Layer):

@@ -1,0 +1,60 @@
+"""A Keras model as a graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+
+from ...errors import SourceError
+from ...kinds import KERAS, is_keras_model, path_of, way_in
+from ..concrete_function import check_outputs, variable_handles
+from ..freezing import freeze
+from ..guards import attempt, require_eager
+from ..signature import as_signature
+from ..source import Source
+from .trace import trace
+
+
+def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> Source:
+    """A Keras 3 or tf_keras model in inference mode.
+
+    Parameters
+    ----------
+    model : Keras model, str or path
+        The model, or the path of a saved one.
+    input_signature : list or dict of tf.TensorSpec, optional
+        What the model takes, if it does not say, or leaves sizes open.
+
+    Raises
+    ------
+    SourceError
+        If `model` is no Keras model, the signature is missing or does not fit, or loading, tracing or
+        freezing fails.
+    """
+    require_eager('from_keras')
+    if isinstance(model, (str, bytes, os.PathLike)):
+        path = path_of(model, 'from_keras', KERAS)
+        model = attempt(lambda: tf.keras.models.load_model(path, compile=False),
+                        f'from_keras cannot load {path!r}')
+    if not is_keras_model(model):
+        raise SourceError(f'from_keras takes a Keras model or the path of one, not '
+                          f'{type(model).__name__}{way_in(model)}')
+    if isinstance(input_signature, Mapping):
+        as_signature([input_signature], 'from_keras')
+    elif input_signature is not None:
+        input_signature = as_signature(input_signature, 'from_keras')
+    traced = trace(model, input_signature)
+    check_outputs(traced.concrete, 'from_keras', len(traced.named))
+    graph, inputs, outputs, named = freeze(traced.concrete, 'from_keras', traced.named)
+    return Source(
+        graph, inputs, outputs,
+        input_names=[(name, inputs[k]) for name, k in traced.input_names],
+        output_names=[(name, outputs[k]) for name, k in traced.output_names],
+        layers=[replace(output, tensor=named.get(id(output.tensor))) for output in traced.layers],
+        symbolic={i: (symbol, [(label, named.get(id(t))) for label, t in meant])
+                  for i, (symbol, meant) in traced.symbolic.items()},
+        original=traced.original, specs=traced.specs, states=variable_handles(traced.concrete))
