@@ -18,12 +18,14 @@ from .audit import Audit
 from .engine.locks import graph_lock
 from .engine.model import Model
 from .errors import ContextError, TargetWarning, TensorError
-from .explainer import OPTIONS, Explainer
+from .explainer import Explainer
+from .explanation import Explanation
 from .graph.constants import split_weights
 from .graph.lookups import lookups
 from .graph.squashing import Mixed, logits, squashing
 from .graph.walks import explainable, user_placeholders
 from .kinds_of_values import flag
+from .request.options import OPTIONS, split
 from .session import HoldsSession, check_open, open_session
 from .sources import (
     Source,
@@ -43,7 +45,8 @@ from .tensors import as_inputs, as_target, as_tensor, shape_text
 from .tokens import TokenExplainer
 
 KEPT = 64           # explainers of a session, each a few objects
-OTHERS = [*OPTIONS, 'jit_compile', 'sum_embedding']      # what may be meant by a name that is no parameter
+# what may be meant by a name that is no parameter
+OTHERS = ['xs', 'ys', *OPTIONS, 'jit_compile', 'sum_embedding']
 
 
 class DeepExplain(HoldsSession):
@@ -271,33 +274,29 @@ class DeepExplain(HoldsSession):
         Cost: gradient and rule methods add their ops to the graph, the first time; nothing is run. Raises a
         DeepExplainError, before anything is added, where T, X or a parameter does not fit.
         """
-        tokens = self._tokens(method, T, X, parameters, jit_compile)
-        if tokens is not None:
-            tokens.compile()
-            return tokens
-        explainer, constant_weights = self._compiled(method, T, X, parameters, jit_compile)
+        explainer = self._explainer(method, T, X, parameters, jit_compile)
         explainer.compile()
-        return explainer.weighted(constant_weights)
+        return explainer
 
     def explain(self, method: str | Method, T: tf.Tensor, X: Any, xs: Any, ys: Any = None,
-                batch_size: int | None = None,
-                feed_dict: Any = None, return_delta: bool = False, return_std_error: bool = False,
-                progress: Any = False,
-                memory_limit: int | None = None, out: Any = None, jit_compile: bool = False,
-                **parameters: Any) -> Any:
+                batch_size: int | None = None, *, jit_compile: bool = False,
+                **options_and_parameters: Any) -> Any:
         """get_explainer and Explainer.run in one call; see both.
 
         The same method, T, X and parameters again add nothing to the graph, nor do another baseline, seed or
         number of steps, or a call that ends in an error. Baselines and functions are not kept beyond the
         call.
         """
-        tokens = self._tokens(method, T, X, parameters, jit_compile)
-        if tokens is not None:
-            return tokens.run(xs, ys, batch_size, feed_dict, return_delta, return_std_error, progress,
-                              memory_limit, out)
-        explainer, constant_weights = self._compiled(method, T, X, parameters, jit_compile)
-        return explainer.weighted(constant_weights).run(xs, ys, batch_size, feed_dict, return_delta,
-                                                        return_std_error, progress, memory_limit, out)
+        options, parameters = split(options_and_parameters)
+        return self._explainer(method, T, X, parameters, jit_compile).run(xs, ys, batch_size, **options)
+
+    def explanation(self, method: str | Method, T: tf.Tensor, X: Any, xs: Any, ys: Any = None,
+                    batch_size: int | None = None, *, jit_compile: bool = False,
+                    **options_and_parameters: Any) -> Explanation:
+        """get_explainer and Explainer.explanation in one call; see both."""
+        options, parameters = split(options_and_parameters)
+        explainer = self._explainer(method, T, X, parameters, jit_compile)
+        return explainer.explanation(xs, ys, batch_size, **options)
 
     def audit(self, method: str | Method, T: Any, X: Any, jit_compile: bool = False,
               **parameters: Any) -> Audit:
@@ -325,6 +324,15 @@ class DeepExplain(HoldsSession):
             X = lookups(as_target(target, self.graph), as_tensor(ids, self.graph, 'X')) or ids
             parameters = {k: v for k, v in parameters.items() if k not in ('sum_embedding', 'baseline')}
         return self._compiled(method, target, X, parameters, jit_compile)[0].audit()
+
+    def _explainer(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
+                   jit_compile: bool) -> Explainer | TokenExplainer:
+        """The explainer of any X, with the weights written into T."""
+        tokens = self._tokens(method, T, X, parameters, jit_compile)
+        if tokens is not None:
+            return tokens
+        explainer, constant_weights = self._compiled(method, T, X, parameters, jit_compile)
+        return explainer.weighted(constant_weights)
 
     def _tokens(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
                 jit_compile: bool) -> TokenExplainer | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from .attribution.base import Method
 from .attribution.registry import names_with
@@ -38,12 +37,14 @@ from .errors import (
     warn,
 )
 from .kinds_of_values import integer
+from .request.base_explainer import BaseExplainer, Finished
 from .request.baselines import as_baselines, call_baseline, fit_to_rows
 from .request.feeds import as_feeds
-from .request.options import check_options, refuse_unknown
-from .request.progress import Progress, Reporter
-from .request.samples import as_samples
-from .request.streaming import PIECE, Answers, Streaming
+from .request.frames import check_columns, is_series, series_to_array
+from .request.options import Options
+from .request.output import PIECE, Output
+from .request.progress import Reporter
+from .request.samples import Samples, as_samples
 from .session import check_open
 from .targets.built import BuiltTarget
 from .targets.units import Units
@@ -65,21 +66,16 @@ class Plan(NamedTuple):
     bytes: int
 
 
-# of run
-OPTIONS = ['xs', 'ys', 'batch_size', 'feed_dict', 'return_delta', 'return_std_error', 'progress',
-           'memory_limit', 'out']
-
-
 class _Checked(NamedTuple):
     """What the user gave for a run. layout: see Explainer._layout."""
-    arrays: list[np.ndarray]
+    samples: Samples
     feeds: dict[str, Feed]
     weights: Weights
-    answers: Answers
+    output: Output
     layout: tuple[int, bool, bool, BatchSizeTuner | None]
 
 
-class Explainer(Streaming):
+class Explainer(BaseExplainer):
     """One method, one target, compiled: `run` explains any number of batches and adds nothing to the graph.
 
     Made by DeepExplain.get_explainer. It can be used after the context was left, from several threads, and
@@ -98,7 +94,8 @@ class Explainer(Streaming):
         self._averaged: list[bool] = []
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
-        self._compiled: list[Query] = []             # shared with the copies that `weighted` makes
+        self._columns: dict[str, list[Any]] = {}     # of the first DataFrames, by tensor of X
+        self._compiled: list[Query] = []             # shared with the copies that `weighted` makes, as above
 
     def compile(self) -> Query:
         """The question of the method; adds its ops to the graph the first time."""
@@ -132,64 +129,13 @@ class Explainer(Streaming):
         vars(other).update(vars(self))
         return other
 
-    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any]
-            | None = None,
-            return_delta: bool = False, return_std_error: bool = False,
-            progress: bool | Callable[[Progress], Any] = False,
-            memory_limit: int | None = None, out: Any = None, **unknown: Any) -> Any:
-        """Attributions of T to X for the samples xs.
-
-        xs: array shaped like X, (n,) + features; for a list X a list of arrays with equally many rows. A
-            memmap is read piece by piece. Or a tf.data.Dataset of batches xs, or (xs, ys): each batch is a
-            run, and the answers are joined. For a list X a batch is ((a, b), ys), as (a, b) is taken for (xs,
-            ys).
-        ys: what of T to explain: weights shaped like T (rows may broadcast), or integer class indices of
-            shape (n,). Without it all units of T are summed. Where T is a Target with data: these data, one
-            entry per row.
-        batch_size: at most that many rows in one session.run; chosen from the size of a row, and by timing,
-            where not given. The answer does not depend on it but for rounding.
-        feed_dict: values of other placeholders that T needs. One with an entry per row of xs goes with its
-            rows.
-        return_delta: whether to return the gap of every row too: (n,) in units of T, float64: f(x) -
-            f(baseline) minus the sum of the attributions, for elrp f(x) minus the sum, which is what biases
-            and the stabilizer absorbed. For methods that promise a
-            sum: intgrad, deeplift, shapley_sampling, elrp. Cost: 2 evaluations per row more, 1 for elrp.
-            Where T is one value for all rows of a batch that the graph fixes, their attributions sum to it
-            together: (number of batches,).
-        return_std_error: whether to return the standard errors of shapley_sampling too, shaped like the
-            attributions (a list for a list X).
-        progress: True for a progress bar (tqdm where it is installed, else a line of text), or a function
-            that is called with a Progress after every session.run; its total shrinks where inputs need not be
-            evaluated.
-        memory_limit: bytes that the tensors between X and T may take in one session.run, where batch_size is
-            not given; default: half of the memory that is free. See `plan`.
-        out: array or memmap (a list of them for a list X) of the shape of the attributions, into which they
-            are written piece by piece, of 16 runs each: nothing as large as the answer is held in memory.
-            Where a run is interrupted, the pieces before are written.
-
-        Returns an array shaped like xs (a list of them for a list X) in the dtype of X, in units of T; `out`
-        where it is given. For integer X the dtype is that of T. shapley_sampling returns (n,) + the sampled
-        axes, per input. With return_delta or return_std_error a tuple: (attributions, delta), (attributions,
-        standard errors), or all three in this order: attributions, standard errors, delta.
-
-        Where T has no batch axis (a scalar, say) every row is explained in a run of its own.
-
-        Raises ShapeError, ValueRangeError, FeedError, ParameterError, TensorError or ContextError (all
-        DeepExplainError) before anything is run; TensorError as soon as the first axis of T turns out not to
-        be the batch; ValueRangeError where T or its gradient is NaN or infinite, naming the op where that
-        begins; RunError where TensorFlow fails.
-        """
-        refuse_unknown(unknown, OPTIONS, 'run')
-        self._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
-        if isinstance(xs, tf.data.Dataset):
-            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, self._is_list), batch_size,
-                                     feed_dict=feed_dict,
-                                     return_delta=return_delta, return_std_error=return_std_error,
-                                     progress=progress, memory_limit=memory_limit)
-        checked = self._checked(xs, ys, batch_size, feed_dict, memory_limit, out)
-        arrays, feeds, weights, answers, (size, fixed_batch, per_row, tuner) = checked
+    def _run(self, xs: Any, ys: Any, options: Options) -> Finished:
+        """Explain arrays or DataFrames; everything that can be checked is checked before anything runs."""
+        checked = self._checked(xs, ys, options)
+        samples, feeds, weights, output, (size, fixed_batch, per_row, tuner) = checked
+        arrays = samples.arrays
         model, n, shapes = self._model, len(arrays[0]), [a.shape for a in arrays]
-        step = PIECE * size if out is not None or any(isinstance(a, np.memmap) for a in arrays) else n
+        step = PIECE * size if options.out is not None or any(isinstance(a, np.memmap) for a in arrays) else n
         some = self._piece(arrays, slice(0, step))
         baselines, k = self._references(some, shapes)
 
@@ -198,7 +144,7 @@ class Explainer(Streaming):
         together = size > 1 if fixed_batch else batch_of(model.target) is None
         if n > 1 and per_row and together:
             if self._run_together(arrays, feeds, n, size, fixed_batch):
-                size, fixed_batch, per_row, tuner = self._together(n, batch_size, (n,))
+                size, fixed_batch, per_row, tuner = self._together(n, options.batch_size, (n,))
                 if step < n:
                     step, some = n, self._piece(arrays, slice(0, n))
                     baselines, k = self._references(some, shapes)
@@ -223,7 +169,7 @@ class Explainer(Streaming):
         def value(points, rows):
             return model.plain_value.evaluate(batch.at(points, rows))
 
-        reporter = self._reporter(progress, n, k, shapes, return_delta)
+        reporter = self._reporter(options, n, k, shapes)
         sweep = Sweep(evaluate, n, size, fixed_batch, value, reporter, query.is_line_integral, tuner, fixed_batch
                       and not per_row)
         try:
@@ -231,52 +177,50 @@ class Explainer(Streaming):
                 if piece.start:
                     some = self._piece(arrays, piece)
                     baselines, k = self._references(some, shapes, piece.start)
-                answers.add(*self._explained(sweep.part(piece.start, piece.stop), some, baselines, k,
-                                             return_delta, return_std_error))
+                output.add(*self._explained(sweep.part(piece.start, piece.stop), some, baselines, k, options))
         finally:
             if reporter is not None:
                 reporter.close()
-        return answers.whole()
+        return Finished(output, samples, _ys_per_row(weights, n))
 
-    def _check_options(self, batch_size: Any, memory_limit: Any, progress: Any, return_delta: Any,
-                       return_std_error: Any) -> None:
-        """Raise where an option of `run` is not of its kind, or the method cannot give what it asks for."""
+    def _check_options(self, options: Options) -> None:
+        """Raise where the session is closed, or the method cannot give what the options ask for."""
         check_open(self._model.session)
-        check_options(batch_size, memory_limit, progress, return_delta=return_delta,
-                           return_std_error=return_std_error)
-        if return_delta and self._method.sums_to is None:
+        if options.return_delta and self._method.sums_to is None:
             raise ParameterError(f'return_delta: the attributions of "{self._method.name}" do not promise '
                                  f'any sum. It is for the methods that do: {names_with("sums_to")}')
-        if return_std_error and not self._method.draws_samples:
+        if options.return_std_error and not self._method.draws_samples:
             raise ParameterError(f'return_std_error: "{self._method.name}" draws no samples. It is for '
                                  f'{names_with("draws_samples")}')
-        if return_std_error:
+        if options.return_std_error:
             self._method.check_std_error()
 
-    def _checked(self, xs: Any, ys: Any, batch_size: int | None, feed_dict: Any, memory_limit: int | None,
-                 out: Any) -> _Checked:
+    def _checked(self, xs: Any, ys: Any, options: Options) -> _Checked:
         """What the user gave for a run, checked against the graph; runs nothing, but where T seems to have no
         batch axis."""
         method, model = self._method, self._model
-        arrays = as_samples(xs, model.inputs, self._is_list)
+        samples = as_samples(xs, model.inputs, self._is_list)
+        check_columns(self._columns, samples.columns, model.inputs)
+        arrays = samples.arrays
         n, shapes = len(arrays[0]), [a.shape for a in arrays]
         planned = method.plan(shapes)
-        feeds = as_feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
+        if is_series(ys):
+            ys = series_to_array(ys, samples.index, 'ys')
+        feeds = as_feeds(options.feed_dict, model.target.graph, model.inputs, model.path.varies, n)
         feeds |= self._target.feeds(ys, n)
         model.check_fed(feeds)
-        size, fixed_batch, per_row, tuner = self._layout(n, batch_size, memory_limit)
+        size, fixed_batch, per_row, tuner = self._layout(n, options)
         if n > 1 and not (per_row or fixed_batch):
             shape = shape_of_all(model, lambda rows: self._piece(arrays, rows), feeds, n)
             if shape is not None:
-                size, fixed_batch, per_row, tuner = self._together(n, batch_size, shape)
+                size, fixed_batch, per_row, tuner = self._together(n, options.batch_size, shape)
         weights = self._target.weights(ys, n, per_row)
         if not callable(self._baselines):
             fit_to_rows(self._baselines, shapes, model.inputs, method.average, method.averages)
         read = [*arrays, *(f.value for f in feeds.values()), *([] if weights.array is None
                                                                else [weights.array])]
-        return _Checked(arrays, feeds, weights, Answers(out, planned.shapes, self._dtypes,
-                                                        self._is_list, read), (size, fixed_batch, per_row,
-                                                                               tuner))
+        output = Output(options.out, planned.shapes, self._dtypes, self._is_list, read)
+        return _Checked(samples, feeds, weights, output, (size, fixed_batch, per_row, tuner))
 
     def _run_together(self, arrays: list[np.ndarray], feeds: Mapping[str, Feed], n: int, size: int,
                       fixed_batch: bool) -> bool:
@@ -293,6 +237,10 @@ class Explainer(Streaming):
                                                          f'if there were no others', PathWarning)
             return False
 
+    def _about(self) -> dict[str, Any]:
+        return {'target': self._model.target.name, 'method': repr(self._method),
+                'parameters': self._method.parameters, 'input_names': [x.name for x in self._model.inputs]}
+
     def _rows(self) -> int:
         return self._tuner.rows
 
@@ -304,7 +252,7 @@ class Explainer(Streaming):
         decides.
         """
         integer(n, 'n', 1)
-        check_options(batch_size, memory_limit, None)
+        options = Options(batch_size, memory_limit=memory_limit)
         shapes = [(n, *x.shape.as_list()[1:]) for x in self._model.inputs if x.shape.rank]
         if len(shapes) < len(self._model.inputs) or any(d is None for shape in shapes for d in shape):
             raise ShapeError('plan needs an X with known feature axes: '
@@ -313,17 +261,17 @@ class Explainer(Streaming):
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by '
                                  f'its tolerance')
-        size, fixed_batch, *_ = self._layout(n, batch_size, memory_limit)
+        size, fixed_batch, *_ = self._layout(n, options)
         runs = sum(calls(n, p, size, fixed_batch, self.compile().is_line_integral) for p in points)
         return Plan(runs, size, n * sum(points), size * self._model.path.row_total)
 
-    def _reporter(self, progress: bool | Callable[[Progress], Any], n: int, k: int,
-                  shapes: list[tuple[int, ...]], delta: bool) -> Reporter | None:
-        if progress is None or not (callable(progress) or progress):
+    def _reporter(self, options: Options, n: int, k: int, shapes: list[tuple[int, ...]]) -> Reporter | None:
+        if options.progress is None or not (callable(options.progress) or options.progress):
             return None
         points = self._method.plan(shapes).evaluations
-        more = (1 + k * (self._method.sums_to == 'difference')) if delta else 0
-        return Reporter(progress, None if points is None else n * (sum(points) * k + more), self._method.name)
+        at_x, at_baseline = self._wanted_ends(options)
+        more = at_x + k * at_baseline
+        return Reporter(options.progress, None if points is None else n * (sum(points) * k + more), self._method.name)
 
     def audit(self) -> Audit:
         """How this method treats every op between X and T; see Audit. Runs nothing, and adds nothing to the
@@ -340,11 +288,13 @@ class Explainer(Streaming):
         return [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, self._model.inputs)]
 
     def _explained(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
-                   with_delta: bool,
-                   with_error: bool) -> tuple[list[np.ndarray], list[np.ndarray] | None, np.ndarray | None]:
-        """(attributions, standard errors, gaps) of some rows."""
-        found, errors = _averaged(self._method, sweep, arrays, baselines, k, with_error)
-        delta = self._delta(sweep, arrays, baselines, k, found) if with_delta else None
+                   options: Options) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """(attributions, what else is wanted of the rows by name) of some rows."""
+        found, errors = _averaged(self._method, sweep, arrays, baselines, k, options.return_std_error)
+        more = self._at_ends(sweep, arrays, baselines, k, options)
+        if options.return_delta or (options.with_ends and self._method.sums_to is not None):
+            promised = more['fx'] - more['f_baseline'] if self._method.sums_to == 'difference' else more['fx']
+            more['delta'] = promised - sweep.sums(found)
         if not any(r.any() for r in found):
             self._check_zeros(sweep.unreported, arrays, baselines, k)
         elif self._method.sums_to == 'difference' and max(float(max(r.max(), -r.min())) for r in found
@@ -358,9 +308,9 @@ class Explainer(Streaming):
             raise ValueRangeError(f'attributions of "{self._method.name}" leave the range of '
                                   f'{np.dtype(dtypes[0]).name}. Build the model in a '
                                   'wider dtype, or scale its input')
-        if errors is None:
-            return results, None, delta
-        return results, [e.astype(d, copy=False) for e, d in zip(errors, dtypes)], delta
+        if errors is not None:
+            more['std_error'] = [e.astype(d, copy=False) for e, d in zip(errors, dtypes)]
+        return results, more
 
     def _references(self, arrays: list[np.ndarray], shapes: list[tuple[int, ...]],
                     start: int = 0) -> tuple[list[np.ndarray], int]:
@@ -384,17 +334,31 @@ class Explainer(Streaming):
             baselines = [b if len(b) == 1 else b[start:start + len(arrays[0])] for b in baselines]
         return baselines, k
 
-    def _delta(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
-               results: list[np.ndarray]) -> np.ndarray:
-        """What is missing of the sum that the method promises, per value of T."""
-        promised = sweep.value.once(lambda rows: [x[rows] for x in arrays])['value']
-        if self._method.sums_to == 'difference':
-            def at_baseline(start):
-                return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape) for b,
-                                                      x in zip(start, arrays)])['value']
-            promised = promised - sum(at_baseline([b[j:j + 1] for b in baselines] if k > 1 else baselines)
-                                      for j in range(k)) / k
-        return promised - sweep.sums(results)
+    def _wanted_ends(self, options: Options) -> tuple[bool, bool]:
+        """Whether T at x, and T at the baseline, are evaluated for what the options ask for."""
+        has_baseline = self._method.sums_to == 'difference'
+        if options.with_ends:
+            return True, has_baseline or 'baseline' in self._method.parameters
+        return options.return_delta, options.return_delta and has_baseline
+
+    def _at_ends(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray], k: int,
+                 options: Options) -> dict[str, Any]:
+        """T at x and at the baseline, its mean over k baselines, as far as they are wanted."""
+        at_x, at_baseline = self._wanted_ends(options)
+        found = {}
+        if at_x:
+            found['fx'] = sweep.value.once(lambda rows: [x[rows] for x in arrays])['value']
+        starts = [[b[j:j + 1] for b in baselines] for j in range(k)] if k > 1 else [baselines]
+        # a method that promises no sum needs no T there, which may be NaN
+        with suppress(*() if self._method.sums_to == 'difference' else (ValueRangeError,)):
+            if at_baseline:
+                found['f_baseline'] = np.mean([self._value_at(sweep, arrays, start) for start in starts], 0)
+        return found
+
+    def _value_at(self, sweep: Sweep, arrays: list[np.ndarray], start: list[np.ndarray]) -> np.ndarray:
+        """T at a baseline, per value of T."""
+        return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape)
+                                              for b, x in zip(start, arrays)])['value']
 
     def _check_zeros(self, sweep: Sweep, arrays: list[np.ndarray], baselines: list[np.ndarray],
                      k: int) -> None:
@@ -447,11 +411,10 @@ class Explainer(Streaming):
             return None
         return at_x, at_start
 
-    def _layout(self, n: int, batch_size: int | None, memory_limit: int | None) -> tuple[int, bool, bool,
-                                                                                         BatchSizeTuner | None]:
+    def _layout(self, n: int, options: Options) -> tuple[int, bool, bool, BatchSizeTuner | None]:
         """(rows per run, whether the graph fixes them, whether T has one entry per row, what finds better
         ones)."""
-        target = self._model.target
+        target, batch_size, memory_limit = self._model.target, options.batch_size, options.memory_limit
         rows_of_t = batch_of(target)
         fixed = {batch_of(x) for x in self._model.inputs} - {None}
         if len(fixed) > 1:
@@ -548,6 +511,13 @@ class Explainer(Streaming):
                                                f'values are between 0 and 1 and sum to 1. The '
                             'shares of all classes mix, and a saturated probability has no gradient. Target '
                             'the logits instead', TargetWarning)
+
+
+def _ys_per_row(weights: Weights, n: int) -> np.ndarray | None:
+    """Class indices, or the weights of every row, as an Explanation keeps them."""
+    if weights.classes is not None or weights.array is None or not weights.per_row or not weights.array.ndim:
+        return weights.classes
+    return np.broadcast_to(weights.array, (n, *weights.array.shape[1:]))
 
 
 def _sums_to_one(values: np.ndarray, first: int) -> bool:

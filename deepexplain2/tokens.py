@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,15 @@ import tensorflow as tf
 
 from .engine.failures import reported
 from .errors import ParameterError, TensorError, ValueRangeError, shown
-from .explainer import OPTIONS, Explainer
+from .explainer import Explainer
 from .graph.lookups import vocabulary
 from .kinds_of_values import flag
+from .request.base_explainer import BaseExplainer, Finished
 from .request.feeds import as_feeds
-from .request.options import refuse_unknown
+from .request.frames import check_columns, is_series, series_to_array
+from .request.options import Options
+from .request.output import Output
 from .request.samples import as_samples
-from .request.streaming import Answers, Streaming
 from .session import check_open
 from .tensors import batch_of, sizes
 from .values import as_array, as_numbers
@@ -24,7 +27,7 @@ from .values import as_array, as_numbers
 ROWS = 256      # of ids that are looked up in one run, unless batch_size says
 
 
-class TokenExplainer(Streaming):
+class TokenExplainer(BaseExplainer):
     """An Explainer for token ids as X, integers or floats: `run` attributes at the output of the embedding
     lookups behind them.
 
@@ -32,6 +35,8 @@ class TokenExplainer(Streaming):
     (e.g. that of the padding), or an array in the space of the embedding. sum_embedding: whether attributions
     are summed over the axis of the embedding.
     """
+
+    _is_list = False            # the attributions at several lookups are added up
 
     def __init__(self, make: Callable[[dict[str, Any]], Explainer], session: Any, ids: tf.Tensor,
                  lookups: list[tf.Tensor],
@@ -42,6 +47,7 @@ class TokenExplainer(Streaming):
         self._parameters = dict(parameters)
         self._sum = flag(self._parameters.pop('sum_embedding', False), 'sum_embedding')
         self._token: np.ndarray | None = None
+        self._columns: dict[str, list[Any]] = {}        # of the first DataFrame
         if 'baseline' in self._parameters:
             self._set_baseline(self._parameters.pop('baseline'))
         # checks the parameters
@@ -54,53 +60,47 @@ class TokenExplainer(Streaming):
     def __repr__(self) -> str:
         return f'<TokenExplainer: {self._ids.name} at {", ".join(t.name for t in self._lookups)}>'
 
-    def run(self, xs: Any, ys: Any = None, batch_size: int | None = None, feed_dict: Mapping[tf.Tensor, Any]
-            | None = None,
-            return_delta: bool = False, return_std_error: bool = False, progress: Any = False,
-            memory_limit: int | None = None,
-            out: Any = None, **unknown: Any) -> Any:
-        """Attributions of T to the embedded tokens, (n, tokens, dim), or (n, tokens) with sum_embedding.
+    def _about(self) -> dict[str, Any]:
+        parameters = self._parameters | ({} if self._token is None else {'baseline': int(self._token)})
+        return self._checker._about() | {
+            'parameters': self._checker._method.parameters | parameters | {'sum_embedding': self._sum},
+            'input_names': [self._ids.name]}
 
-        xs: token ids, (n, tokens), or a tf.data.Dataset of batches of them. The other arguments and errors
-        are those of Explainer.run. Where the ids are looked up in several tables the attributions are added
-        up, which without sum_embedding needs tables of one width.
-        Cost: a lookup per row beside that of the method. ValueRangeError for ids outside of the vocabulary.
-        """
-        refuse_unknown(unknown, OPTIONS, 'run')
-        self._checker._check_options(batch_size, memory_limit, progress, return_delta, return_std_error)
-        if return_std_error and self._sum:
+    def _check_options(self, options: Options) -> None:
+        self._checker._check_options(options)
+        if options.return_std_error and self._sum:
             raise ParameterError('return_std_error: standard errors of a sum over the embedding are not '
                                  'those of its parts. Sample tokens: sampling_dims=[1]')
-        if return_std_error and len(self._lookups) > 1:
+        if options.return_std_error and len(self._lookups) > 1:
             raise ParameterError(f'return_std_error: the ids are looked up in {len(self._lookups)} tables, and '
                                  f'standard errors of a sum are not those of its parts. Explain the lookups '
                                  f'themselves')
-        if isinstance(xs, tf.data.Dataset):
-            return self._run_dataset(xs, ys, Answers(out, None, self._dtypes, False), batch_size,
-                                     feed_dict=feed_dict,
-                                     return_delta=return_delta, return_std_error=return_std_error,
-                                     progress=progress, memory_limit=memory_limit)
-        ids, = as_samples(xs, [self._ids], False)
+
+    def _run(self, xs: Any, ys: Any, options: Options) -> Finished:
+        samples = as_samples(xs, [self._ids], False)
+        check_columns(self._columns, samples.columns, [self._ids])
+        if is_series(ys):
+            ys = series_to_array(ys, samples.index, 'ys')
+        ids, = samples.arrays
         self._check_known(ids, f'xs for X "{self._ids.name}"')
-        feeds = as_feeds(feed_dict, self._ids.graph, [self._ids], lambda t: False, len(ids))
+        feeds = as_feeds(options.feed_dict, self._ids.graph, [self._ids], lambda t: False, len(ids))
         several, fed = len(self._lookups) > 1, {f.tensor: f.value for f in feeds.values()} | {self._ids: ids}
-        answers = self._answers(ids, ys, batch_size, fed, memory_limit, out)
+        inner = replace(options, feed_dict=fed, out=None)
+        output = self._output(ids, ys, inner, options.out)
         parameters = dict(self._parameters)
         others = {f.tensor: f.value for f in feeds.values() if f.value.ndim == 0}
         if self._token is not None:
             embedded = self._look_up(np.full_like(ids[:1], self._token), {}, 1)
             parameters['baseline'] = embedded if several else embedded[0]
-        embedded = self._look_up(ids, others, batch_size or ROWS)
-        result = self._make(parameters).run(embedded if several else embedded[0], ys, batch_size, fed,
-                                            return_delta, return_std_error, progress,
-                                            memory_limit)
-        result, *more = result if return_delta or return_std_error else (result,)
-        answers.add([self._joined(result if several else [result], ids.ndim)], *more)
-        return answers.whole()
+        embedded = self._look_up(ids, others, options.batch_size or ROWS)
+        found = self._make(parameters)._run(embedded if several else embedded[0], ys, inner)
+        output.add([self._joined(found.output.arrays(), ids.ndim)], found.output.more())
+        return Finished(output, samples, found.ys)
 
     def _set_baseline(self, given: Any) -> None:
         """A token id to look up, or what the method takes in the space of the embedding."""
-        what = f"baseline must be 'zero', a token id or an array of numbers shaped like the embedded tokens, not {shown(given)}"
+        what = (f"baseline must be 'zero', a token id or an array of numbers shaped like the embedded tokens, "
+                f"not {shown(given)}")
         if isinstance(given, str):
             if given != 'zero':
                 raise ParameterError(what)
@@ -134,25 +134,22 @@ class TokenExplainer(Streaming):
                 raise ValueRangeError(f'{what} holds id {int(wrong[0])}, but the embedding behind '
                                       f'"{self._ids.name}" knows {size}: 0 to {size - 1}')
 
-    def _answers(self, ids: np.ndarray, ys: Any, batch_size: int | None, feeds: Mapping[tf.Tensor, Any],
-                 memory_limit: int | None,
-                 out: Any) -> Answers:
+    def _output(self, ids: np.ndarray, ys: Any, options: Options, out: Any) -> Output:
         """Where the attributions go; everything is checked that can be before the lookup, by zeros that take
         no memory."""
         features = [[d for d in sizes(t)[1:] if d is not None] for t in self._lookups]
         if any(t.shape.rank != len(f) + 1 for t, f in zip(self._lookups, features)):
             # an axis is open: how long the lookups are shows later
-            return Answers(out, None, self._dtypes, False, [ids])
+            return Output(out, None, self._dtypes, False, [ids])
         shapes = [(len(ids), *f) for f in features]
         zeros = [np.broadcast_to(np.zeros((), t.dtype.as_numpy_dtype), shape) for t,
                  shape in zip(self._lookups, shapes)]
-        self._checker._checked(zeros if len(zeros) > 1 else zeros[0], ys, batch_size, feeds, memory_limit,
-                               None)
+        self._checker._checked(zeros if len(zeros) > 1 else zeros[0], ys, options)
         parts = self._checker._method.plan(shapes).shapes
         whole = self._summed(parts, ids.ndim)
         if len(set(whole)) > 1:
             raise self._widths(whole)
-        return Answers(out, whole[:1], self._dtypes, False, [ids])
+        return Output(out, whole[:1], self._dtypes, False, [ids])
 
     def _summed(self, shapes: list[tuple[int, ...]], rank: int) -> list[tuple[int, ...]]:
         return [s[:-1] if self._sum and len(s) > rank else s for s in shapes]

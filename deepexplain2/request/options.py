@@ -1,35 +1,95 @@
-"""Options of a run."""
+"""The options of a run: declared, documented and checked once."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import numpy as np
 
 from ..errors import ParameterError, shown
 from ..kinds_of_values import flag, integer
+from .progress import Progress
 
 
-def check_options(batch_size: Any, memory_limit: Any, progress: Any, **flags: Any) -> None:
-    """Raise ParameterError for options of `run` that are not of their kind."""
-    for name, value in ('batch_size', batch_size), ('memory_limit', memory_limit):
-        if value is not None:
-            integer(value, name, 1)
-    if progress is not None and not isinstance(progress, (bool, np.bool_)) and (isinstance(progress, type)
-                                                                                or not callable(progress)):
-        raise ParameterError(f'progress must be True, False or a function, not {shown(progress)}')
-    for name, value in flags.items():
-        flag(value, name)
+class StreamOptions(TypedDict, total=False):
+    """Options of `run` that every batch of a stream goes through; BaseExplainer.run says more of each."""
+
+    feed_dict: Mapping[Any, Any] | None         #: values of other placeholders that T needs, by tensor
+    return_delta: bool                          #: whether to return what the sum of every row misses
+    return_std_error: bool                      #: whether to return standard errors
+    progress: bool | Callable[[Progress], Any] | None   #: True for a bar, or a function
+    memory_limit: int | None                    #: bytes that one session.run may take, without batch_size
 
 
-def refuse_unknown(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    """Raise ParameterError for an option of another name."""
+class RunOptions(StreamOptions, total=False):
+    """Options of `run` beside xs, ys and batch_size."""
+
+    out: Any                                    #: arrays that the attributions are written into
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one run, checked."""
+
+    batch_size: int | None = None
+    feed_dict: Mapping[Any, Any] | None = None
+    return_delta: bool = False
+    return_std_error: bool = False
+    progress: bool | Callable[[Progress], Any] | None = False
+    memory_limit: int | None = None
+    out: Any = None
+    with_ends: bool = False         # T at x and at the baseline too, for an Explanation; not for the caller
+
+    def __post_init__(self) -> None:
+        for name in ('batch_size', 'memory_limit'):
+            if getattr(self, name) is not None:
+                integer(getattr(self, name), name, 1)
+        given = self.progress
+        if given is not None and not isinstance(given, (bool, np.bool_)) and (
+                isinstance(given, type) or not callable(given)):
+            raise ParameterError(f'progress must be True, False or a function, not {shown(given)}')
+        for name in ('return_delta', 'return_std_error'):
+            flag(getattr(self, name), name)
+
+
+STREAMED = ['batch_size', *StreamOptions.__annotations__]
+OPTIONS = list(dict.fromkeys(['batch_size', *RunOptions.__annotations__]))
+
+
+def parse(batch_size: int | None, given: Mapping[str, Any], where: str = 'run',
+          known: Sequence[str] = OPTIONS, parameters: Sequence[str] = ()) -> Options:
+    """The options of one run.
+
+    Parameters
+    ----------
+    batch_size, given
+        What the caller gave: the batch size, and other options by name.
+    where : str
+        The call, for messages.
+    known : sequence of str
+        The options that the call takes.
+    parameters : sequence of str
+        Names of parameters of the method, which could have been meant.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, with the closest one; for a value of another kind.
+    """
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            raise ParameterError(f'{where} has no option {name!r}.' + (f' Did you mean "{close[0]}"?'
-                                                                       if close else '')
-                                 + f' It takes: {", ".join(known)}. Parameters of a method belong to '
-                                   f'get_explainer')
+            takes = ['xs', 'ys', *known] if where == 'run' else list(known)
+            close = [] if name in parameters else difflib.get_close_matches(name, [*takes, *parameters], n=1)
+            hint = f' Did you mean "{close[0]}"?' if close else ''
+            raise ParameterError(f'{where} has no option {name!r}.{hint} It takes: {", ".join(takes)}. '
+                                 f'Parameters of a method belong to get_explainer')
+    return Options(batch_size, **given)
+
+
+def split(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(options of `run`, the rest: parameters of the method) of the keywords of a call that takes both."""
+    return ({name: value for name, value in given.items() if name in OPTIONS},
+            {name: value for name, value in given.items() if name not in OPTIONS})

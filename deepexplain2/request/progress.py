@@ -37,6 +37,7 @@ class Reporter:
                             else (total - self._done) / rate))
 
     def close(self) -> None:
+        """Take the bar away."""
         getattr(self._tell, 'close', lambda: None)()
 
 

@@ -3,46 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from ..errors import ShapeError
+from ..errors import ShapeError, shown
 from ..tensors import shape_text
 from ..values import as_array, as_numbers
+from .frames import check_index, frame_to_array, is_frame, labels_of
 
-LOOK = 1 << 26          # bytes of a memmap that are looked through at once
+LOOK = 1 << 26          # bytes of a memmap that are checked at once
 
 
-def as_samples(xs: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> list[np.ndarray]:
+class Samples(NamedTuple):
+    """xs, checked: one array per tensor of X; of DataFrames also the columns, one list per tensor or None,
+    and the index of their rows."""
+
+    arrays: list[np.ndarray]
+    columns: list[list[Any] | None]
+    index: Any
+
+    def labels(self) -> np.ndarray | None:
+        """The labels of the rows, as an array of numbers, dates or strings; None without a DataFrame."""
+        return None if self.index is None else labels_of(self.index)
+
+
+def as_samples(xs: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> Samples:
     """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays
-    one, of its own dtype."""
+    a memmap, of its own dtype."""
     if is_list and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
         raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
                          + (f', not {len(xs)}' if isinstance(xs, (list, tuple))
                             else f', not {type(xs).__name__}')
                          + '. The order is that of X: ' + ', '.join(f'"{x.name}"' for x in tensors))
-    arrays = [_sample(v, x.dtype, f'xs for X "{x.name}"') for v, x in zip(xs if is_list else [xs], tensors)]
-    for a, x in zip(arrays, tensors):
-        if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):
-            hint = ''
-            if x.shape.rank is not None and x.shape[1:].is_compatible_with(a.shape):
-                hint = '. Add the batch axis: xs[None] for a single sample'
-            elif (isinstance(xs, (list, tuple)) and not is_list
-                  and x.shape.is_compatible_with((None, *a.shape[2:]))):
-                hint = '. X is a single tensor: give its array, not a list of arrays'
-            raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {shape_text(x.shape)}{hint}')
-        if a.size == 0:
-            raise ShapeError(f'xs for X "{x.name}" is an empty batch, shape {a.shape}')
+    given = list(xs) if is_list else [xs]
+    arrays, columns, index = [], [], None
+    for value, x in zip(given, tensors):
+        what = f'xs for X "{x.name}"'
+        if is_frame(value):
+            check_index(index, value.index, what)
+            index = value.index
+        columns.append(value.columns.tolist() if is_frame(value) else None)
+        arrays.append(_sample(frame_to_array(value, what) if is_frame(value) else value, x.dtype, what))
+        _check_shape(arrays[-1], x, columns[-1], isinstance(xs, (list, tuple)) and not is_list)
     if len({len(a) for a in arrays}) > 1:
         raise ShapeError('the arrays in xs differ in their number of rows: '
                          + ', '.join(f'{len(a)} for "{x.name}"' for a, x in zip(arrays, tensors)))
-    return arrays
+    return Samples(arrays, columns, index)
+
+
+def _check_shape(a: np.ndarray, x: tf.Tensor, columns: list[Any] | None, of_list: bool) -> None:
+    """Raise ShapeError where an array does not fit its tensor of X, or has no rows."""
+    if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):
+        hint = ''
+        if columns is not None:
+            hint = f'. Give its columns only; xs has {shown(columns)}'
+        elif x.shape.rank is not None and x.shape[1:].is_compatible_with(a.shape):
+            hint = '. Add the batch axis: xs[None] for a single sample'
+        elif of_list and x.shape.is_compatible_with((None, *a.shape[2:])):
+            hint = '. X is a single tensor: give its array, not a list of arrays'
+        raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {shape_text(x.shape)}{hint}')
+    if a.size == 0:
+        raise ShapeError(f'xs for X "{x.name}" is an empty batch, shape {a.shape}')
 
 
 def _sample(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
-    """As `array`; a large memmap is looked through in pieces and left where it is."""
+    """As `as_array`; a large memmap is checked in pieces and left where it is."""
     if not isinstance(value, np.memmap) or value.nbytes <= LOOK or not value.ndim:
         given = as_numbers(value, dtype.name, what)
         if dtype.is_integer and given.dtype.kind == 'b':

@@ -151,9 +151,9 @@ def test_answers_written_piece_by_piece(method, tmp_path):
             parameters |= {'steps': 5} if method == 'intgrad' else {}
             explainer = de.get_explainer(method, T, X, **parameters)
             promised = bool(explainer._method.sums_to)
-            whole = explainer.run(x, ys, 2, {factor: given}, return_delta=promised)
+            whole = explainer.run(x, ys, 2, feed_dict={factor: given}, return_delta=promised)
             out = np.lib.format.open_memmap(tmp_path / 'out.npy', 'w+', 'f4', x.shape)
-            found = explainer.run(read, ys, 2, {factor: given}, return_delta=promised, out=out)
+            found = explainer.run(read, ys, 2, feed_dict={factor: given}, return_delta=promised, out=out)
             if promised:
                 np.testing.assert_allclose(found[1], whole[1], atol=1e-9)
                 found, whole = found[0], whole[0]

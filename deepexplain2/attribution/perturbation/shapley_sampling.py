@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from ...engine.memo import Memo
 from ...engine.arrays import blocks
+from ...engine.memo import Memo
 from ...errors import ParameterError
 from ...features.axes import Axes as AxesOfInput
 from ...features.base import join

@@ -1,0 +1,96 @@
+"""Where the attributions of a run go: joined piece by piece, or written into an array of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParameterError, ShapeError, ValueRangeError, shown
+
+PIECE = 16              # runs whose attributions are held together when they are written into an array
+
+
+class Output:
+    """Attributions of one piece of rows after the other, with what else is wanted of every row.
+
+    out: an array of the caller to write into (a list of them for a list X), or None. shapes: of the whole
+    attributions, None where the number of rows is not known. read: arrays that the run reads, with which
+    `out` must not share memory.
+    """
+
+    def __init__(self, out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], is_list: bool,
+                 read: Sequence[Any] = ()):
+        self._out = None if out is None else _checked(out, shapes, dtypes, is_list, read)
+        self._is_list, self._rows = is_list, 0
+        self._pieces: list[list[np.ndarray]] = []
+        self._more: dict[str, list[Any]] = {}
+
+    def add(self, attributions: list[np.ndarray], more: dict[str, Any]) -> None:
+        """Take the next rows. more: what else there is of them by name, the same names every time."""
+        n = len(attributions[0])
+        for o, a in zip(self._out or (), attributions):
+            if len(o) < self._rows + n or o.shape[1:] != a.shape[1:]:
+                raise ShapeError(f'out has shape {o.shape}, which has no room for rows {self._rows} to '
+                                 f'{self._rows + n - 1} of shape {a.shape[1:]}')
+            try:
+                with np.errstate(over='raise'):
+                    o[self._rows:self._rows + n] = a
+            except FloatingPointError:
+                raise ValueRangeError(f'attributions leave the range of {o.dtype.name}, the dtype of out. '
+                                      f'Give out in {a.dtype.name}') from None
+        self._rows += n
+        if self._out is None:
+            self._pieces.append(attributions)
+        for name, value in more.items():
+            self._more.setdefault(name, []).append(value)
+
+    def arrays(self) -> list[np.ndarray]:
+        """The attributions, one array per tensor of X."""
+        return self._out or [_joined(a) for a in zip(*self._pieces)]
+
+    def values(self) -> Any:
+        """The attributions: an array, a list for a list X."""
+        return self.arrays() if self._is_list else self.arrays()[0]
+
+    def more(self) -> dict[str, Any]:
+        """What else there is of the rows, by name: an array, or one per tensor of X."""
+        return {name: [_joined(p) for p in zip(*parts)] if isinstance(parts[0], list) else _joined(parts)
+                for name, parts in self._more.items()}
+
+
+def _checked(out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], is_list: bool,
+             read: Sequence[Any]) -> list[np.ndarray]:
+    """`out` as a list of arrays that the attributions can be written into."""
+    given = out if is_list else [out]
+    if not isinstance(given, (list, tuple)) or len(given) != len(dtypes) or not all(map(_is_plain, given)):
+        each = f', one for each of the {len(dtypes)} tensors of X, in a list' if is_list else ''
+        raise ShapeError(f'out must be an array (np.ndarray or memmap){each}, not {shown(out)}')
+    for k, (o, dtype) in enumerate(zip(given, dtypes)):
+        is_number = o.dtype.kind not in 'cOSUMm' and o.dtype.type is not np.void
+        if not is_number or not np.can_cast(dtype, o.dtype, 'same_kind'):
+            raise ParameterError(f'out has dtype {o.dtype}: attributions are {np.dtype(dtype).name}')
+        if not o.flags.writeable:
+            raise ParameterError('out is read-only. Give an array that can be written')
+        if shapes is not None and o.shape != shapes[k]:
+            raise ShapeError(f'out has shape {o.shape}, but the attributions have {shapes[k]}')
+        if any(_overlap(o, a) for a in [*read, *given[:k]]):
+            raise ParameterError('out shares memory with xs, or with another array that the run reads or '
+                                 'writes. Give an array of its own')
+    return list(given)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    try:
+        return np.shares_memory(a, b, max_work=1 << 14)      # type: ignore[arg-type]
+    except RuntimeError:            # too hard to tell
+        return True
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
