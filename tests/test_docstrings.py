@@ -35,7 +35,7 @@ def names():
         T = tf.nn.relu(X @ tf.constant([[1., -2.], [.5, 1.], [2., 0.]]))
         with DeepExplain(session) as de:
             yield {**{o.__name__: o for o in PUBLIC.values()}, **vars(deepexplain2), 'de': de, 'T': T, 'X': X,
-                   'session': session, 'np': np, 'tf': tf,
+                   'session': session, 'labels': [0, 1], 'np': np, 'tf': tf,
                    'xs': np.array([[1., 2., 3.], [-1., 1., .5]], np.float32)}
 
 
