@@ -60,7 +60,7 @@ CASES = {
                       lambda de, X, T, s: de.explain('shapley_sampling', T, X, X4, seed=-1)),
     'windows of several inputs': (errors.ParameterError, 'window_shape is a list of 3, but X has 2 tensors. Give one for all',
                                   lambda de, X, T, s: two(de, X, T, X4, X4, 'occlusion', window_shape=[[1], [2], [3]])),
-    'axes of several inputs': (errors.ParameterError, r'sampling_dims \(2,\) names an axis that X\[1\] does not have',
+    'axes of several inputs': (errors.ParameterError, r'sampling_dims \[2\] names an axis that X\[1\] does not have',
                                lambda de, X, T, s: two(de, X, T, X4, X4, 'shapley_sampling', sampling_dims=[None, [2]])),
     'batch size': (errors.ParameterError, 'batch_size must be an integer >= 1, not 0', lambda de, X, T, s: de.explain('elrp', T, X, X4, batch_size=0)),
     'batch size below a fixed batch': (errors.ParameterError, 'batch_size is 2, but X ".*" fixes the batch at 4 rows',
