@@ -83,7 +83,7 @@ class Method(Parametrized):
             return model.treatments(self.book)
         found = model.treatments(NO_RULES)
         if self.is_perturbation:
-            return [replace(t, how=EVALUATED, detail='', drops_input=False) for t in found]
+            return [replace(t, treatment=EVALUATED, detail='', drops_input=False) for t in found]
         return [replace(t, treatment=GRADIENT) if t.treatment == PLAIN else t for t in found]
 
     def plan(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
