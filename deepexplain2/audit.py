@@ -8,8 +8,8 @@ from html import escape
 from .attribution.base import Method
 from .engine.model import Model
 from .errors import DeepExplainError
-from .graph.clone import Treatment
 from .graph.rulebook import BROKEN, EVALUATED, GENERAL, GRADIENT, LINEAR, PASSED, PLAIN, REFUSED, RULE, UNUSED
+from .graph.treatments import Treatment
 
 # the worst first
 ORDER = [REFUSED, PLAIN, UNUSED, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]
@@ -32,7 +32,7 @@ class Audit:
     """How a method treats the ops between X and T, function bodies included; printed as a table, in notebooks
     as HTML.
 
-    rows: one Treatment per op (how, more, name, type, layer, loses). groups: how -> its rows. fits: whether
+    rows: one Treatment per op (treatment, detail, name, type, layer, drops_input). groups: treatment -> its rows. fits: whether
     no op is refused or left to a plain gradient, and none loses what depends on X.
     """
 
@@ -49,12 +49,12 @@ class Audit:
 
     @property
     def groups(self) -> dict[str, list[Treatment]]:
-        found = {how: [r for r in self.rows if r.how == how] for how in ORDER}
+        found = {how: [r for r in self.rows if r.treatment == how] for how in ORDER}
         return {how: rows for how, rows in found.items() if rows}
 
     @property
     def fits(self) -> bool:
-        return not any(r.how in (REFUSED, PLAIN, UNUSED) or r.loses for r in self.rows)
+        return not any(r.treatment in (REFUSED, PLAIN, UNUSED) or r.drops_input for r in self.rows)
 
     def __iter__(self) -> Iterator[Treatment]:
         return iter(self.rows)
@@ -75,7 +75,7 @@ class Audit:
         return '\n'.join(lines)
 
     def _repr_html_(self) -> str:
-        body = ''.join(f'<tr><td>{escape(r.how)}</td><td>{escape(r.more)}</td><td>{escape(r.type)}</td><td><code>{escape(r.name)}</code></td>'
+        body = ''.join(f'<tr><td>{escape(r.treatment)}</td><td>{escape(r.detail)}</td><td>{escape(r.type)}</td><td><code>{escape(r.name)}</code></td>'
                        f'<td>{escape(r.layer)}</td></tr>'
                        for rows in self.groups.values() for r in rows)
         return (f'<table><caption>{escape(self.title)}: {"fits" if self.fits else "does not fit"}</caption>'
@@ -88,4 +88,4 @@ def _kinds(rows: list[Treatment]) -> str:
 
 
 def _line(row: Treatment) -> str:
-    return f'{row}' + (', loses values of X' if row.loses else '')
+    return f'{row}' + (', loses values of X' if row.drops_input else '')

@@ -322,7 +322,7 @@ def test_values_that_pass_without_a_gradient_are_named(method):
                              'Cast': T + tf.cast(tf.cast(T, tf.int32), T.dtype)}.items():
             with pytest.warns(errors.PathWarning, match=rf'only through .*\({name}\), which pass no gradient: it is missing'):
                 de.get_explainer(method, target, X)
-            assert [r.type for r in de.audit(method, target, X) if r.loses] == [name]
+            assert [r.type for r in de.audit(method, target, X) if r.drops_input] == [name]
         mean, variance = tf.nn.moments(T, [1], keepdims=True)
         target = tf.reduce_logsumexp(T, 1) + ((T - mean) / tf.sqrt(variance + 1.))[:, 0]
         a = de.explain(method, target, X, X4, **{'deeplift': {'return_delta': True}}.get(method, {}))
@@ -374,4 +374,4 @@ def test_stops_that_take_something_away_are_named():
                        (T - largest) * largest):
             with pytest.warns(errors.PathWarning, match=r'only through .*\(StopGradient\), which pass no gradient: it is missing'):
                 de.get_explainer('deeplift', target, X)
-            assert [r.type for r in de.audit('deeplift', target, X) if r.loses] == ['StopGradient']
+            assert [r.type for r in de.audit('deeplift', target, X) if r.drops_input] == ['StopGradient']

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors, methods
-from deepexplain2.graph import clone
+from deepexplain2.graph import differentiate
 from deepexplain2.rules.deeplift import rescale
 from tests.support.networks import cnn, mlp, opened, samples, v1
 
@@ -61,7 +61,7 @@ def test_a_failing_rule_leaves_nothing(monkeypatch):
                 de.explain('deeplift', T, X, X4)
         assert [op.name for op in session.graph.get_operations()] == before
         with pytest.raises(LookupError):
-            clone._rulebook.get()
+            differentiate._rules.get()
         for got, value in zip(plain(session, X, T), expected):
             np.testing.assert_allclose(got, value, rtol=1e-12)
         np.testing.assert_allclose(de.explain('deeplift', T, X, X4, ys=YS4), NET.deeplift(X4, YS4, 0),

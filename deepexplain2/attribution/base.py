@@ -12,8 +12,8 @@ from ..engine.model import Model
 from ..engine.queries import NO_RULES
 from ..engine.query import Query
 from ..engine.sweep import Sweep
-from ..graph.clone import Treatment
 from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
+from ..graph.treatments import Treatment
 from ..parameters import Parametrized
 
 
@@ -83,8 +83,8 @@ class Method(Parametrized):
             return model.treatments(self.book)
         found = model.treatments(NO_RULES)
         if self.is_perturbation:
-            return [replace(t, how=EVALUATED, more='', loses=False) for t in found]
-        return [replace(t, how=GRADIENT) if t.how == PLAIN else t for t in found]
+            return [replace(t, treatment=EVALUATED, detail='', drops_input=False) for t in found]
+        return [replace(t, treatment=GRADIENT) if t.treatment == PLAIN else t for t in found]
 
     def plan(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
         """What the method will do with xs of these shapes; raises where a parameter does not fit them."""

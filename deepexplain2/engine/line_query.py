@@ -22,7 +22,7 @@ class LineQuery(Query):
     def _evaluate(self, batch: Batch) -> Answers:
         k = len(self._model.inputs)
         xs, bs, (alphas, shares) = batch.arrays[:k], batch.arrays[k:-2], batch.arrays[-2:]
-        if batch.max_rows is None or self._model.path.held:
+        if batch.max_rows is None or self._model.path.kept_masks:
             bs = [np.broadcast_to(b, x.shape) for b, x in zip(bs, xs)]
 
         def points():

@@ -11,11 +11,12 @@ import tensorflow as tf
 
 from ..errors import ContextError, FeedError, PathError, RuleError, warn
 from ..graph import clone
-from ..graph.clone import Treatment
+from ..graph.layers import LayerOfOps
 from ..graph.masks import masks
 from ..graph.path import Path
 from ..graph.rulebook import Rulebook
 from ..graph.statistics import batch_statistics
+from ..graph.treatments import Treatment
 from ..graph.walks import learning_phases, placeholders, random_ops
 from ..session import check_open
 from . import queries
@@ -46,16 +47,17 @@ class Model:
         Outputs of layers by name.
     jit : bool
         Whether XLA compiles the copies; T is then computed in one too.
-    held : sequence of tensors
+    kept_masks : sequence of tensors
         Masks between X and T that stay as they are at x.
     """
 
     def __init__(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor],
                  layers: Mapping[str, tf.Tensor] | None = None,
-                 jit: bool = False, held: Sequence[tf.Tensor] = ()):
+                 jit: bool = False, kept_masks: Sequence[tf.Tensor] = ()):
         self.session, self.target, self.inputs, self.jit = session, target, list(inputs), jit
         self.layers = layers or {}
-        self.path = Path(target, inputs, held=held)
+        self.layer_of = LayerOfOps(layers)
+        self.path = Path(target, inputs, kept_masks=kept_masks)
         self._statistics = batch_statistics(self.path)      # TensorError where they are used whatever is fed
         self.findings = Findings()
         # T in the user's graph, as it is
@@ -63,7 +65,7 @@ class Model:
                                    f'T "{target.name}" or what it takes from a baseline')
         # T in the user's graph, at x and at other points
         self.plain_value = Query(self, self.inputs, [Value('value', target, [target])], keeps_masks=True)
-        self._masks = self.fetch(self.inputs, held)
+        self._masks = self.fetch(self.inputs, kept_masks)
         self._value: Query | None = None
         self._line: Query | None = None
         # by key of the rulebook, which is kept: keys hold ids of what is in it
@@ -122,8 +124,8 @@ class Model:
     @cached_property
     def keeping_masks(self) -> Model:
         """This model with the masks that it makes of X by comparison as they are at x."""
-        held = masks(self.path)
-        return Model(self.session, self.target, self.inputs, self.layers, self.jit, held) if held else self
+        kept_masks = masks(self.path)
+        return Model(self.session, self.target, self.inputs, self.layers, self.jit, kept_masks) if kept_masks else self
 
     @cached_property
     def random_ops(self) -> list[tuple[str, str]]:
@@ -145,7 +147,7 @@ class Model:
 
     def treatments(self, book: Rulebook) -> list[Treatment]:
         """How a book treats every op between X and T that depends on X; adds nothing to the graph."""
-        return with_layers(clone.Copy(self.path, book).treatments, self.layers)
+        return with_layers(clone.Copy(self.path, book, layer_of=self.layer_of).treatments, self.layer_of)
 
     # Queries
 
@@ -189,7 +191,7 @@ class Model:
 
     def report(self, treatments: Sequence[Treatment], method: str, on_unsupported: str) -> None:
         """Raise for ops that a method refuses; warn of those without a rule or gradient."""
-        report(treatments, self.layers, method, on_unsupported, self.warn_once)
+        report(treatments, self.layer_of, method, on_unsupported, self.warn_once)
 
     def _check_writable(self) -> None:
         check_open(self.session)

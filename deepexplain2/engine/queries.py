@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import RuleError
 from ..graph import clone, integral
-from ..graph.clone import Treatment
 from ..graph.masks import have_rows
 from ..graph.rulebook import Rulebook
+from ..graph.treatments import Treatment, lost_in_place
 from .answers import Answer, Gradient, Value, WeightedValue
 from .in_place import check_in_place, must_stay
 from .line_query import LineQuery
@@ -52,9 +52,9 @@ def relevance(model: Model, book: Rulebook, method: str, on_unsupported: str,
         answers.append(WeightedValue('value', model.target, [made.value]))
     feeds = [*model.inputs, *made.baselines]
     reference = None
-    if made.held:
-        fed = Query(model, [*feeds, *made.held], answers, made.weights, made.target_shape)
-        reference = ReferenceCache(model.fetch(feeds, made.held), fed)
+    if made.cached:
+        fed = Query(model, [*feeds, *made.cached], answers, made.weights, made.target_shape)
+        reference = ReferenceCache(model.fetch(feeds, made.cached), fed)
     return Query(model, feeds, answers, made.weights, made.target_shape, keeps_masks=not book.reference,
                  one_row=copy.one_row_fits, reference=reference,
                  plain=[*made.plain, model.target] if made.plain else ()), treatments
@@ -64,7 +64,7 @@ def _in_place(model: Model, method: str, on_unsupported: str,
               refusal: RuleError | None) -> tuple[Query, list[Treatment]]:
     """The plain gradient built in the user's graph. refusal: why it has to be."""
     check_in_place(model.path, model.jit, refusal)
-    treatments = clone.lost_in_place(model.path)
+    treatments = lost_in_place(model.path)
     model.report(treatments, method, on_unsupported)
     made = clone.in_place(model.path, 'gradient')
     return Query(model, model.inputs, [Gradient('gradient', model.target, made.relevances, model.inputs)],
@@ -74,7 +74,7 @@ def _in_place(model: Model, method: str, on_unsupported: str,
 def fits_line_integral(model: Model) -> bool:
     """Whether the graph between X and T can be evaluated at many points of each row."""
     return (not must_stay(model.path) and integral.fits(model.path)
-            and have_rows(model.path.held, model.inputs))
+            and have_rows(model.path.kept_masks, model.inputs))
 
 
 def line_integral(model: Model, method: str) -> Query | None:
@@ -93,4 +93,4 @@ def line_integral(model: Model, method: str) -> Query | None:
 
 
 def _copy(model: Model, book: Rulebook) -> clone.Copy:
-    return clone.Copy(model.path, book, model.jit)
+    return clone.Copy(model.path, book, model.jit, model.layer_of)

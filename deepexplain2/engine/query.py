@@ -57,8 +57,8 @@ class Query:
                  reference: ReferenceCache | None = None, plain: Sequence[tf.Tensor] = ()):
         self._model, self._answers, self._one_row, self._reference = model, list(answers), one_row, reference
         self._has_weights, self._has_shape = weights is not None, target_shape is not None
-        self._keeps_masks = keeps_masks and bool(model.path.held)
-        fed = [*feeds, *(model.path.held if self._keeps_masks else ())]
+        self._keeps_masks = keeps_masks and bool(model.path.kept_masks)
+        fed = [*feeds, *(model.path.kept_masks if self._keeps_masks else ())]
         fed += [] if weights is None else [weights]
         fetched = [t for a in answers for t in a.tensors]
         fetched += [] if target_shape is None else [target_shape]

@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import tensorflow as tf
-
 from ..errors import NonlinearOpWarning, PathWarning, RuleError
-from ..graph.clone import Copy, Treatment
+from ..graph.clone import Copy
+from ..graph.layers import LayerOfOps
 from ..graph.masks import masks
 from ..graph.rulebook import CONDITION, PLAIN, REFUSED, UNUSED
+from ..graph.treatments import Treatment
 
 Warn = Callable[[str, str, type[Warning]], None]        # method, message, category
 
 
-def with_layers(treatments: Sequence[Treatment], layers: Mapping[str, tf.Tensor]) -> list[Treatment]:
-    """The treatments with the layer of each op: the first layer, inputs first, whose output is computed from
-    it."""
-    owner: dict[str, str] = {}
-    for layer, output in layers.items() if treatments else ():
-        stack = [output.op]
-        while stack:
-            op = stack.pop()
-            if op.name not in owner:
-                owner[op.name] = layer
-                stack += [i.op for i in op.inputs]
-
-    def layer_of(name):
-        parts = name.split('/')                 # an op inside a function or loop is named after the call
-        return next((owner[p] for k in range(len(parts), 0, -1) if (p := '/'.join(parts[:k])) in owner), '')
+def with_layers(treatments: Sequence[Treatment], layer_of: LayerOfOps) -> list[Treatment]:
+    """The treatments with the layer of each op."""
     return [replace(t, layer=layer_of(t.label)) for t in treatments]
 
 
-def report(treatments: Sequence[Treatment], layers: Mapping[str, tf.Tensor], method: str,
+def report(treatments: Sequence[Treatment], layer_of: LayerOfOps, method: str,
            on_unsupported: str, warn: Warn) -> None:
     """Raise RuleError for ops that a method refuses; warn of those without a rule, and of those that drop
     values of X."""
-    treatments = with_layers([t for t in treatments if t.how in (REFUSED, PLAIN, UNUSED) or t.loses], layers)
-    refused = [t for t in treatments if t.how == REFUSED]
+    treatments = with_layers([t for t in treatments if t.treatment in (REFUSED, PLAIN, UNUSED)
+                              or t.drops_input], layer_of)
+    refused = [t for t in treatments if t.treatment == REFUSED]
     if refused:
         raise RuleError(f'{method} refuses op {refused[0]} between X and T')
-    plain = [str(t) for t in treatments if t.how == PLAIN]
+    plain = [str(t) for t in treatments if t.treatment == PLAIN]
     if plain and on_unsupported != 'ignore':
-        masked = any(t.more == CONDITION for t in treatments)
+        masked = any(t.detail == CONDITION for t in treatments)
         message = (f'{method} has no rule for {len(plain)} nonlinear op(s) between X and T and uses their '
                    f'plain gradient: {_listed(plain)}. '
                    'Attributions may not be complete. Choose T before them if you can, or use intgrad'
@@ -52,12 +40,12 @@ def report(treatments: Sequence[Treatment], layers: Mapping[str, tf.Tensor], met
         if on_unsupported == 'raise':
             raise RuleError(message)
         warn(method, message, NonlinearOpWarning)
-    unused = [str(t) for t in treatments if t.how == UNUSED]
+    unused = [str(t) for t in treatments if t.treatment == UNUSED]
     if unused:
         warn(method, f'{method} does not use the gradient of tf.custom_gradient at {_listed(unused)}, but '
                      'that of the ops inside: a copy of the graph cannot hold it. Give from_function or '
                      'from_keras the Python function or model that it is made in', PathWarning)
-    lost = [str(t) for t in treatments if t.loses]
+    lost = [str(t) for t in treatments if t.drops_input]
     if lost:
         warn(method, f'part of what T depends on reaches X only through {_listed(lost)}, which pass no '
                      'gradient: it is missing from the attributions. Choose an X behind or a T before them, '

@@ -18,6 +18,7 @@ def rest_to(position: int):
 
 
 def one_hot(op, own, g):
+    """off + (on - off) [k = index]: to the value `on` what is there, to `off` the rest."""
     indices, depth = op.inputs[:2]
     taken = tf.reduce_sum(g * tf.one_hot(indices, depth, 1, 0, op.get_attr('axis'), g.dtype))
     return [None, None, taken, tf.reduce_sum(g) - taken]

@@ -18,7 +18,8 @@ import tensorflow as tf
 
 from ..tensors import batch_of
 from .batch_axis import PRIME_BATCH_SIZES, row_size
-from .clone import Copy, all_found, weighted_gradients
+from .clone import Copy
+from .differentiate import all_found, weighted_gradients
 from .linear import CONTRACTIONS, is_linear
 from .op_types import CONTAINERS, SHAPE_ONLY, is_random
 from .path import Path
@@ -47,7 +48,7 @@ def fits(path: Path) -> bool:
     fed row by row."""
     names = {x.name for x in path.inputs}
     return all(x.shape.rank for x in path.inputs) and not path.shape_defaults \
-        and not _fed_by_row(path.held, names)
+        and not _fed_by_row(path.kept_masks, names)
 
 
 def _fed_by_row(tensors: Iterable[tf.Tensor], inputs: Collection[str]) -> set[str]:
@@ -75,7 +76,7 @@ def integral(copy: Copy, name: str) -> Integral:
         points = {x.name: _points(x, b, x, alphas, p) for x, b in zip(xs, bs)}
         points |= {t.name: _points(end, start, t, alphas, p) for t, end, start in zip(boundary, *ends)
                    if t.name not in points}
-        kept = {t.name: tf.repeat(t, p, 0) for t in copy.held}          # a mask of x, at all of its points
+        kept = {t.name: tf.repeat(t, p, 0) for t in copy.kept_masks}          # a mask of x, at all of its points
         target, = copy.again([copy.path.target], points | kept, 'points')
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
         gradients = weighted_gradients(target, [points[t.name] for t in boundary], weights)

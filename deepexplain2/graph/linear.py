@@ -45,8 +45,8 @@ LINEAR_IN = {'Div': 0, 'RealDiv': 0, 'DivNoNan': 0, 'Xdivy': 0, 'FusedBatchNorm'
              'BandedTriangularSolve': 1, 'TridiagonalSolve': 1}
 # Without a gradient of their own to replace: what is linear whatever depends on X, and what is differentiated
 # inside.
-DIFFERENTIATED_INSIDE = (JOINTLY_LINEAR - {'Select',
-                                           'SelectV2'}) | CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW | SHAPE_ONLY
+UNMARKED = CONTAINERS | FUNCTION_CALLS | V1_CONTROL_FLOW | SHAPE_ONLY
+DIFFERENTIATED_INSIDE = (JOINTLY_LINEAR - {'Select', 'SelectV2'}) | UNMARKED
 
 
 def is_linear(op: tf.Operation, path: Path | Body) -> bool:

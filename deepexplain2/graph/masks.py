@@ -51,13 +51,13 @@ def masks(path: Path) -> list[tf.Tensor]:
     for op in path.ops:
         for i in op.inputs:
             users.setdefault(i.name, []).append(op)
-    held = [op.outputs[0] for op in found if not _divides(op.inputs[path.varying_inputs(op)[0]], users)
+    kept_masks = [op.outputs[0] for op in found if not _divides(op.inputs[path.varying_inputs(op)[0]], users)
             and _lets_pass(op.outputs[0], path.target, varying, users)]
     try:
-        Path(path.target, path.inputs, held=held)
+        Path(path.target, path.inputs, kept_masks=kept_masks)
     except PathError:
         return []
-    return held
+    return kept_masks
 
 
 def _is_plain(comparison: tf.Operation, path: Path, names: set[str]) -> bool:
@@ -104,9 +104,9 @@ def _are_scores(op: tf.Operation, users: dict[str, list[tf.Operation]]) -> bool:
                                    for f in following)
 
 
-def have_rows(held: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> bool:
+def have_rows(kept_masks: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> bool:
     """Whether the first axis of every mask is the batch of X."""
-    ops = ancestors(held, {x.name for x in inputs})
+    ops = ancestors(kept_masks, {x.name for x in inputs})
     for rows in PRIME_BATCH_SIZES:
         with tf.Graph().as_default():
             substitutes = {x.name: tf.compat.v1.placeholder(x.dtype, [rows, *x.shape.as_list()[1:]])
@@ -116,7 +116,7 @@ def have_rows(held: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> bool:
                 copies = tf.graph_util.import_graph_def(detached(ops), name='',
                                                         input_map={n: t for n, t in substitutes.items()
                                                                    if n in used},
-                                                        return_elements=[t.name for t in held])
+                                                        return_elements=[t.name for t in kept_masks])
             except ValueError:
                 return False
             if any(not t.shape.rank or t.shape.as_list()[0] != rows for t in copies):

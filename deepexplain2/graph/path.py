@@ -26,7 +26,7 @@ class Path:
         X, one or several tensors.
     label : function from str to str, optional
         Maps names in this graph to the names that the user knows. By default they are the same.
-    held : sequence of tf.Tensor, optional
+    kept_masks : sequence of tf.Tensor, optional
         Tensors between X and T that keep their values at x, whatever X is: T depends on X only through other
         tensors. They are sources.
 
@@ -47,10 +47,10 @@ class Path:
     """
 
     def __init__(self, target: tf.Tensor, inputs: Sequence[tf.Tensor], label: Callable[[str], str] = str,
-                 held: Sequence[tf.Tensor] = ()):
-        self.target, self.inputs, self._label, self.held = target, list(inputs), label, list(held)
+                 kept_masks: Sequence[tf.Tensor] = ()):
+        self.target, self.inputs, self._label, self.kept_masks = target, list(inputs), label, list(kept_masks)
         cut = {x.name for x in inputs}
-        ends = cut | {t.name for t in held}
+        ends = cut | {t.name for t in kept_masks}
         upstream = ancestors([target], ends)
         used = {i.name for op in upstream for i in op.inputs} | {target.name}
         dependent = descendants(upstream, ends, set())

@@ -1,22 +1,22 @@
-"""What a method does at each op between X and T: its rules, and what counts where there is none."""
+"""A rulebook: what a method does at each op between X and T."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property, partial
-from types import FunctionType
-from typing import Any
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from .completed import COMPLETED
-from .function_bodies import Body
-from .gradients import INPUTS_WITHOUT_GRADIENT, can_carry, gradient_status, has_override, is_differentiable
-from .linear import DIFFERENTIATED_INSIDE, is_linear
-from .op_types import SHAPE_ONLY
-from .passes.decisions import kind, kind_of
-from .path import Path
+from .gradients import is_differentiable
+from .linear import DIFFERENTIATED_INSIDE, UNMARKED
+from .parts import Place
+from .passes import ALONE, WITH_REFERENCE, Pass
+from .passes.decisions import kind
+from .predicates import Predicate, of_types
 
 # (op, r, varying) or (op, m, partner) -> relevance or multiplier of the inputs of op
 Rule = Callable[..., tf.Tensor]
@@ -34,91 +34,124 @@ UNUSED = 'its own gradient is not used'
 CONDITION = 'a condition that is not a comparison'
 
 
+class Entry(NamedTuple):
+    """Where a rule is asked. family: what the audit calls the rule. rule: a function, or one for each kind of
+    op."""
+    family: str
+    predicate: Predicate
+    rule: Rule | Mapping[str, Rule]
+
+    def rule_for(self, kind: str) -> Rule:
+        """The rule for a kind of op."""
+        return self.rule[kind] if isinstance(self.rule, Mapping) else self.rule
+
+
+def table(family: str, rules: Mapping[str, Rule]) -> Entry:
+    """The entry of a family with one rule for each kind of nonlinear op."""
+    return Entry(family, of_types(rules), rules)
+
+
 @dataclass(frozen=True)
 class Rulebook:
-    """rules: op type -> rule, by family. reference: whether a rule compares with the reference. fallback: the
-    rule for a nonlinear op without one; None for its plain gradient. passing: nonlinear types left to the
-    plain gradient on purpose. refused: types, with the way out. gives_nothing: whether a rule may give None,
-    nothing, to an input that depends on X."""
-    families: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
-    reference: bool = False
+    """What a method does at each op between X and T. Two books with equal `key` share a copy of the graph.
+
+    entries: where which rule is asked; of those that match an op the first one counts. A linear op for which
+        no entry asks has TensorFlow's gradient.
+    passes: rewrites of the nodes between X and T, in their order, before any rule is asked. Whether x stands
+        beside a reference, with which rules compare, is decided by the passes.
+    fallback: the rule for a nonlinear op without an entry; None for its plain gradient.
+    passing: nonlinear types without an entry that are left to the plain gradient on purpose.
+    refused: types without an entry that are refused -> what to do.
+    gives_nothing: whether a rule may give None, nothing, to an input that depends on X: then what to do where
+        X gets nothing at all, as a sentence for a warning; else ''.
+    """
+    entries: tuple[Entry, ...] = ()
+    passes: tuple[Pass, ...] = ALONE
     fallback: Rule | None = None
     passing: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
-    gives_nothing: bool = False
+    gives_nothing: str = ''
+
+    @property
+    def reference(self) -> bool:
+        """Whether the rules compare x with a reference."""
+        return WITH_REFERENCE[-1] in self.passes
 
     @cached_property
     def key(self) -> Hashable:
         """Equal for books that say the same: their rules are the same functions, or closures of the same code
         over equal values."""
-        rules = {id(r): _identity(r) for family in self.families.values() for r in family.values()}
-        return (tuple((name, tuple((op_type, rules[id(r)]) for op_type, r in family.items())) for name,
-                      family in self.families.items()),
-                self.reference, _identity(self.fallback), self.passing, tuple(self.refused.items()),
-                self.gives_nothing)
+        return _identity((self.entries, self.passes, self.fallback, self.passing, self.refused,
+                          self.gives_nothing))
 
     @property
     def is_plain(self) -> bool:
         """Whether it asks for the plain gradient of every op."""
-        return not self.families and self.fallback is None
+        return not self.entries and self.fallback is None
 
-    def rule(self, op_type: str) -> Rule | None:
-        return next((rules[op_type] for rules in self.families.values() if op_type in rules
-                     and op_type not in self.passing), None)
+    @cached_property
+    def is_placed(self) -> bool:
+        """Whether an entry looks at names or layers of ops."""
+        return any(entry.predicate.is_placed for entry in self.entries)
+
+    @cached_property
+    def _by_kind(self) -> dict[str, tuple[Entry, ...]]:
+        return {}
+
+    def _for(self, kind: str) -> tuple[Entry, ...]:
+        """The entries that may match ops of a kind, in order."""
+        if kind not in self._by_kind:
+            self._by_kind[kind] = tuple(e for e in self.entries if e.predicate.types is None
+                                        or kind in e.predicate.types)
+        return self._by_kind[kind]
+
+    def entry(self, place: Place) -> Entry | None:
+        """The first entry that matches an op."""
+        return next((e for e in self._for(place.kind) if e.predicate.matches(place)), None)
+
+    def rule(self, place: Place) -> Rule | None:
+        """What is asked at an op in place of its gradient."""
+        entry = self.entry(place)
+        if entry is not None:
+            return entry.rule_for(place.kind)
+        return None if place.is_linear or place.type in self.passing else self.fallback
 
     def marks(self, node: tf.compat.v1.NodeDef) -> bool:
         """Whether a node is to ask this book for its gradient."""
-        if self.rule(kind(node)) or node.op in COMPLETED:
+        what, has_override = kind(node), '_gradient_op_type' in node.attr
+        if node.op in COMPLETED:
             return True
-        return self.fallback is not None and kind(node) == node.op and node.op not in DIFFERENTIATED_INSIDE \
-            and node.op not in self.passing and '_gradient_op_type' not in node.attr and is_differentiable(node.op)
+        for predicate in (entry.predicate for entry in self._for(what)):
+            if predicate.types is not None and not (predicate.is_placed or predicate.asks_linear):
+                return True
+            if not has_override and (predicate.types is not None or _is_open(node, predicate.asks_linear)):
+                return True
+        return self.fallback is not None and what == node.op and node.op not in self.passing \
+            and not has_override and _is_open(node, False)
 
-    def treatment(self, op: tf.Operation, part: Path | Body) -> tuple[str, str]:
-        """(how `op` is treated, more on it): one of the words above; the family of the rule, or the
-        reason."""
-        what = kind_of(op)
-        if what != op.type:
-            return RULE, 'decisions'
-        taken = part.varying_inputs(op)
-        if is_linear(op, part):
-            if taken and op.type not in SHAPE_ONLY and not any(map(can_carry, op.outputs)):
-                return BROKEN, 'an index or a condition'
-            return LINEAR, ''
-        if what in self.passing:
-            return PASSED, ''
-        for family, rules in self.families.items():
-            if what in rules:
-                return RULE, family
-        if has_override(op):
-            return PLAIN, 'a gradient of its own'
-        if what in self.refused:
-            return REFUSED, self.refused[what]
-        if gradient_status(op) != 'known' or not any(can_carry(op.inputs[k]) for k in taken):
-            return BROKEN, ''
-        if self.fallback is None:
-            return PLAIN, ''
-        if not all(can_carry(op.inputs[k]) for k in taken):
-            if op.type in ('Select', 'SelectV2'):
-                return PLAIN, CONDITION
-            return REFUSED, 'X decides on its indices: choose a T before it or an X behind it, or use intgrad'
-        if any(k in INPUTS_WITHOUT_GRADIENT.get(op.type, ()) for k in taken):
-            return (REFUSED, 'TensorFlow has no gradient by one of its inputs that depend on X: choose a T '
-                             'before it or an X behind it')
-        return GENERAL, ''
+
+def _is_open(node: tf.compat.v1.NodeDef, linear: bool) -> bool:
+    """Whether a node has a gradient in place of which a rule could stand. linear: whether that is so for a
+    rule that is asked at linear ops too."""
+    return node.op not in (UNMARKED if linear else DIFFERENTIATED_INSIDE) and is_differentiable(node.op)
 
 
 def _identity(value: Any) -> Hashable:
-    """What a rule consists of: its code and the values that it closes over."""
+    """What a rule or predicate consists of: its code and the values that it closes over."""
     if isinstance(value, FunctionType):
         closed = tuple(_identity(cell.cell_contents) for cell in value.__closure__ or ())
         return (value.__module__, value.__qualname__, value.__code__, _identity(value.__defaults__),
                 _identity(value.__kwdefaults__), closed)
     if isinstance(value, partial):
         return _identity((value.func, value.args, value.keywords))
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return _identity(tuple(value.items()))
     if isinstance(value, tuple):
         return tuple(map(_identity, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value), tuple(_identity(getattr(value, f.name)) for f in fields(value))
+    if isinstance(value, MethodType):
+        return _identity(value.__func__), _identity(value.__self__)
     if value is None or isinstance(value, (str, bool, int, float, frozenset)):
         return type(value).__name__, value
     return id(value)            # of a book that is kept

@@ -34,7 +34,7 @@ def test_op(op):
         warnings.simplefilter('ignore', errors.TargetWarning)
         X = v1.placeholder(dtype, (batch, 6))
         T = function(X) + 1.
-        rows = {r.type: r.how for r in de.audit('deeplift', T, X)}
+        rows = {r.type: r.treatment for r in de.audit('deeplift', T, X)}
         assert rows[op] in ('rule', 'general rule'), rows
         for b in rng.normal(size=6), x[0] + 1e-3 * rng.normal(size=6), x[0] + 1e-7 * rng.normal(size=6), x[0]:
             a, delta = de.explain('deeplift', T, X, x, baseline=b, return_delta=True)

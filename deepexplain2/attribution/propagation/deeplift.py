@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...engine.arrays import take
-from ...graph.rulebook import Rulebook
+from ...graph.passes import WITH_REFERENCE
+from ...graph.rulebook import Rulebook, table
 from ...parameters import Baseline
 from ...rules.deeplift import decisions, maxima, normalization, rescale, softmax, sorting, two_factors
 from ...rules.deeplift.mean_jacobian import mean_jacobian
@@ -122,9 +123,10 @@ class DeepLift(Method):
         return [m * (x - b) for m, x, b in zip(multipliers['relevance'], xs, baselines)]
 
 
-FAMILIES = {'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': maxima.RULES,
-            'softmax': softmax.RULES, 'normalization': normalization.RULES, 'sorting': sorting.RULES,
-            'decisions': decisions.RULES}
-COMPLETE = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED)
-GRADIENT_OF_MAXIMA = Rulebook(FAMILIES, reference=True, fallback=mean_jacobian, refused=REFUSED,
-                              passing=frozenset(maxima.RULES))
+ENTRIES = tuple(table(family, rules) for family, rules in {
+    'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': maxima.RULES,
+    'softmax': softmax.RULES, 'normalization': normalization.RULES, 'sorting': sorting.RULES,
+    'decisions': decisions.RULES}.items())
+COMPLETE = Rulebook(ENTRIES, WITH_REFERENCE, mean_jacobian, refused=REFUSED)
+GRADIENT_OF_MAXIMA = Rulebook(tuple(e for e in ENTRIES if e.rule is not maxima.RULES), WITH_REFERENCE,
+                              mean_jacobian, frozenset(maxima.RULES), REFUSED)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from ...errors import MagnitudeWarning, ParameterError, warn
-from ...graph.rulebook import Rulebook
+from ...graph.rulebook import Rulebook, table
 from ...parameters import Positive
 from ...rules.lrp import epsilon as rules
 from ..base import Method, at_input
@@ -17,6 +17,8 @@ WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min Seg
     UnsortedSegmentMax UnsortedSegmentMin TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
 LARGE = 1000
 GRADIENTS = frozenset(['Softmax', 'LogSoftmax'])
+NOTHING = ("Take products='uniform' (for attention softmax='gradient', for normalizations "
+           "normalization='uniform'), or another method")
 
 
 @register('elrp')
@@ -87,15 +89,15 @@ class EpsilonLRP(Method):
         """The rules, with epsilon and the ways of sharing in them."""
         eps, absorb = self.epsilon, self.offset == 'absorb'
         shares = rules.shares_of_factors(self.products, self.softmax, self.normalization)
-        return Rulebook({
-            'epsilon': dict.fromkeys(rules.FUNCTIONS, rules.epsilon(eps, absorb))
-            | {'Pow': rules.power(eps, absorb), 'SquaredDifference': rules.squared_difference,
-               'EuclideanNorm': rules.norm(eps)},
-            'product': dict.fromkeys(rules.PRODUCTS, rules.product(shares))
-            | dict.fromkeys(rules.QUOTIENTS, rules.quotient(shares)),
-            'normalization': dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'],
-                                           rules.normalization(self.normalization == 'constant')),
-        }, passing=WINNERS | GRADIENTS, gives_nothing=True)
+        return Rulebook((
+            table('epsilon', dict.fromkeys(rules.FUNCTIONS, rules.epsilon(eps, absorb))
+                  | {'Pow': rules.power(eps, absorb), 'SquaredDifference': rules.squared_difference,
+                     'EuclideanNorm': rules.norm(eps)}),
+            table('product', dict.fromkeys(rules.PRODUCTS, rules.product(shares))
+                  | dict.fromkeys(rules.QUOTIENTS, rules.quotient(shares))),
+            table('normalization', dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'],
+                                                 rules.normalization(self.normalization == 'constant'))),
+        ), passing=WINNERS | GRADIENTS, gives_nothing=NOTHING)
 
     def check_tensors(self, tensors):
         for t in tensors:

@@ -2,18 +2,19 @@
 carry relevance.
 
 A condition is a boolean: no gradient flows through it, and what a changed decision adds to T would be lost.
-For DeepLIFT every condition gets a twin, the same as a number 0 or 1: [u > v] becomes IdentityN([0 or 1], u,
-v) with the rule `step`, not, and, or, any and all become arithmetic, and y = Select(c, a, b) becomes
-IdentityN(y, twin of c) with the rule `choice`. No value changes.
+For DeepLIFT every condition gets an indicator, the same as a number 0 or 1: [u > v] becomes IdentityN([0 or
+1], u, v) with the rule `step`, not, and, or, any and all become arithmetic, and y = Select(c, a, b) becomes
+IdentityN(y, indicator of c) with the rule `choice`. No value changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from ..op_types import SHAPE_ONLY
+from .context import Context
 
 MARK = '_deepexplain2'
 # what the mark holds
@@ -36,10 +37,9 @@ def kind_of(op: tf.Operation) -> str:
     return kind(op.node_def) if op.type in ('IdentityN', 'Select', 'SelectV2', 'Cast') else op.type
 
 
-def open_decisions(graph_def: tf.compat.v1.GraphDef, xs: Container[str]) -> None:
-    """Give twins to the decisions in the nodes of a path and in its functions. xs: names of the tensors of
-    X."""
-    varying = set()
+def open_decisions(graph_def: tf.compat.v1.GraphDef, context: Context) -> None:
+    """Give indicators to the decisions in the nodes of a path and in its functions."""
+    xs, varying = context.inputs, set()
     for node in graph_def.node:             # inputs before users
         if node.op not in SHAPE_ONLY and any(i in xs or i.split(':')[0] in varying for i in node.input):
             varying.add(node.name)
@@ -53,18 +53,19 @@ class _Nodes:
     def __init__(self, nodes, tensor: Callable[[str, str, int], str], varies: Callable[[str], bool]):
         self._nodes, self._tensor, self._varies = nodes, tensor, varies
         self._by_name = {n.name: n for n in nodes}
-        self._twins: dict[tuple[str, int], str | None] = {}
+        self._indicators: dict[tuple[str, int], str | None] = {}
 
     def rewrite(self) -> None:
         for node in list(self._nodes):
-            if node.op in ('Select', 'SelectV2') and node.attr['T'].type in _FLOATS and self._varies(node.input[0]):
+            if node.op in ('Select', 'SelectV2') and node.attr['T'].type in _FLOATS \
+                    and self._varies(node.input[0]):
                 self._choice(node, node.attr['T'].type)
             elif node.op == 'Cast' and node.attr['DstT'].type in _FLOATS and self._varies(node.input[0]):
                 condition = self._condition(node)
-                twin = condition and self._twin(condition, node.attr['DstT'].type)
-                if twin:                    # a cast to the type that the twin has already
+                indicator = condition and self._indicator(condition, node.attr['DstT'].type)
+                if indicator:                    # a cast to the type that the indicator has already
                     node.attr['SrcT'].type = node.attr['DstT'].type
-                    node.input[0] = twin
+                    node.input[0] = indicator
 
     def _condition(self, cast) -> str | None:
         """The condition that a Cast makes a number of, directly or by way of an integer."""
@@ -75,8 +76,8 @@ class _Nodes:
                 and inner.attr['SrcT'].type == _BOOL else None)
 
     def _choice(self, node, dtype: int) -> None:
-        twin = self._twin(node.input[0], dtype)
-        if twin is None:
+        indicator = self._indicator(node.input[0], dtype)
+        if indicator is None:
             return
         inner = self._add(node.op, f'{node.name}/chosen', node.input)
         for attribute, value in node.attr.items():
@@ -84,17 +85,17 @@ class _Nodes:
         inner.attr[MARK].s = SELECT.encode()
         # under the name of the Select, so that what takes its output takes this
         node.op = 'IdentityN'
-        node.input[:] = [self._tensor(inner.name, 'output', 0), twin]
+        node.input[:] = [self._tensor(inner.name, 'output', 0), indicator]
         node.attr['T'].list.type.extend([dtype, dtype])
         node.attr[MARK].s = CHOICE.encode()
 
-    def _twin(self, condition: str, dtype: int) -> str | None:
+    def _indicator(self, condition: str, dtype: int) -> str | None:
         """The name of a tensor of `dtype` that is 1 where the condition holds and 0 elsewhere; None where its
         origin is not understood."""
         key = condition, dtype
-        if key not in self._twins:
-            self._twins[key] = self._make(condition, dtype)
-        return self._twins[key]
+        if key not in self._indicators:
+            self._indicators[key] = self._make(condition, dtype)
+        return self._indicators[key]
 
     def _make(self, condition: str, dtype: int) -> str | None:
         node = self._by_name.get(condition.split(':')[0])
@@ -102,9 +103,9 @@ class _Nodes:
             return self._cast(condition, _BOOL, dtype)
         if node is None:
             return None
-        name = f'{node.name}/twin_{dtype}'
+        name = f'{node.name}/indicator_{dtype}'
         if node.op in ('Equal', 'NotEqual') and node.attr['T'].type == _BOOL:
-            a, b = (self._twin(i, dtype) for i in node.input)
+            a, b = (self._indicator(i, dtype) for i in node.input)
             same = self._chosen(a, b, None, name, dtype)
             return same if node.op == 'Equal' else self._not(same, name, dtype)
         if node.op in COMPARISONS or (node.op == 'Cast' and node.attr['SrcT'].type in _FLOATS):
@@ -124,9 +125,9 @@ class _Nodes:
             result = self._tensor(step.name, 'output', 0)
             return result if compared == dtype else self._cast(result, compared, dtype)
         if node.op == 'LogicalNot':
-            return self._not(self._twin(node.input[0], dtype), name, dtype)
+            return self._not(self._indicator(node.input[0], dtype), name, dtype)
         if node.op in ('LogicalAnd', 'LogicalOr'):
-            a, b = (self._twin(i, dtype) for i in node.input)
+            a, b = (self._indicator(i, dtype) for i in node.input)
             if a is None or b is None:
                 return None
             if node.op == 'LogicalAnd':
@@ -134,14 +135,14 @@ class _Nodes:
             a, b = self._not(a, f'{name}/a', dtype), self._not(b, f'{name}/b', dtype)
             return self._not(self._arithmetic('Mul', f'{name}/or', [a, b], dtype), name, dtype)
         if node.op == 'SelectV2':
-            c, a, b = (self._twin(i, dtype) for i in node.input)
+            c, a, b = (self._indicator(i, dtype) for i in node.input)
             return None if b is None else self._chosen(c, a, b, name, dtype)
         if node.op in ('Any', 'All', 'Pack', 'ConcatV2') or node.op in SHAPING:
             count = node.attr['N'].i if 'N' in node.attr else 1
-            twins = [self._twin(i, dtype) for i in node.input[:count]]
-            if None in twins:
+            indicators = [self._indicator(i, dtype) for i in node.input[:count]]
+            if None in indicators:
                 return None
-            new = self._add(node.op, f'{name}/{node.op}', [*twins, *node.input[count:]])
+            new = self._add(node.op, f'{name}/{node.op}', [*indicators, *node.input[count:]])
             for attribute, value in node.attr.items():
                 if not attribute.startswith('_'):
                     new.attr[attribute].CopyFrom(value)
@@ -160,13 +161,13 @@ class _Nodes:
         second = self._arithmetic('Mul', f'{name}/second', [other, b], dtype)
         return self._arithmetic('AddV2', f'{name}/chosen', [first, second], dtype)
 
-    def _not(self, twin: str | None, name: str, dtype: int) -> str | None:
-        if twin is None:
+    def _not(self, indicator: str | None, name: str, dtype: int) -> str | None:
+        if indicator is None:
             return None
         one = self._add('Const', f'{name}/one', [])
         one.attr['dtype'].type = dtype
         one.attr['value'].tensor.CopyFrom(tf.make_tensor_proto(1, dtype))
-        return self._arithmetic('Sub', f'{name}/not', [self._tensor(one.name, 'output', 0), twin], dtype)
+        return self._arithmetic('Sub', f'{name}/not', [self._tensor(one.name, 'output', 0), indicator], dtype)
 
     def _arithmetic(self, op: str, name: str, inputs, dtype: int) -> str:
         node = self._add(op, name, inputs)

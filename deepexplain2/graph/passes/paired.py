@@ -1,56 +1,72 @@
-"""The nodes of a path twice, side by side: once for x, once for its reference, loops and conditionals
-included.
+"""The nodes of a path in the scope ACTUAL: alone, or beside those of a reference in the scope REFERENCE.
 
-A node n becomes one under ACTUAL and one under REFERENCE. A loop becomes one loop over both sets of
-variables, whose body holds both bodies, and a conditional likewise, so that a rule inside finds its partner
-in the same body. The number of iterations and the branch are those of x; whoever pairs checks that they
-cannot differ.
+Paired, every node is there twice. A loop becomes one loop over both sets of variables, whose body holds both
+bodies, and a conditional likewise, so that a rule inside finds its partner in the same body. The number of
+iterations and the branch are those of x; `function_bodies.inside` refuses paths where they could differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from ..op_types import BRANCHES, CONTAINERS, LOOPS
+from ..op_types import RANDOM_PREFIXES
+from .context import Context
 
 ACTUAL, REFERENCE = 'deepexplain2.actual/', 'deepexplain2.reference/'          # scopes that no user has
+LOOPS = {'While', 'StatelessWhile'}
+BRANCHES = {'If', 'StatelessIf', 'Case', 'StatelessCase'}
+CONTAINERS = LOOPS | BRANCHES
 
 
-def single(graph_def: tf.compat.v1.GraphDef, inputs: Container[str]) -> tf.compat.v1.GraphDef:
-    """The same nodes under ACTUAL. inputs: names of the tensors that come from outside even if a node has
-    them as output."""
+def functions_of(node: tf.compat.v1.NodeDef) -> list[str]:
+    """Names of the functions of a loop (condition, body) or of a conditional (its branches)."""
+    if node.op in LOOPS:
+        return [node.attr['cond'].func.name, node.attr['body'].func.name]
+    if node.op in ('If', 'StatelessIf'):
+        return [node.attr['then_branch'].func.name, node.attr['else_branch'].func.name]
+    return [f.name for f in node.attr['branches'].list.func]
+
+
+def alone(graph_def: tf.compat.v1.GraphDef, context: Context) -> tf.compat.v1.GraphDef:
+    """The same nodes in the scope ACTUAL. X comes from outside even where a node has it as output."""
     names = {n.name for n in graph_def.node}
     result = tf.compat.v1.GraphDef(library=graph_def.library, versions=graph_def.versions)
     for node in graph_def.node:
         new = result.node.add()
         new.CopyFrom(node)
         new.name = ACTUAL + node.name
-        new.input[:] = [ACTUAL + i if i.split(':')[0] in names and i not in inputs else i for i in node.input]
+        new.input[:] = [ACTUAL + i if i.split(':')[0] in names and i not in context.inputs else i
+                        for i in node.input]
     return result
 
 
-def double(graph_def: tf.compat.v1.GraphDef, given: Mapping[str, str]) -> tf.compat.v1.GraphDef:
-    """Both copies of the nodes. given: names of the tensors outside that differ for the reference, x:0 ->
-    baseline:0."""
+def paired(graph_def: tf.compat.v1.GraphDef, context: Context) -> tf.compat.v1.GraphDef:
+    """Both copies of the nodes, which see the same random numbers (an active dropout)."""
+    baselines = context.references
     result = tf.compat.v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
     functions = {f.signature.name: f for f in graph_def.library.function}
-    made: dict[str, str] = {}
+    made: dict[str, str] = {}                               # functions -> their paired ones
     sizes = {n.name: _outputs(n) for n in graph_def.node if n.op in CONTAINERS}
     names = {n.name for n in graph_def.node}
 
     def actual(i):
-        return ACTUAL + i if i.split(':')[0] in names and i not in given else i
+        return ACTUAL + i if i.split(':')[0] in names and i not in baselines else i
 
     def reference(i):
         node, _, k = i.partition(':')
-        if node not in names or i in given:
-            return given.get(i, i)
+        if node not in names or i in baselines:
+            return baselines.get(i, i)
         return f'{ACTUAL}{node}:{int(k or 0) + sizes[node]}' if node in sizes else REFERENCE + i
 
     _pair(graph_def.node, result.node, actual, reference,
           lambda name, arguments: _function(name, arguments, functions, made, result.library))
+    random = {n.name for n in result.node
+              if n.name.startswith(REFERENCE) and n.op.startswith(RANDOM_PREFIXES)}
+    for new in result.node if random else ():
+        new.input[:] = [ACTUAL + i.removeprefix(REFERENCE) if i.split(':')[0] in random else i
+                        for i in new.input]
     return result
 
 
@@ -72,13 +88,13 @@ def _pair(nodes, out, actual: Callable[[str], str], reference: Callable[[str], s
         head = 0 if node.op in LOOPS else 1                 # the condition of a branch is there once
         for k, i in enumerate(inputs[head:]):
             other_input = reference(i)
-            # the gradient of a branch loses one of two equal inputs
+            # the gradient of a branch is wrong for one of two equal inputs
             if other_input == actual(i) and node.op in BRANCHES:
-                twin = out.add(name=f'{REFERENCE}{REFERENCE}{node.name}/input_{k}', op='Identity',
-                               input=[other_input])
-                twin.attr['T'].type = node.attr['Tin'].list.type[k]
+                separate = out.add(name=f'{REFERENCE}{REFERENCE}{node.name}/input_{k}', op='Identity',
+                                   input=[other_input])
+                separate.attr['T'].type = node.attr['Tin'].list.type[k]
                 # in functions x and its reference are different arguments
-                other_input = f'{twin.name}:0'
+                other_input = f'{separate.name}:0'
             new.input.append(other_input)
         for key in ('T', 'Tin', 'Tout'):
             if key in new.attr:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..op_types import SHAPE_ONLY
+from .context import Context
 
 _SHAPING = {'Identity', 'Reshape', 'Squeeze', 'ExpandDims'}
 _FINITE = {'Select', 'SelectV2'}            # the maximum where it is finite
@@ -81,8 +82,8 @@ class _Nodes:
         for user, k in self.after(stop):
             if user.op == 'SquaredDifference' and self.before(user.input[1 - k]) == z:
                 squares.append(user)
-            elif user.op == 'Sub' and k == 1 and self.before(user.input[0]) == z and all(is_square(n) for n,
-                                                                                         _ in self.after(user)):
+            elif user.op == 'Sub' and k == 1 and self.before(user.input[0]) == z \
+                    and all(is_square(n) for n, _ in self.after(user)):
                 squares += [n for n, _ in self.after(user)]
             else:
                 return False
@@ -183,10 +184,10 @@ def harmless(nodes: Iterable[tf.compat.v1.NodeDef],
     return {stop.name for stop in found.stops if found.harmless(stop)}
 
 
-def open_stops(graph_def: tf.compat.v1.GraphDef, constants: Mapping[str, tf.compat.v1.NodeDef]) -> None:
+def open_stops(graph_def: tf.compat.v1.GraphDef, context: Context) -> None:
     """Let relevance that compares values through harmless stops: a difference of maxima does count there."""
     for nodes in graph_def.node, *(f.node_def for f in graph_def.library.function):
-        found = harmless(nodes, constants)
+        found = harmless(nodes, context.constants)
         for node in nodes:
             if node.name in found:
                 node.op = 'Identity'

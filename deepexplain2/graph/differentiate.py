@@ -1,0 +1,88 @@
+"""Gradients of T in which chosen ops have rules instead of TensorFlow's gradients.
+
+TensorFlow's gradient registry belongs to the whole process and forgets nothing: one name is registered once,
+and the rules of the graph under construction reach it through a context variable.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+from ..errors import PathError, PathWarning, warn
+from .completed import COMPLETED
+from .gradients import RULE_GRADIENT, registered_gradient
+from .parts import Parts
+from .path import Path
+from .reference import Partner
+from .rulebook import Rulebook
+
+_rules: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rules')
+
+
+@tf.RegisterGradient(RULE_GRADIENT)
+def _apply_rule(op, *rs):
+    if op.type in COMPLETED:
+        return registered_gradient(op)(op, *rs)
+    return _rules.get()(op, *rs)
+
+
+def rule_gradient(book: Rulebook, parts: Parts) -> Callable[..., tf.Tensor]:
+    """The gradient function of the marked ops of a copy: the rule that a book has for an op there, or
+    TensorFlow's own gradient."""
+    def gradient(op: tf.Operation, *rs):
+        place = parts.place(op)
+        rule = book.rule(place)
+        if rule is None:
+            return registered_gradient(op)(op, *rs)
+        return rule(op, rs[0] if len(rs) == 1 else rs,
+                    Partner.of(op, place) if book.reference else parts.varying)
+    return gradient
+
+
+@contextmanager
+def under_rules(apply: Callable[..., tf.Tensor]) -> Iterator[None]:
+    """While gradients are built, marked ops call `apply(op, *gradients of the outputs)`."""
+    token = _rules.set(apply)
+    try:
+        yield
+    finally:
+        _rules.reset(token)
+
+
+def weights_of(target: tf.Tensor) -> tf.Tensor:
+    """A placeholder for weights of the units of T: 1 unless fed, broadcast to T."""
+    return tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
+
+
+def weighted_gradients(target: tf.Tensor, tensors: Sequence[tf.Tensor], weights: tf.Tensor,
+                       fixed: Sequence[tf.Tensor] | None = None) -> list[tf.Tensor | None]:
+    """The gradients of a weighted target with respect to some tensors. fixed: tensors that count as
+    independent of one another and of X; by default all of `tensors`."""
+    weighted = tf.broadcast_to(weights, tf.shape(target))
+    if target.shape.rank is not None:
+        weighted = tf.ensure_shape(weighted, target.shape)          # fails where they do not fit
+    return tf.gradients(target, tensors, grad_ys=weighted,
+                        stop_gradients=tensors if fixed is None else fixed)
+
+
+def all_found(path: Path, gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
+    """The gradients of T with respect to X. PathError where TensorFlow has none."""
+    if any(g is None for g in gradients):
+        raise PathError(f'TensorFlow finds no gradient of T {path.name(path.target)} by X '
+                        + ', '.join(path.name(x) for x, g in zip(path.inputs, gradients) if g is None))
+    return list(gradients)
+
+
+def or_zeros(path: Path, gradients: Sequence[tf.Tensor | None], what_to_do: str) -> list[tf.Tensor]:
+    """The gradients of T with respect to X under rules that may give nothing to an X: 0 for it, with a
+    warning that ends with what to do."""
+    nothing = [path.name(x) for x, g in zip(path.inputs, gradients) if g is None]
+    if nothing:
+        warn(f'X {", ".join(nothing)} reaches T only as a gate or a weight of what else there is, which '
+             f'takes nothing: its attributions are 0. {what_to_do}', PathWarning)
+    return [tf.zeros_like(x) if g is None else tf.convert_to_tensor(g)
+            for x, g in zip(path.inputs, gradients)]
