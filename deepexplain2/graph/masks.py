@@ -63,7 +63,8 @@ def masks(path: Path) -> list[tf.Tensor]:
 
 def _compares_entries(comparison: tf.Operation, path: Path, names: set[str]) -> bool:
     """Whether a comparison is one of entries of X, which has the names `names`."""
-    return all(op.type in _BEFORE_COMPARISON and (op.type not in ('Mul', 'RealDiv') or len(path.varying_inputs(op)) == 1)
+    return all(op.type in _BEFORE_COMPARISON
+               and (op.type not in ('Mul', 'RealDiv') or len(path.varying_inputs(op)) == 1)
                for op in ancestors(comparison.inputs, names) if path.varying_inputs(op))
 
 
