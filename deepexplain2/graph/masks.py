@@ -24,9 +24,10 @@ from .walks import ancestors, descendants
 
 # Ops between X and the comparison: it compares the entries of X, one by one or together, not what a layer
 # made of them.
-_PLAIN = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'StridedSlice', 'Slice', 'Split',
-          'SplitV', 'Unpack', 'ConcatV2', 'Pack', 'Cast', 'Abs', 'Square', 'Neg', 'Sum', 'Max', 'Min', 'Mean',
-          'Mul', 'Add', 'AddV2', 'Sub', 'RealDiv', 'GatherV2', 'EnsureShape', 'Sqrt', 'Pad', 'PadV2'}
+_BEFORE_COMPARISON = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'StridedSlice', 'Slice',
+                      'Split', 'SplitV', 'Unpack', 'ConcatV2', 'Pack', 'Cast', 'Abs', 'Square', 'Neg', 'Sum',
+                      'Max', 'Min', 'Mean', 'Mul', 'Add', 'AddV2', 'Sub', 'RealDiv', 'GatherV2',
+                      'EnsureShape', 'Sqrt', 'Pad', 'PadV2'}
 _PASSES_OR_NOT = {'Mul', 'MulNoNan', 'RealDiv', 'Div', 'DivNoNan', 'Xdivy', 'Select', 'SelectV2', 'Gather',
                   'GatherV2', 'GatherNd', 'ReverseSequence', 'StridedSlice', 'Slice',
                   *CONTRACTIONS, *CONTAINERS, *FUNCTION_CALLS, *V1_CONTROL_FLOW}
@@ -42,7 +43,7 @@ def masks(path: Path) -> list[tf.Tensor]:
     tensors X through masks alone."""
     names = {x.name for x in path.inputs}
     found = [op for op in path.ops if op.type in ('Equal', 'NotEqual') and op.inputs[0].dtype.is_floating
-             and len(path.varying_inputs(op)) == 1 and _is_plain(op, path, names)]
+             and len(path.varying_inputs(op)) == 1 and _compares_entries(op, path, names)]
     if not found:
         return []
     made = {op.name for op in found}
@@ -60,9 +61,10 @@ def masks(path: Path) -> list[tf.Tensor]:
     return kept_masks
 
 
-def _is_plain(comparison: tf.Operation, path: Path, names: set[str]) -> bool:
+def _compares_entries(comparison: tf.Operation, path: Path, names: set[str]) -> bool:
     """Whether a comparison is one of entries of X, which has the names `names`."""
-    return all(op.type in _PLAIN and (op.type not in ('Mul', 'RealDiv') or len(path.varying_inputs(op)) == 1)
+    return all(op.type in _BEFORE_COMPARISON
+               and (op.type not in ('Mul', 'RealDiv') or len(path.varying_inputs(op)) == 1)
                for op in ancestors(comparison.inputs, names) if path.varying_inputs(op))
 
 
