@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
-from deepexplain2.attribution.propagation.deeplift import COMPLETE
+from deepexplain2.rules.deeplift.rescale import RULES
 
 RAW = tf.raw_ops
 
@@ -13,7 +13,7 @@ DOMAINS = {(.3, 4.): 'Log Log1p Sqrt Rsqrt Lgamma Digamma Reciprocal Inv BesselK
                      'BesselK1e BesselY0 BesselY1 Expint Spence',
            (-.9, .9): 'Acos Asin Atanh Erfinv Tan', (1.1, 4.): 'Acosh', (.1, .9): 'Ndtri'}
 DOMAIN = {op: domain for domain, names in DOMAINS.items() for op in names.split()}
-UNARY = sorted(COMPLETE.families['Rescale'])
+UNARY = sorted(RULES)
 # In float32 only.
 SINGLE = {'LRN', 'FakeQuantWithMinMaxArgs', 'FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3',
           'SparseMatMul', 'MaxPool3D'}
