@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain
+from deepexplain2.errors import PathWarning, RunError
 from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
@@ -239,3 +240,11 @@ def test_a_target_without_a_batch_axis(session):
         found = de.explain('intgrad', T, X, XS, feed_dict={M: MASK}, steps=STEPS)
     expected = oracle(lambda x: MASK * ((V.sum(1) * (1 - np.tanh((x * MASK) @ W) ** 2)) @ W.T), XS)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_what_xla_leaves_out_is_checked_at_the_points(session):
+    """An index out of range that no gradient sees, where the shape of T is known."""
+    X = v1.placeholder(tf.float64, (1, D))
+    T = tf.nn.tanh(X @ W)[:, 0] + tf.gather(tf.stop_gradient(X), tf.constant(9) + tf.zeros([], tf.int32), axis=1)
+    with DeepExplain(session) as de, pytest.warns(PathWarning), pytest.raises(RunError, match='9 is not in'):
+        de.explain('intgrad', T, X, XS[:1], steps=STEPS, jit_compile=True)
