@@ -13,9 +13,7 @@ RNG = np.random.default_rng(0)
 N, D, STEPS = 5, 6, 7
 W, V, U = RNG.normal(size=(D, 5)), RNG.normal(size=(5, 3)), RNG.normal(size=(4, 5))
 XS, MASK, SIDE = RNG.normal(size=(N, D)), RNG.normal(size=(N, D)), RNG.normal(size=(N, 4))
-YS = RNG.normal(size=(N, 3))
-TABLE = RNG.normal(size=(9, 5))
-IDS = np.array([3, 0, 8, 3, 5])
+YS, TABLE, IDS = RNG.normal(size=(N, 3)), RNG.normal(size=(9, 5)), np.array([3, 0, 8, 3, 5])
 
 
 def oracle(gradient, xs, baseline=0., steps=STEPS):
@@ -245,6 +243,7 @@ def test_a_target_without_a_batch_axis(session):
 def test_what_xla_leaves_out_is_checked_at_the_points(session):
     """An index out of range that no gradient sees, where the shape of T is known."""
     X = v1.placeholder(tf.float64, (1, D))
-    T = tf.nn.tanh(X @ W)[:, 0] + tf.gather(tf.stop_gradient(X), tf.constant(9) + tf.zeros([], tf.int32), axis=1)
+    index = tf.constant(9) + tf.zeros([], tf.int32)
+    T = tf.nn.tanh(X @ W)[:, 0] + tf.gather(tf.stop_gradient(X), index, axis=1)
     with DeepExplain(session) as de, pytest.warns(PathWarning), pytest.raises(RunError, match='9 is not in'):
         de.explain('intgrad', T, X, XS[:1], steps=STEPS, jit_compile=True)
