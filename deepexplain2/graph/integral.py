@@ -76,7 +76,7 @@ def integral(copy: Copy, name: str) -> Integral:
         points = {x.name: _points(x, b, x, alphas, p) for x, b in zip(xs, bs)}
         points |= {t.name: _points(end, start, t, alphas, p) for t, end, start in zip(boundary, *ends)
                    if t.name not in points}
-        kept = {t.name: tf.repeat(t, p, 0) for t in copy.kept_masks}          # a mask of x, at all of its points
+        kept = {t.name: tf.repeat(t, p, 0) for t in copy.kept_masks}  # a mask of x, at all its points
         target, = copy.again([copy.path.target], points | kept, 'points')
         weights = tf.compat.v1.placeholder_with_default(tf.ones([], target.dtype), None, 'weights')
         gradients = weighted_gradients(target, [points[t.name] for t in boundary], weights)

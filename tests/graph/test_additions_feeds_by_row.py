@@ -6,15 +6,14 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain
+from deepexplain2.errors import PathWarning, RunError
 from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
 N, D, STEPS = 5, 6, 7
 W, V, U = RNG.normal(size=(D, 5)), RNG.normal(size=(5, 3)), RNG.normal(size=(4, 5))
 XS, MASK, SIDE = RNG.normal(size=(N, D)), RNG.normal(size=(N, D)), RNG.normal(size=(N, 4))
-YS = RNG.normal(size=(N, 3))
-TABLE = RNG.normal(size=(9, 5))
-IDS = np.array([3, 0, 8, 3, 5])
+YS, TABLE, IDS = RNG.normal(size=(N, 3)), RNG.normal(size=(9, 5)), np.array([3, 0, 8, 3, 5])
 
 
 def oracle(gradient, xs, baseline=0., steps=STEPS):
@@ -239,3 +238,12 @@ def test_a_target_without_a_batch_axis(session):
         found = de.explain('intgrad', T, X, XS, feed_dict={M: MASK}, steps=STEPS)
     expected = oracle(lambda x: MASK * ((V.sum(1) * (1 - np.tanh((x * MASK) @ W) ** 2)) @ W.T), XS)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_what_xla_leaves_out_is_checked_at_the_points(session):
+    """An index out of range that no gradient sees, where the shape of T is known."""
+    X = v1.placeholder(tf.float64, (1, D))
+    index = tf.constant(9) + tf.zeros([], tf.int32)
+    T = tf.nn.tanh(X @ W)[:, 0] + tf.gather(tf.stop_gradient(X), index, axis=1)
+    with DeepExplain(session) as de, pytest.warns(PathWarning), pytest.raises(RunError, match='9 is not in'):
+        de.explain('intgrad', T, X, XS[:1], steps=STEPS, jit_compile=True)
