@@ -24,8 +24,8 @@ class Answer:
     def read(self, values: Sequence[np.ndarray], batch: Batch, xs: Sequence[np.ndarray],
              weights: np.ndarray | None) -> np.ndarray | list[np.ndarray]:
         """The answer, made of the values of `tensors`. xs: what was fed for X, all rows of it; weights: those
-        of the units of T for these rows. Raises TensorError, ShapeError or ValueRangeError for values that mean
-        nothing."""
+        of the units of T for these rows. Raises TensorError, ShapeError or ValueRangeError for values that
+        mean nothing."""
         raise NotImplementedError
 
 
@@ -33,6 +33,7 @@ class Value(Answer):
     """T, weighted and summed over its units in float64: one number per row, or one for the batch."""
 
     def read(self, values, batch, xs, weights):
+        """T must be finite, have its rows, and fit the weights."""
         t = values[0]
         check_target(self.target, t.shape, weights, batch)
         t = t.astype(np.float64)
@@ -45,6 +46,7 @@ class WeightedValue(Answer):
     """T, weighted and summed over its units by the graph: one number per row, or one for the batch."""
 
     def read(self, values, batch, xs, weights):
+        """T itself is checked beside it."""
         return values[0] if batch.per_row else values[0].reshape(1, -1).sum(1)
 
 
@@ -55,6 +57,7 @@ class Gradient(Answer):
     inputs: Sequence[tf.Tensor]
 
     def read(self, values, batch, xs, weights):
+        """Each must be finite, and shaped like what was fed."""
         for g, x, tensor in zip(values, xs, self.inputs):
             if g.shape != x.shape:
                 raise TensorError(f'the gradient of T "{self.target.name}" by X "{tensor.name}" has shape '

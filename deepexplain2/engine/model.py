@@ -74,6 +74,7 @@ class Model:
         self._warned: set[tuple[str, str]] = set()
 
     def fetch(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Fetch:
+        """What feeds these tensors and fetches those; errors speak of T and its gradient."""
         return Fetch(self.session, feeds, fetches, f'T "{self.target.name}" or its gradient')
 
     def warn_once(self, method: str, message: str, category: type[Warning]) -> None:

@@ -38,3 +38,10 @@ class Weights:
             return weights
         one_hot = (self.classes[rows][:, None] == np.arange(self.units)).astype(self.dtype)
         return one_hot if weights is None else one_hot * weights
+
+    def given(self, n: int) -> np.ndarray | None:
+        """Class indices, or the weights of each of n rows, as an Explanation keeps them; None where they are
+        not one per row."""
+        if self.classes is not None or self.array is None or not self.per_row or not self.array.ndim:
+            return self.classes
+        return np.broadcast_to(self.array, (n, *self.array.shape[1:]))

@@ -221,7 +221,10 @@ class _Check:
         a, b = runs[0][place.at], runs[1][place.there]
         size = [np.abs(np.where(np.isfinite(v), v, 0)).max(0) for v in runs]
         scale = np.maximum(*size)
-        allowed = max(ALIKE, 8 * self.eps) * scale if place.alike else self.eps ** .5 * scale + 8 * self.eps * scale.max(initial=0)
+        if place.alike:
+            allowed = max(ALIKE, 8 * self.eps) * scale
+        else:
+            allowed = self.eps ** .5 * scale + 8 * self.eps * scale.max(initial=0)
         return _apart(a, b, allowed + 16 * noise * scale)
 
     def _refuse(self, place: Place, together: bool) -> None:

@@ -482,7 +482,7 @@ def test_what_was_learned_outlives_the_explainer():
             warnings.simplefilter('error')
             first = de.get_explainer('deeplift', T, X, baseline=np.zeros(5))
             second = de.get_explainer('deeplift', T, X, baseline=lambda xs: 0)
-        assert first is not second and first._tuner is second._tuner and first.compile() is second.compile()
+        assert first is not second and first._layouts.tuner is second._layouts.tuner and first.compile() is second.compile()
         de.explain('deeplift', T, X, XS, baseline=np.zeros(5))
         assert kept(second)
         assert de.get_explainer('deeplift', T, X) is de.get_explainer('deeplift', T, X)

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors, methods
-from deepexplain2 import explainer as explainers
 from deepexplain2.engine import fetch, query, sweep
+from deepexplain2.request import layout
+from deepexplain2.request import request as requests
 from deepexplain2.request import samples as request_samples
 from tests.support.counting import counted
 from tests.support.networks import cnn, mlp, opened, samples
@@ -169,9 +170,9 @@ def test_large_memmaps_stay_on_disk(tmp_path, monkeypatch):
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('deeplift', T, X)
         pieces = []
-        piece = explainer._piece
-        monkeypatch.setattr(explainer, '_piece', lambda arrays, rows: pieces.append(rows)
-                            or piece(arrays, rows))
+        take_rows = requests.take_rows
+        monkeypatch.setattr(requests, 'take_rows', lambda arrays, rows, inputs: pieces.append(rows)
+                            or take_rows(arrays, rows, inputs))
         np.testing.assert_allclose(explainer.run(x, batch_size=2), explainer.run(np.array(x)), rtol=1e-9)
         # beside rows that are compared alone and among others
         pieces = [p for p in pieces if isinstance(p, slice)]
@@ -234,7 +235,7 @@ def test_rows_are_chosen_by_timing(method, monkeypatch):
     and memory_limit go untried."""
     guess = 32
     x, ys = samples(NET, 600)
-    monkeypatch.setattr(explainers, 'default_rows', lambda *_: guess)
+    monkeypatch.setattr(layout, 'default_rows', lambda *_: guess)
     for fastest, expected in (16, 16), (64, 64), (8, 8), (128, 128):
         with opened(NET) as (de, X, T, _):
             explainer = de.get_explainer(method, T, X, **({'steps': 16} if method == 'intgrad' else {}))
@@ -256,7 +257,7 @@ def test_rows_are_chosen_by_timing(method, monkeypatch):
 
 def test_rows_are_chosen_in_several_short_runs(monkeypatch):
     """A run of twice the guess begins the trial, the next go on with it; shorter ones never do."""
-    monkeypatch.setattr(explainers, 'default_rows', lambda *_: 16)
+    monkeypatch.setattr(layout, 'default_rows', lambda *_: 16)
     x, ys = samples(NET, 50)
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('saliency', T, X)
@@ -272,7 +273,7 @@ def test_rows_are_chosen_in_several_short_runs(monkeypatch):
 
 
 def test_rows_that_are_hardly_faster_are_not_chosen(monkeypatch):
-    monkeypatch.setattr(explainers, 'default_rows', lambda *_: 32)
+    monkeypatch.setattr(layout, 'default_rows', lambda *_: 32)
     x, ys = samples(NET, 1600)
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('saliency', T, X)
@@ -282,7 +283,7 @@ def test_rows_that_are_hardly_faster_are_not_chosen(monkeypatch):
 
 
 def test_targets_without_rows_are_not_tried(monkeypatch):
-    monkeypatch.setattr(explainers, 'default_rows', lambda *_: 1)
+    monkeypatch.setattr(layout, 'default_rows', lambda *_: 1)
     x, _ = samples(NET, 40)
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('saliency', tf.reduce_sum(T), X)

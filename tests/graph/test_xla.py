@@ -137,7 +137,7 @@ def test_rows_of_a_run():
         rows = explainer.plan(3).rows
         assert rows == rounded(rows) <= de.get_explainer('occlusion', T, X).plan(3).rows
         explainer.run(np.ones((900, 5), 'f'))
-        assert explainer.plan(3).rows == rows and explainer._layout(900, None, None)[-1] is None
+        assert explainer.plan(3).rows == rows and explainer._layouts.of(900, None, None).tuner is None
 
 
 def test_what_else_is_fed(session):

@@ -1,0 +1,104 @@
+"""What is given for a run, checked against the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..engine.batch import Batch
+from ..engine.model import Model
+from ..engine.row_data import Feed, Weights
+from ..targets.built import BuiltTarget
+from ..targets.units import Units
+from .feeds import as_feeds
+from .frames import is_series, series_to_array
+from .layout import Layout, Layouts
+from .options import Options
+from .samples import Samples
+
+
+@dataclass(frozen=True)
+class Request:
+    """Samples and what belongs to them, checked.
+
+    Attributes
+    ----------
+    inputs : sequence of tensors
+        X.
+    samples : Samples
+        xs, one array per tensor of X, all with n rows; a large memmap stays one, of its own dtype.
+    feeds : dict
+        feed_dict by tensor name.
+    weights : Weights
+        Of the units of T.
+    layout : Layout
+        How the rows are packed into runs.
+    """
+
+    inputs: Sequence[tf.Tensor]
+    samples: Samples
+    feeds: dict[str, Feed]
+    weights: Weights
+    layout: Layout
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """xs, one array per tensor of X."""
+        return self.samples.arrays
+
+    @property
+    def n(self) -> int:
+        """The number of rows."""
+        return len(self.arrays[0])
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of xs, per tensor of X."""
+        return [a.shape for a in self.arrays]
+
+    def rows(self, rows: slice | np.ndarray) -> list[np.ndarray]:
+        """These rows of xs, in memory and in the dtypes of X."""
+        return take_rows(self.arrays, rows, self.inputs)
+
+    def read(self) -> list[np.ndarray]:
+        """All arrays that a run reads."""
+        weights = [] if self.weights.array is None else [self.weights.array]
+        return [*self.arrays, *(f.value for f in self.feeds.values()), *weights]
+
+    def packed(self, layouts: Layouts, batch_size: int | None) -> Request:
+        """The request with the layout that a look at a few rows leads to."""
+        layout = layouts.of_rows(self.layout, self.rows, self.feeds, self.n, batch_size)
+        return self if layout is self.layout else replace(self, layout=layout)
+
+    @property
+    def batch(self) -> Batch:
+        """A run without points, to be filled by `Batch.at`."""
+        return Batch((), np.arange(0), self.arrays, self.weights, self.feeds, self.layout.per_row,
+                     self.layout.max_rows)
+
+
+def take_rows(arrays: Sequence[np.ndarray], rows: slice | np.ndarray,
+              inputs: Sequence[tf.Tensor]) -> list[np.ndarray]:
+    """These rows of arrays, in memory and in the dtypes of X."""
+    return [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, inputs)]
+
+
+def as_request(model: Model, layouts: Layouts, target: Units | BuiltTarget, samples: Samples, ys: Any,
+               options: Options) -> Request:
+    """What is given for a run as a Request; runs nothing, unless T seems to have no batch axis. target: what
+    ys are."""
+    arrays = samples.arrays
+    n = len(arrays[0])
+    if is_series(ys):
+        ys = series_to_array(ys, samples.index, 'ys')
+    feeds = as_feeds(options.feed_dict, model.target.graph, model.inputs, model.path.varies, n)
+    feeds |= target.feeds(ys, n)
+    model.check_fed(feeds)
+    layout = layouts.of(n, options.batch_size, options.memory_limit)
+    layout = layouts.without_batch_axis(layout, lambda rows: take_rows(arrays, rows, model.inputs), feeds, n,
+                                        options.batch_size)
+    return Request(model.inputs, samples, feeds, target.weights(ys, n, layout.per_row), layout)

@@ -1,0 +1,151 @@
+"""One request, explained: the run that owns the sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..attribution.averaging import mean_over, tiled
+from ..attribution.base import Method
+from ..engine.failures import built
+from ..engine.locks import graph_lock
+from ..engine.model import Model
+from ..engine.query import Query
+from ..engine.sweep import Sweep
+from ..errors import ValueRangeError
+from .attribution_checks import check_attributions, in_dtypes
+from .ends import Ends
+from .layout import Layouts
+from .options import Options
+from .output import PIECE, Output
+from .progress import Reporter
+from .references import References
+from .request import Request
+from .target_checks import TargetChecks
+
+
+@dataclass(frozen=True)
+class Run:
+    """Explains requests by one method, for one T and X.
+
+    dtypes: of the attributions, per tensor of X.
+    """
+
+    method: Method
+    model: Model
+    references: References
+    layouts: Layouts
+    target_checks: TargetChecks
+    dtypes: Sequence[Any]
+    _compiled: list[Query] = field(default_factory=list)
+
+    def compile(self) -> Query:
+        """The query of the method; adds its ops to the graph the first time."""
+        with graph_lock(self.model.target.graph):
+            if not self._compiled:
+                with built(self.model.target, self.model.inputs, self.method.name):
+                    self._compiled.append(self.method.query(self.model))
+        return self._compiled[0]
+
+    def __call__(self, request: Request, options: Options, output: Output) -> None:
+        """Explain a request. output: takes the attributions."""
+        step = piece_size(request, options)
+        ends = self._ends(request, slice(0, step))
+        self.model.check_statistics(ends.xs, request.feeds)
+        packed = request.packed(self.layouts, options.batch_size)
+        if packed is not request and step < request.n:
+            step, ends = request.n, self._ends(request, slice(0, request.n))
+        self.target_checks(ends.xs, packed.feeds, packed.layout)
+        query = self.compile()
+        reporter = self._reporter(packed, options, ends.k)
+        sweep = _sweep(query, self.model, packed, reporter)
+        try:
+            for start in range(0, packed.n, step):
+                stop = min(start + step, packed.n)
+                ends = self._ends(packed, slice(start, stop)) if start else ends
+                output.add(*self._explain(sweep.part(start, stop), ends, options))
+        finally:
+            if reporter is not None:
+                reporter.close()
+
+    def _explain(self, sweep: Sweep, ends: Ends, options: Options) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """(attributions, what else is wanted of the rows by name) of some rows."""
+        method, errors = self.method, None
+        if options.return_std_error:
+            found, errors = method.sample(sweep, ends.xs, ends.baselines)
+        else:
+            found = self._attribute(sweep, ends)
+        more: dict[str, Any] = self._values(sweep, ends, options)
+        if options.return_delta or (options.with_ends and method.sums_to is not None):
+            promised = more['fx'] - more['f_baseline'] if method.sums_to == 'difference' else more['fx']
+            more['delta'] = promised - sweep.sums(found)
+        check_attributions(method, self.model, sweep, ends, found)
+        if errors is not None:
+            more['std_error'] = [e.astype(d, copy=False) for e, d in zip(errors, self.dtypes)]
+        return in_dtypes(found, self.dtypes, method), more
+
+    def _wanted_values(self, options: Options) -> tuple[bool, bool]:
+        """Whether T at x, and T at the baseline, are evaluated for what the options ask for."""
+        has_baseline = self.method.sums_to == 'difference'
+        if options.with_ends:
+            return True, has_baseline or 'baseline' in self.method.parameters
+        return options.return_delta, options.return_delta and has_baseline
+
+    def _values(self, sweep: Sweep, ends: Ends, options: Options) -> dict[str, np.ndarray]:
+        """T at x and at the baseline, its mean over k baselines, as far as they are wanted."""
+        at_x, at_baseline = self._wanted_values(options)
+        found = {'fx': ends.at_x(sweep)} if at_x else {}
+        # a method that promises no sum needs no T there, which may be NaN
+        with suppress(*() if self.method.sums_to == 'difference' else (ValueRangeError,)):
+            if at_baseline:
+                found['f_baseline'] = np.mean([ends.at_baseline(sweep, j) for j in range(ends.k)], 0)
+        return found
+
+    def _attribute(self, sweep: Sweep, ends: Ends) -> list[np.ndarray]:
+        """Attributions; their mean over several references."""
+        if ends.k == 1:
+            return self.method.attribute(sweep, ends.xs, ends.baselines)
+
+        def against(pairs: Sweep, some: slice) -> list[np.ndarray]:
+            count = some.stop - some.start
+            return self.method.attribute(pairs, [np.repeat(x, count, 0) for x in ends.xs],
+                                         [tiled(b, some, sweep.n) for b in ends.baselines])
+        return mean_over(sweep, ends.k, against)
+
+    def _ends(self, request: Request, rows: slice) -> Ends:
+        """These rows, and the baselines that they are compared with."""
+        xs = request.rows(rows)
+        return Ends(xs, *self.references.of(xs, request.shapes, rows.start))
+
+    def _reporter(self, request: Request, options: Options, k: int) -> Reporter | None:
+        """What reports progress, if it is asked for. k: the number of references."""
+        if options.progress is None or not (callable(options.progress) or options.progress):
+            return None
+        evaluations = self.method.plan(request.shapes).evaluations
+        at_x, at_baseline = self._wanted_values(options)
+        total = None if evaluations is None else request.n * (sum(evaluations) * k + at_x + k * at_baseline)
+        return Reporter(options.progress, total, self.method.name)
+
+
+def piece_size(request: Request, options: Options) -> int:
+    """Rows that are explained before their attributions are written away: all, where nothing is written or
+    read from a file."""
+    in_pieces = options.out is not None or any(isinstance(a, np.memmap) for a in request.arrays)
+    return PIECE * request.layout.rows if in_pieces else request.n
+
+
+def _sweep(query: Query, model: Model, request: Request, reporter: Reporter | None) -> Sweep:
+    """The rows of a request, and the query and value of T for them."""
+    layout, batch = request.layout, request.batch
+
+    def evaluate(points, rows):
+        return query.evaluate(batch.at(points, rows))
+
+    def value(points, rows):
+        return model.plain_value.evaluate(batch.at(points, rows))
+    return Sweep(evaluate, request.n, layout.rows, layout.fixed_batch, value, reporter,
+                 query.is_line_integral, layout.tuner, layout.is_joint)

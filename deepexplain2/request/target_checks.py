@@ -1,0 +1,94 @@
+"""A look at T of a few rows before it is explained: random numbers, probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from ..engine.model import Model
+from ..engine.row_data import Feed
+from ..errors import RandomWarning, RunError, TargetWarning, warn
+from .layout import Layout
+
+FEW = 3                 # rows
+
+
+class TargetChecks:
+    """Warns once of a T that is random, or holds probabilities.
+
+    Parameters
+    ----------
+    model : Model
+    method : str
+        What warnings name.
+    is_probability : bool
+        Whether that is seen in the graph already.
+    """
+
+    def __init__(self, model: Model, method: str, is_probability: bool):
+        self._model, self._method, self._is_probability = model, method, is_probability
+        self._seen = model.findings.looked_at.setdefault(method, set())
+
+    def __call__(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout) -> None:
+        """Look at T of the first of these rows, the first time."""
+        if self._model.random_ops:
+            self._check_random(arrays, feeds, layout)
+        first = 1 if layout.per_row else 0              # the first axis of units
+        if not self._is_probability and self._model.target.shape.rank not in (0, first):
+            self._check_probabilities(arrays, feeds, layout, first)
+
+    def _check_random(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout) -> None:
+        """RandomWarning where random ops change T."""
+        drawn = self._model.random_ops
+        # rates and switches decide whether they do
+        state = (*feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1))
+        if 'random' in self._seen or state in self._seen:
+            return
+        self._seen.add(state)
+        # seeds that are constants give the same numbers in every run
+        is_stateless = any(op.startswith('Stateless') for _, op in drawn)
+        first, second = (None if is_stateless else self._values(arrays, feeds, layout) for _ in range(2))
+        if first is None or second is None or not np.array_equal(first, second, equal_nan=True):
+            self._seen.add('random')
+            names = ', '.join(f'"{name}" ({op})' for name, op in drawn[:5])
+            names += f' and {len(drawn) - 5} more' if len(drawn) > 5 else ''
+            warn(f'T "{self._model.target.name}" is random: {names} '
+                 f'{"draw" if len(drawn) > 1 else "draws"} numbers that it depends on, '
+                 'so attributions change with the draws, and with the place of a row in a run. '
+                 'Build the model for inference (training=False), or average over several runs',
+                 RandomWarning)
+
+    def _check_probabilities(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout,
+                             first: int) -> None:
+        """TargetWarning where T looks like probabilities."""
+        model, found = self._model, self._model.findings
+        if found.is_distribution is None:
+            values = self._values(arrays, feeds, layout) if found.few_values is None else found.few_values
+            found.few_values = None
+            found.is_distribution = values is not None and _sums_to_one(values.astype(np.float64), first)
+        if found.is_distribution:
+            model.warn_once(self._method,
+                            f'T "{model.target.name}" looks like probabilities: its values are between 0 and '
+                            '1 and sum to 1. The shares of all classes mix, and a saturated probability has '
+                            'no gradient. Target the logits instead', TargetWarning)
+
+    def _values(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed],
+                layout: Layout) -> np.ndarray | None:
+        """T of a few rows; None where TensorFlow fails, which the run itself will report."""
+        n = len(arrays[0])
+        rows = np.minimum(np.arange(layout.rows), n - 1) if layout.fixed_batch \
+            else np.arange(n)[:FEW if layout.per_row else 1]
+        with suppress(RunError):
+            return self._model.target_values.values([a[rows] for a in arrays], feeds, rows)[0]
+        return None
+
+
+def _sums_to_one(values: np.ndarray, first: int) -> bool:
+    """Whether values are those of a distribution along an axis, from `first` on."""
+    if values.size == 0 or not np.all((values >= -1e-6) & (values <= 1 + 1e-3)):
+        return False
+    # float32 sums of 1000 classes are right to 1e-4
+    return any(values.shape[axis] > 1 and np.allclose(values.sum(axis), 1, atol=1e-3)
+               for axis in range(first, values.ndim))
