@@ -1,0 +1,266 @@
+"""How long contexts live: before, inside and after `with`, until `close`, and in memory."""
+
+import gc
+import threading
+import weakref
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as L
+
+from deepexplain2 import DeepExplain, errors
+from tests.support.networks import v1
+
+XS = np.random.default_rng(0).normal(size=(6, 5)).astype('float32')
+FIRST = np.eye(3)[np.zeros(6, int)]              # the first unit of T
+METHODS = ['saliency', 'intgrad', 'deeplift', 'occlusion']
+
+
+@pytest.fixture(scope='module')
+def model():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((5,)), L.Dense(4, 'tanh'), L.Dense(3)])
+
+
+@pytest.fixture
+def made(model):
+    """A context of a from_... method, not entered."""
+    return DeepExplain.from_keras(model, check=False)
+
+
+@pytest.fixture
+def users():
+    """A session of a user, its X and its T."""
+    graph = tf.Graph()
+    with graph.as_default():
+        X = v1.placeholder(tf.float32, (None, 5), 'X')
+        T = tf.tanh(X @ tf.constant(np.eye(5, 3), tf.float32), 'T')
+    with v1.Session(graph=graph) as session:
+        yield session, X, T
+
+
+def gradient(model):
+    """|dT/dx| of the first unit, by Keras itself."""
+    x = tf.constant(XS)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = model(x, training=False)[:, 0]
+    return np.abs(tape.gradient(y, x))
+
+
+def saliency(de):
+    return de.explain('saliency', de.outputs[0], de.inputs[0], XS, FIRST)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_explainers_work_after_the_with_block(made, method):
+    with made as de:
+        explainer = de.get_explainer(method, de.outputs[0], de.inputs[0])
+        inside = explainer.run(XS, FIRST)
+    np.testing.assert_array_equal(explainer.run(XS, FIRST), inside)
+    np.testing.assert_array_equal(made.explain(method, made.outputs[0], made.inputs[0], XS, FIRST), inside)
+
+
+def test_the_context_itself_need_not_be_kept(model):
+    with DeepExplain.from_keras(model, check=False) as de:
+        explainer = de.get_explainer('saliency', de.outputs[0], de.inputs[0])
+    del de
+    gc.collect()
+    np.testing.assert_allclose(explainer.run(XS, FIRST), gradient(model), rtol=1e-5, atol=1e-7)
+
+
+def test_no_with_is_needed(made, model):
+    np.testing.assert_allclose(saliency(made), gradient(model), rtol=1e-5, atol=1e-7)
+    assert made.tensor(made.outputs[0].name) is made.outputs[0]
+
+
+def test_entered_again_and_twice_nested(made):
+    expected = saliency(made)
+    for _ in range(2):
+        with made as outer:
+            with made as inner:
+                assert outer is inner is made
+                np.testing.assert_array_equal(saliency(inner), expected)
+            np.testing.assert_array_equal(saliency(outer), expected)
+        np.testing.assert_array_equal(saliency(made), expected)
+
+
+def test_a_session_of_a_user_is_entered_again_and_twice_nested(users):
+    session, X, T = users
+    de = DeepExplain(session)
+    for _ in range(2):
+        with de:
+            with de:
+                assert tf.compat.v1.get_default_graph() is session.graph
+            assert tf.compat.v1.get_default_graph() is session.graph
+            assert de.explain('saliency', T, X, XS).shape == XS.shape
+
+
+def test_leaving_more_often_than_entering_is_an_error(made):
+    with made:
+        pass
+    with pytest.raises(errors.ContextError, match='not entered, or was left before'):
+        made.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize('leave', [False, True], ids=['never entered', 'entered and left'])
+def test_close_ends_it(made, leave):
+    explainer = made.get_explainer('saliency', made.outputs[0], made.inputs[0])
+    explainer.run(XS)
+    if leave:
+        with made:
+            pass
+    T, X = made.outputs[0], made.inputs[0]
+    made.close()
+    made.close()
+    calls = {
+        'explain': lambda: made.explain('saliency', T, X, XS),
+        'another method': lambda: made.explain('deeplift', T, X, XS),
+        'get_explainer': lambda: made.get_explainer('intgrad', T, X),
+        'run': lambda: explainer.run(XS),
+        'audit': lambda: made.audit('deeplift', T, X),
+        'with': made.__enter__,
+    }
+    for name, call in calls.items():
+        with pytest.raises(errors.ContextError, match='closed'):
+            call()
+            pytest.fail(f'{name} worked after close')
+
+
+def test_close_inside_of_with(made):
+    with made as de:
+        de.close()
+        with pytest.raises(errors.ContextError, match='closed'):
+            saliency(de)
+
+
+def test_a_session_of_a_user_is_never_closed(users):
+    session, X, T = users
+    de = DeepExplain(session)
+    with de:
+        explainer = de.get_explainer('deeplift', T, X)
+        expected = explainer.run(XS)
+    de.close()
+    assert session.run(T, {X: XS}).shape == (6, 3)
+    np.testing.assert_array_equal(explainer.run(XS), expected)
+    np.testing.assert_array_equal(de.explain('deeplift', T, X, XS), expected)
+    del de, explainer
+    gc.collect()
+    assert session.run(T, {X: XS}).shape == (6, 3)
+
+
+@pytest.mark.parametrize('entered', [False, True])
+def test_dropped_contexts_keep_no_session_and_no_graph(model, entered):
+    alive = []
+    for k in range(20):
+        de = DeepExplain.from_keras(model, check=k % 5 == 0)
+        if entered:
+            with de:
+                saliency(de)
+        else:
+            de.explain(METHODS[k % 3], de.outputs[0], de.inputs[0], XS)
+        alive += [weakref.ref(de), weakref.ref(de.session), weakref.ref(de.graph)]
+        del de
+    gc.collect()
+    assert [ref() for ref in alive if ref() is not None] == []
+
+
+def test_a_context_does_not_keep_the_model():
+    model = keras.Sequential([keras.Input((5,)), L.Dense(3)])
+    de = DeepExplain.from_keras(model)
+    kept = weakref.ref(model)
+    del model
+    keras.backend.clear_session()
+    gc.collect()
+    assert kept() is None
+    assert saliency(de).shape == XS.shape
+
+
+def test_two_threads_at_once(made):
+    expected = {method: made.explain(method, made.outputs[0], made.inputs[0], XS) for method in METHODS}
+    failures, barrier = [], threading.Barrier(2)
+
+    def work(methods):
+        try:
+            barrier.wait()
+            for method in methods * 3:
+                with made as de:
+                    got = de.explain(method, de.outputs[0], de.inputs[0], XS)
+                np.testing.assert_allclose(got, expected[method], rtol=1e-5, atol=1e-7)
+        except BaseException as e:
+            failures.append(e)
+    threads = [threading.Thread(target=work, args=(m,)) for m in (METHODS, METHODS[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_threads_enter_and_leave_a_session_of_a_user_on_their_own(users):
+    """The default graph belongs to a thread: one that leaves does not leave for the other one."""
+    session, X, T = users
+    de, failures = DeepExplain(session), []
+    entered, go_on = threading.Event(), threading.Event()
+
+    def first():
+        try:
+            with de:
+                entered.set()
+                go_on.wait(60)
+                assert tf.compat.v1.get_default_graph() is session.graph
+            assert tf.compat.v1.get_default_graph() is not session.graph
+        except BaseException as e:
+            failures.append(e)
+
+    def second():
+        try:
+            entered.wait(60)
+            before = tf.compat.v1.get_default_graph()
+            with de:
+                assert tf.compat.v1.get_default_graph() is session.graph
+                de.explain('saliency', T, X, XS)
+                go_on.set()
+                threads[0].join(60)
+            assert tf.compat.v1.get_default_graph() is before
+        except BaseException as e:
+            failures.append(e)
+        finally:
+            go_on.set()
+    threads = [threading.Thread(target=work) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_the_default_graph_changes_only_inside_of_with_of_a_users_session(made, users):
+    session, X, T = users
+    outside = tf.compat.v1.get_default_graph()
+    assert outside is session.graph                                  # the fixture has entered the session
+    other = tf.Graph()
+    with other.as_default():
+        saliency(made)
+        de = DeepExplain(session)
+        de.explain('deeplift', T, X, XS)
+        assert tf.compat.v1.get_default_graph() is other
+        with made:
+            assert tf.compat.v1.get_default_graph() is other
+        with de:
+            assert tf.compat.v1.get_default_graph() is session.graph
+        assert tf.compat.v1.get_default_graph() is other
+        with pytest.raises(ValueError), de:
+            raise ValueError
+        assert tf.compat.v1.get_default_graph() is other
+    assert len(other.get_operations()) == 0
+
+
+def test_eager_mode_goes_on_inside_of_with(made):
+    with made as de:
+        assert tf.executing_eagerly()
+        saliency(de)
+        assert tf.executing_eagerly()
+        assert float(tf.constant(1.) + 1) == 2
