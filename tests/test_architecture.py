@@ -6,9 +6,10 @@ from pathlib import Path
 import deepexplain2
 
 ROOT = Path(deepexplain2.__file__).parent
-LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'tokens'}, {'explainer'}, {'audit'},
-          {'request'}, {'targets'}, {'attribution'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'},
-          {'parameters'}, {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'},
+LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'tokens', 'value_context'},
+          {'compiled', 'model_context', 'metrics'}, {'explainer'}, {'audit'}, {'request'}, {'targets'},
+          {'attribution'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'}, {'parameters'},
+          {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'},
           {'npz', 'explanation_html'}, {'errors'}]
 
 
@@ -44,6 +45,30 @@ def test_methods_do_not_import_one_another_or_see_a_session():
             assert not any(t[0] == 'attribution' and t[1] in ('gradient', 'perturbation', 'propagation')
                            for t in imported(path)), path
         assert 'session.run' not in path.read_text() and 'import tensorflow' not in path.read_text(), path
+
+
+def test_no_imports_in_circles():
+    """Between files, inside of a room too."""
+    files = {path.relative_to(ROOT).with_suffix('').parts: path for path in ROOT.rglob('*.py')}
+    files = {tuple(p for p in parts if p != '__init__'): path for parts, path in files.items()}
+    below = {parts: {next(t[:k] for k in range(len(t), -1, -1) if t[:k] in files)
+                     for t in imported(path)} - {parts}
+             for parts, path in files.items()}
+    seen: dict = {}
+
+    def visit(parts, way):
+        assert parts not in way, ' -> '.join('.'.join(p) for p in [*way[way.index(parts):], parts])
+        if parts not in seen:
+            seen[parts] = True
+            for target in below[parts]:
+                visit(target, [*way, parts])
+    for parts in files:
+        visit(parts, [])
+
+
+def test_metrics_see_no_session():
+    for path in (ROOT / 'metrics').rglob('*.py'):
+        assert 'session' not in path.read_text().replace('never a session', ''), path
 
 
 def test_features_and_explanations_are_plain_numpy():

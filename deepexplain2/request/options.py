@@ -14,14 +14,19 @@ from ..kinds_of_values import flag, integer
 from .progress import Progress
 
 
-class StreamOptions(TypedDict, total=False):
-    """Options of `run` that every batch of a stream goes through; BaseExplainer.run says more of each."""
+class ValueOptions(TypedDict, total=False):
+    """Options of all that evaluates the graph in batches; BaseExplainer.run says more of each."""
 
     feed_dict: Mapping[Any, Any] | None         #: values of other placeholders that T needs, by tensor
-    return_delta: bool                          #: whether to return what the sum of every row misses
-    return_std_error: bool                      #: whether to return standard errors
     progress: bool | Callable[[Progress], Any] | None   #: True for a bar, or a function
     memory_limit: int | None                    #: bytes that one session.run may take, without batch_size
+
+
+class StreamOptions(ValueOptions, total=False):
+    """Options of `run` that every batch of a stream goes through."""
+
+    return_delta: bool                          #: whether to return what the sum of every row misses
+    return_std_error: bool                      #: whether to return standard errors
 
 
 class RunOptions(StreamOptions, total=False):
@@ -55,6 +60,7 @@ class Options:
             flag(getattr(self, name), name)
 
 
+VALUES = ['batch_size', *ValueOptions.__annotations__]
 STREAMED = ['batch_size', *StreamOptions.__annotations__]
 OPTIONS = list(dict.fromkeys(['batch_size', *RunOptions.__annotations__]))
 

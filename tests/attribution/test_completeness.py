@@ -229,16 +229,16 @@ def test_interrupted_sampling_gives_what_it_has():
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer('shapley_sampling', T, X, samples=40)
         query, runs = explainer.compile(), []
-        ask = query.ask
+        evaluate = query.evaluate
 
         def until(limit):
             def interrupted(*arguments):
                 runs.append(1)
                 if len(runs) == limit:
                     raise KeyboardInterrupt
-                return ask(*arguments)
+                return evaluate(*arguments)
             runs.clear()
-            query.ask = interrupted
+            query.evaluate = interrupted
         until(1)
         with pytest.raises(KeyboardInterrupt):
             explainer.run(XS, YS, batch_size=8)
@@ -246,7 +246,7 @@ def test_interrupted_sampling_gives_what_it_has():
         with pytest.warns(errors.ToleranceWarning, match=r'interrupted after (\d+) of 40 permutations: the '
                                                          r'result is their mean') as caught:
             a = explainer.run(XS, YS, batch_size=8)
-        query.ask = ask
+        query.evaluate = evaluate
         drawn = int(str(caught[0].message).split('after ')[1].split(' ')[0])
         assert 0 < drawn < 40
         np.testing.assert_allclose(a, de.explain('shapley_sampling', T, X, XS, YS, samples=drawn), atol=1e-12)

@@ -25,6 +25,7 @@ from deepexplain2.attribution.propagation.elrp import EpsilonLRP
 from deepexplain2.engine import batch_size, queries, sweep
 from deepexplain2.engine.fetch import Fetch
 from deepexplain2.engine.reference_cache import ReferenceCache
+from deepexplain2.graph import clone
 from tests.support.networks import mlp, opened, samples, v1
 
 NET = mlp('tanh', 'relu', seed=3)
@@ -130,7 +131,7 @@ def test_a_reference_that_cannot_be_kept_is_not(monkeypatch):
             explainer.run(XS, YS)
 
             def fail(self, *arguments):
-                if isinstance(self, Fetch) and '/held' not in self.fetches[0].name:
+                if isinstance(self, Fetch) and '/cached_' not in self.fetches[0].name:
                     return values(self, *arguments)
                 raise errors.RunError('no')
             with monkeypatch.context() as patch:
@@ -176,7 +177,7 @@ def test_errors_while_ops_are_copied(monkeypatch):
         with monkeypatch.context() as patch:
             def fail(*_):
                 raise ValueError("Node 'a' is not unique")
-            patch.setattr(queries.clone, '_import', fail)
+            patch.setattr(clone, 'import_nodes', fail)
             for name in 'saliency', 'deeplift':
                 with pytest.raises(errors.PathError, match=rf"{name} cannot follow the ops between X .* Node "
                                                            rf"'a' is not unique"):

@@ -1,0 +1,83 @@
+"""What was compiled for a session, and is found again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+from .engine.model import Model
+from .errors import TargetWarning
+from .explainer import Explainer
+from .graph.squashing import Mixed, squashing
+from .targets.base import Target
+from .targets.built import BuiltTarget
+from .targets.units import Units
+
+KEPT = 64           # explainers of a session, each a few objects
+
+
+@dataclass
+class Compiled:
+    """What was compiled for a session, so that a second context finds it.
+
+    models: for every T and X, with all that costs: what was compiled, timed, and kept of a baseline.
+    explainers: those of the last methods; new ones take their queries from the models. logits: of T by name.
+    """
+    models: dict[tuple, Model] = field(default_factory=dict)
+    explainers: OrderedDict[Hashable, Explainer] = field(default_factory=OrderedDict)
+    logits: dict[str, tf.Tensor] = field(default_factory=dict)
+    targets: dict[Target, BuiltTarget] = field(default_factory=dict)
+
+    def model(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor],
+              layers: Mapping[str, tf.Tensor], jit: bool = False) -> Model:
+        """The model of a target and inputs, made the first time."""
+        key = jit, target.name, *(x.name for x in inputs)
+        if key not in self.models:
+            self.models[key] = Model(session, target, inputs, layers, jit)
+        return self.models[key]
+
+    def keep(self, key: Hashable, explainer: Explainer) -> None:
+        """Keep an explainer for the next call, and let go of the one that was not used for longest."""
+        self.explainers[key] = explainer
+        while len(self.explainers) > KEPT:
+            self.explainers.popitem(last=False)
+
+    def kept(self, key: Hashable) -> Explainer | None:
+        """The explainer that was kept."""
+        if key in self.explainers:
+            self.explainers.move_to_end(key)
+        return self.explainers.get(key)
+
+    def target_of(self, score: tf.Tensor) -> Units | BuiltTarget:
+        """What ys are for this T: data of the target that it was built for, or its units."""
+        built = (t for t in self.targets.values() if t.score is score and t.placeholders)
+        return next(built, Units(score))
+
+
+def compiled_for(session: Any) -> Compiled:
+    """Kept on the session itself: it goes when the session goes, which a table with the session as key would
+    prevent."""
+    return vars(session).setdefault('_deepexplain2_compiled', Compiled())
+
+
+def warn_of_probabilities(model: Model, method: str, weighted: tf.Tensor) -> bool:
+    """TargetWarning where T is seen in the graph to be made of probabilities; whether it is. weighted: T as
+    given, with its weights."""
+    target = model.target
+    found = squashing(target) or squashing(weighted)
+    if found is None or (found.log if isinstance(found, Mixed) else found.kind == 'log'):
+        return False
+    ops = ', '.join(found.ops[:4])
+    if isinstance(found, Mixed):
+        what, instead = f'{found.reason} ({ops})', f'what goes into {" or ".join(found.ops[:4])}'
+    else:
+        what, logit = f'is the output of {ops}', 'the logits' if found.adds else f'"{found.make().name}"'
+        instead = f'{logit} instead: de.logits(T)'
+    model.warn_once(method, f'T "{target.name}" {what}: the shares of all classes mix, and a saturated '
+                            f'probability has no gradient. '
+                    f'Target {instead}', TargetWarning)
+    return True

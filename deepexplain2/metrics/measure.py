@@ -1,0 +1,78 @@
+"""Attributions scored by a metric, in batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.model import Model
+from ..engine.sweep import Sweep
+from ..errors import ShapeError
+from ..request.evaluate import _request as checked_request
+from ..request.options import Options
+from ..request.progress import Reporter, is_wanted
+from ..request.references import References
+from ..targets.built import BuiltTarget
+from ..targets.units import Units
+from ..values import as_array
+from .base import Metric
+
+
+def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any,
+            attributions: Any,
+            ys: Any, options: Options) -> np.ndarray:
+    """The score of every row; everything that can be checked is checked before anything runs.
+
+    Parameters
+    ----------
+    metric : Metric
+    model : Model
+    target : Units or BuiltTarget
+        What ys are.
+    is_list : bool
+        Whether X is a list of tensors.
+    xs, ys, options
+        As for `run`; of the options count batch_size, feed_dict, progress and memory_limit.
+    attributions : array, or list of arrays for a list X
+        Shaped like xs.
+
+    Returns
+    -------
+    array, (n,) in float64
+    """
+    references = References(metric.baseline, model.inputs, is_list, None, False)
+    request = checked_request(model, target, is_list, xs, ys, options, needs_rows=True)
+    maps = _as_maps(attributions, request.shapes, model, is_list)
+    references.check(request.shapes)
+    rows = request.rows(slice(0, request.n))
+    baselines, _ = references.of(rows, request.shapes, 0)
+    layout, batch = request.layout, request.batch
+    name = type(metric).__name__
+    reporter = Reporter(options.progress, None, name) if is_wanted(options.progress) else None
+    sweep = Sweep(lambda points, some: model.plain_value.evaluate(batch.at(points, some)), request.n,
+                  layout.rows,
+                  layout.fixed_batch, report=reporter, tuner=layout.tuner)
+    try:
+        return np.asarray(metric.score(sweep, rows, maps, baselines), np.float64)
+    finally:
+        if reporter is not None:
+            reporter.close()
+
+
+def _as_maps(attributions: Any, shapes: list[tuple[int, ...]], model: Model,
+             is_list: bool) -> list[np.ndarray]:
+    """Attributions as one array per tensor of X, finite and shaped like xs."""
+    given = list(attributions) if is_list and isinstance(attributions, (list, tuple)) else [attributions]
+    if len(given) != len(shapes):
+        raise ShapeError(f'attributions must be a list of {len(shapes)} arrays, one for each tensor of X')
+    maps = []
+    for value, shape, x in zip(given, shapes, model.inputs):
+        found = as_array(value, x.dtype if x.dtype.is_floating else model.target.dtype,
+                         f'attributions for X "{x.name}"')
+        if found.shape != shape:
+            raise ShapeError(f'attributions for X "{x.name}" have shape {found.shape}, and xs {shape}. Give '
+                             f'one '
+                             'number per feature')
+        maps.append(found)
+    return maps

@@ -1,0 +1,192 @@
+"""Targets, values of tensors and metrics in the context of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from typing_extensions import Unpack  # comes with TensorFlow
+
+from .compiled import compiled_for
+from .engine.locks import graph_lock
+from .engine.model import Model
+from .errors import ContextError, ParameterError, TensorError, shown
+from .graph.constants import split_weights
+from .graph.squashing import Mixed, logits, squashing
+from .metrics.base import Metric, Scores
+from .metrics.measure import measure
+from .model_context import ModelContext
+from .request import evaluate
+from .request.options import VALUES, ValueOptions, parse
+from .session import check_open
+from .sources.tensors_by_name import Tensors
+from .targets.base import Target, map_entries, names_of
+from .targets.built import BuiltTarget, build_target
+from .targets.units import Units
+from .tensors import as_inputs, as_target, as_tensor
+
+
+class ValueContext(ModelContext):
+    """What can be asked of a model without attributions: values, logits, scores of targets and metrics."""
+
+    def value(self, T: Any, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
+              **options: Unpack[ValueOptions]) -> np.ndarray:
+        """T at the samples xs, in batches.
+
+        Parameters
+        ----------
+        T : tensor, name, Keras symbolic tensor or Target
+            Any numeric tensor that depends on X; floating, where there are ys.
+        X, xs, batch_size
+            As for `explain`.
+        ys : array, optional
+            Class indices or weights of the units of T, or the data of a Target.
+        **options
+            feed_dict, progress, memory_limit, as for `explain`.
+
+        Returns
+        -------
+        array
+            With ys, and for a Target: what is explained, the weighted sum over the units of T, (n,) in
+            float64.
+            Without: T as it is, (n, ...). A tensor without a batch axis is evaluated for every row alone.
+
+        Examples
+        --------
+        >>> de.value(T, X, xs).shape, de.value(T, X, xs, ys=labels).shape
+        ((2, 2), (2,))
+        """
+        checked = parse(batch_size, options, 'value', VALUES)
+        if ys is None and not isinstance(T, Target):
+            return self.activations([T], X, xs, batch_size, **options)[0]
+        model, target, is_list = self._scored(T, X)
+        return evaluate.score(model, target, is_list, xs, ys, checked)
+
+    def activations(self, layers: Any, X: Any, xs: Any, batch_size: int | None = None,
+                    **options: Unpack[ValueOptions]) -> Any:
+        """Values of tensors on the way, such as the outputs of layers, at the samples xs, in batches.
+
+        Parameters
+        ----------
+        layers : tensor, name or Keras symbolic tensor, or a list, tuple or dict of them
+            Numeric tensors that depend on X; see `tensor` for the names of layers.
+        X, xs, batch_size
+            As for `explain`.
+        **options
+            feed_dict, progress, memory_limit, as for `explain`.
+
+        Returns
+        -------
+        array, (n, ...), or a list, tuple or dict of arrays as `layers`
+
+        Examples
+        --------
+        >>> found = de.activations({'in': X, 'out': T}, X, xs)
+        >>> {name: a.shape for name, a in found.items()}
+        {'in': (2, 3), 'out': (2, 2)}
+        """
+        checked = parse(batch_size, options, 'activations', VALUES)
+        check_open(self.session)
+        inputs, is_list = self._inputs(X)
+        tensors: list[tf.Tensor] = []
+
+        def place(layer):
+            tensors.append(as_tensor(self._resolve(layer), self.graph, 'each of the layers'))
+            return len(tensors) - 1
+        places = map_entries(place, layers)
+        with graph_lock(self.graph):
+            compiled = compiled_for(self.session)
+            models = [compiled.model(self.session, t, inputs, self._layers) for t in tensors]
+        found = evaluate.values(models, is_list, xs, checked)
+        return map_entries(lambda k: found[k], places)
+
+    def evaluate(self, metric: Metric, T: Any, X: Any, xs: Any, attributions: Any, ys: Any = None,
+                 batch_size: int | None = None, **options: Unpack[ValueOptions]) -> Scores:
+        """How good attributions are, by a metric.
+
+        Parameters
+        ----------
+        metric : Metric
+        T, X, xs, ys, batch_size
+            As for `explain`.
+        attributions : array, or list of arrays for a list X
+            Shaped like xs.
+        **options
+            feed_dict, progress, memory_limit, as for `explain`.
+
+        Returns
+        -------
+        Scores
+            One number per row.
+        """
+        if not isinstance(metric, Metric):
+            raise ParameterError(f'metric must be a Metric, an object with its parameters, not '
+                                 f'{shown(metric)}')
+        checked = parse(batch_size, options, 'evaluate', VALUES)
+        model, target, is_list = self._scored(T, X)
+        return Scores(measure(metric, model, target, is_list, xs, attributions, ys, checked), repr(metric),
+                      metric.better)
+
+    def logits(self, T: Any) -> tf.Tensor:
+        """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T; T
+        itself where it is none.
+
+        Softmax and sigmoid may be ops, or written by hand with exp or tanh, and inside of functions. What
+        only moves the values on the way to T (cast, reshape, transpose, slice, gather, split, concatenation
+        of outputs of one kind) is applied to the logits, what clips or masks them is left out. Where that
+        needs new ops they are added to the graph, once for each T.
+
+        Raises TensorError where T has no single logits: averages, products and other mixtures of
+        probabilities, conditionals; ContextError where ops are needed and the graph is finalized.
+        """
+        target = self.tensor(T)
+        with graph_lock(self.graph):
+            made = compiled_for(self.session).logits
+            if target.name not in made:
+                found = squashing(target)
+                if isinstance(found, Mixed):
+                    raise TensorError(f'T "{target.name}" has no single logits: it {found.reason}. Target '
+                                      f'what goes into '
+                                      f'{" or ".join(found.ops[:4])}, or T itself')
+                if found is None:
+                    return target
+                if found.adds and self.graph.finalized:
+                    raise ContextError(f'the graph is finalized, and the logits of T "{target.name}" need '
+                                       f'ops of their own. Call de.logits before '
+                                       f'graph.finalize(), or target what goes into {found.ops[0]}')
+                made[target.name] = logits(found, self.graph)
+            return made[target.name]
+
+    def _scored(self, T: Any, X: Any) -> tuple[Model, Units | BuiltTarget, bool]:
+        """The model of T and X, what ys are, and whether X is a list."""
+        check_open(self.session)
+        inputs, is_list = self._inputs(X)
+        T = self._resolve_target(T)
+        with graph_lock(self.graph):
+            target, constant_weights = split_weights(as_target(T, self.graph), inputs)
+            compiled = compiled_for(self.session)
+            model = compiled.model(self.session, target, inputs, self._layers)
+            units = compiled.target_of(target)
+        return model, units if constant_weights is None else Units(target, constant_weights), is_list
+
+    def _inputs(self, X: Any) -> tuple[list[tf.Tensor], bool]:
+        """X as a list of tensors, and whether it is a list."""
+        is_list = isinstance(X, (list, tuple, Tensors))
+        return as_inputs([self._resolve(x) for x in X] if is_list else self._resolve(X), self.graph)
+
+    def _resolve_target(self, T: Any) -> Any:
+        """As `_resolve`; of a Target its score, which is built the first time."""
+        if isinstance(T, type) and issubclass(T, Target):
+            raise TensorError(f'T is the class {T.__name__}. Give a target: {T.__name__}(...)')
+        if not isinstance(T, Target):
+            return self._resolve(T)
+        found = list(self.outputs) if T.outputs is None else T.outputs
+        found = found[0] if T.outputs is None and len(found) == 1 else found
+        what = f'each of the outputs of {type(T).__name__}'
+        outputs = map_entries(lambda t: as_tensor(self._resolve(t), self.graph, what), found)
+        with graph_lock(self.graph):
+            made, key = compiled_for(self.session).targets, T.on(names_of(outputs))
+            if key not in made:
+                made[key] = build_target(T, outputs, self.graph)
+            return made[key].score
