@@ -1,44 +1,62 @@
-"""How far a run is, told while it goes on."""
+"""How far a run is, reported while it goes on."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 INTERVAL = .2           # seconds between two lines
 
 
 class Progress(NamedTuple):
-    """done, total: model evaluations; rate: of them per second; remaining: seconds, or None. total is None
-    where a tolerance decides, and shrinks where it turns out that inputs need not be evaluated."""
+    """How far a run is.
+
+    done, total: evaluations of the model; total is None where a tolerance decides, and shrinks where it turns
+    out that inputs need not be evaluated. rate: evaluations per second. remaining: seconds, or None.
+    """
     done: int
     total: int | None
     rate: float
     remaining: float | None
 
 
-class Reporter:
-    """Adds up the evaluations of a run and tells `tell` of them after every session run; tqdm or plain text
-    where `tell` is True."""
+def is_wanted(progress: bool | Callable[[Progress], Any] | None
+              ) -> TypeGuard[bool | Callable[[Progress], Any]]:
+    """Whether the option asks for a report."""
+    return callable(progress) or bool(progress)
 
-    def __init__(self, tell: bool | Callable[[Progress], Any], total: int | None, what: str):
-        self._tell = tell if callable(tell) else _bar(total, what)
+
+class Reporter:
+    """Counts the evaluations of a run and reports them after every run of the graph.
+
+    Parameters
+    ----------
+    progress : True or function
+        A function that takes a Progress; True for tqdm, or plain text.
+    total : int, optional
+        Evaluations in all.
+    what : str
+        What is shown beside the bar.
+    """
+
+    def __init__(self, progress: bool | Callable[[Progress], Any], total: int | None, what: str):
+        self._report = progress if callable(progress) else _bar(total, what)
         self._total, self._done, self._start = total, 0, time.perf_counter()
 
     def __call__(self, evaluations: int, spared: int = 0) -> None:
-        """So many were made, and so many of the total need not be."""
+        """Report evaluations that were made, and those of the total that are not needed."""
         self._done += evaluations
         self._total = None if self._total is None else self._total - spared
         rate = self._done / max(time.perf_counter() - self._start, 1e-9)
         total = None if self._total is None else max(self._total, self._done)
-        self._tell(Progress(self._done, total, rate, None if total is None or not rate
-                            else (total - self._done) / rate))
+        remaining = None if total is None or not rate else (total - self._done) / rate
+        self._report(Progress(self._done, total, rate, remaining))
 
     def close(self) -> None:
-        """Take the bar away."""
-        getattr(self._tell, 'close', lambda: None)()
+        """Remove the bar."""
+        getattr(self._report, 'close', lambda: None)()
 
 
 def _bar(total: int | None, what: str) -> Callable[[Progress], Any]:
@@ -48,11 +66,11 @@ def _bar(total: int | None, what: str) -> Callable[[Progress], Any]:
         return _Text(what)
     bar = tqdm(total=total, desc=what, unit='row', leave=False)
 
-    def tell(p):
+    def report(p):
         bar.total = p.total
         bar.update(p.done - bar.n)
-    tell.close = bar.close      # type: ignore[attr-defined]
-    return tell
+    report.close = bar.close      # type: ignore[attr-defined]
+    return report
 
 
 class _Text:

@@ -22,7 +22,7 @@ from .ends import Ends
 from .layout import Layouts
 from .options import Options
 from .output import PIECE, Output
-from .progress import Reporter
+from .progress import Reporter, is_wanted
 from .references import References
 from .request import Request
 from .target_checks import TargetChecks
@@ -123,7 +123,7 @@ class Run:
 
     def _reporter(self, request: Request, options: Options, k: int) -> Reporter | None:
         """What reports progress, if it is asked for. k: the number of references."""
-        if options.progress is None or not (callable(options.progress) or options.progress):
+        if not is_wanted(options.progress):
             return None
         evaluations = self.method.plan(request.shapes).evaluations
         at_x, at_baseline = self._wanted_values(options)
