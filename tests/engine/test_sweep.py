@@ -304,7 +304,7 @@ def test_a_reference_is_computed_once(monkeypatch):
         explainer = de.get_explainer('deeplift', T, X, baseline=lambda xs: x[next(baselines)])
         asked, values = [], fetch.Fetch.values
         def counted(self, *arguments):
-            if '/held' in self.fetches[0].name:               # not T or its gradient
+            if '/cached' in self.fetches[0].name:               # not T or its gradient
                 asked.append(self)
             return values(self, *arguments)
         monkeypatch.setattr(fetch.Fetch, 'values', counted)
