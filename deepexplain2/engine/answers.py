@@ -67,6 +67,25 @@ class Gradient(Answer):
         return list(values)
 
 
+@dataclass(frozen=True)
+class AtLayers(Answer):
+    """Values of tensors between X and T, or gradients of T with respect to them: one entry per row. what: the
+    kind of the values, for messages."""
+
+    layers: Sequence[tf.Tensor]
+    what: str
+
+    def read(self, values, batch, xs, weights):
+        """Each must be finite and have the rows of the batch."""
+        for v, layer in zip(values, self.layers):
+            if not v.ndim or len(v) != len(batch.rows):
+                raise TensorError(f'tensor "{layer.name}" has shape {v.shape} for {len(batch.rows)} rows of '
+                                  f'xs: its first axis is not the batch. Choose a tensor with one entry per '
+                                  f'row')
+            check_finite(v, f'{self.what} tensor "{layer.name}"')
+        return list(values)
+
+
 def check_target(target: tf.Tensor, shape: tuple[int, ...], weights: np.ndarray | None, batch: Batch) -> None:
     """Raise TensorError where T of a batch has this shape, and not one entry per row; ShapeError where its
     weights do not fit."""

@@ -126,7 +126,9 @@ class Model:
     def keeping_masks(self) -> Model:
         """This model with the masks that it makes of X by comparison as they are at x."""
         kept_masks = masks(self.path)
-        return Model(self.session, self.target, self.inputs, self.layers, self.jit, kept_masks) if kept_masks else self
+        if not kept_masks:
+            return self
+        return Model(self.session, self.target, self.inputs, self.layers, self.jit, kept_masks)
 
     @cached_property
     def random_ops(self) -> list[tuple[str, str]]:
@@ -160,24 +162,38 @@ class Model:
             self._value = queries.value(self) if self.jit else self.plain_value
         return self._value
 
-    def gradient(self, method: str) -> Query:
-        """The query for the gradient of T with respect to X. method: what warnings name."""
-        return self.relevance(NO_RULES, method)
+    def gradient(self, method: str, at: Sequence[tf.Tensor] = ()) -> Query:
+        """The query for the gradient of T with respect to X. method: what warnings name. at: see
+        `relevance`."""
+        return self.relevance(NO_RULES, method, at=at)
 
     def relevance(self, book: Rulebook, method: str, on_unsupported: str = 'ignore',
-                  with_value: bool = False) -> Query:
+                  with_value: bool = False, at: Sequence[tf.Tensor] = ()) -> Query:
         """The query for the gradient of T with respect to X where ops follow the rules of a book.
 
-        on_unsupported: what to do about nonlinear ops that have none. with_value: whether T is an answer
-        too.
+        Parameters
+        ----------
+        book : Rulebook
+            The rules.
+        method : str
+            What messages name.
+        on_unsupported : str
+            What to do about nonlinear ops that have no rule.
+        with_value : bool
+            Whether T is an answer too, 'value'.
+        at : sequence of tensors
+            Tensors of the user's graph between X and T: their values are answers too, 'activation', and the
+            gradients of T with respect to them, 'layer_gradient' (under rules their multipliers). PathError
+            for a tensor that is not between X and T, or inside a function or loop.
         """
-        if book.key in self._relevances:
-            query, _, treatments = self._relevances[book.key]
+        key = book.key, *(t.name for t in at)
+        if key in self._relevances:
+            query, _, treatments = self._relevances[key]
             self.report(treatments, method, on_unsupported)
             return query
         self._check_writable()
-        query, treatments = queries.relevance(self, book, method, on_unsupported, with_value)
-        self._relevances[book.key] = query, book, treatments
+        query, treatments = queries.relevance(self, book, method, on_unsupported, with_value, at)
+        self._relevances[key] = query, book, treatments
         return query
 
     def line_integral(self, method: str) -> Query:

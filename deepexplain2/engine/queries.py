@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import RuleError
+import tensorflow as tf
+
+from ..errors import PathError, RuleError
 from ..graph import clone, integral
 from ..graph.masks import have_rows
 from ..graph.rulebook import Rulebook
 from ..graph.treatments import Treatment, lost_in_place
-from .answers import Answer, Gradient, Value, WeightedValue
+from .answers import Answer, AtLayers, Gradient, Value, WeightedValue
 from .in_place import check_in_place, must_stay
 from .line_query import LineQuery
 from .query import Query
@@ -30,8 +33,12 @@ def value(model: Model) -> Query:
 
 
 def relevance(model: Model, book: Rulebook, method: str, on_unsupported: str,
-              with_value: bool) -> tuple[Query, list[Treatment]]:
-    """The gradient of T with respect to X under the rules of a book, and how the ops are treated."""
+              with_value: bool, at: Sequence[tf.Tensor]) -> tuple[Query, list[Treatment]]:
+    """The gradient of T with respect to X, and to `at`, under the rules of a book, and how the ops are
+    treated."""
+    for t in at:
+        if not t.dtype.is_floating:
+            raise PathError(f'tensor "{t.name}" has dtype {t.dtype.name}: it cannot carry a gradient')
     refusal = copy = None
     try:
         copy = None if book is NO_RULES and must_stay(model.path) else _copy(model, book)
@@ -41,15 +48,23 @@ def relevance(model: Model, book: Rulebook, method: str, on_unsupported: str,
             raise
         refusal = e
     if copy is None:
+        if at:
+            raise PathError(f'the gradient with respect to tensor "{at[0].name}" is not available: between X '
+                            f'and T there is {refusal or "a tf.custom_gradient function"}, which is '
+                            'differentiated in its place')
         return _in_place(model, method, on_unsupported, refusal)
     copy.check_differentiable()
     treatments = copy.lost if book is NO_RULES else copy.treatments
     model.report(treatments, method, on_unsupported)
-    made = copy.install('gradient' if book is NO_RULES else method, with_value)
+    made = copy.install('gradient' if book is NO_RULES else method, with_value, at)
     name = 'gradient' if book is NO_RULES else 'relevance'
     answers: list[Answer] = [Gradient(name, model.target, made.relevances, model.inputs)]
     if made.value is not None:
         answers.append(WeightedValue('value', model.target, [made.value]))
+    if at:
+        answers.append(AtLayers('layer_gradient', model.target, made.layer_gradients, at,
+                                f'the gradient of T "{model.target.name}" with respect to'))
+        answers.append(AtLayers('activation', model.target, made.activations, at, 'the value of'))
     feeds = [*model.inputs, *made.baselines]
     reference = None
     if made.cached:
