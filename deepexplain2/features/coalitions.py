@@ -61,6 +61,10 @@ class Prefixes(Coalitions):
         return self._ranks[self._which[ks]] < self._entered[ks, None]
 
     def first_alike(self, rows: Rows, changed: np.ndarray) -> np.ndarray:
+        if changed.all():                               # each prefix is an input of its own
+            found = np.arange(len(self), dtype=np.int32)
+            found[:self._ends] = [BASELINE, ORIGINAL][:self._ends]
+            return np.broadcast_to(found, (len(changed), len(self)))
         count, m = self.orders.shape
         steps = np.arange(1, m + 1, dtype=np.int32)
         # the last step up to each one that changed the input
