@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -62,6 +62,9 @@ class Memo:
         self._start, self._inputs = np.full(n, -1), inputs      # where a row begins in the table, if it does
         self._start[order[:kept]] = (stops - inputs[order])[:kept]
         self._table = np.full(stops[kept - 1] if kept else 0, np.nan)
+        has_table, numbers = self._start >= 0, np.arange(n)
+        self._parts = [(slice(0, n) if of.all() else numbers[of], of is has_table)
+                       for of in (has_table, ~has_table) if of.any()]
         self._is_plain = not kept and bool(self.changed.all())          # all rows have the same inputs
 
     @property
@@ -72,10 +75,13 @@ class Memo:
     @property
     def ends(self) -> np.ndarray:
         """(n, 2): T at the baseline and at x, NaN where it was not asked."""
-        ends, rows = self._ends.copy(), np.flatnonzero(self._start >= 0)
-        ends[rows, 0] = self._table[self._start[rows]]
-        ends[rows, 1] = self._table[self._start[rows] + self._inputs[rows] - 1]
-        return np.where(self.changed.any(1, keepdims=True), ends, ends[:, :1])
+        if np.isnan(self._ends).any():
+            for rows, has_table in self._parts:
+                if has_table:
+                    self._ends[rows, 0] = self._table[self._start[rows]]
+                    self._ends[rows, 1] = self._table[self._start[rows] + self._inputs[rows] - 1]
+            self._ends[:, 1] = np.where(self.changed.any(1), *self._ends.T[::-1])
+        return self._ends
 
     def __call__(self, coalitions: Coalitions) -> np.ndarray:
         """(n, coalitions): T for each row and coalition."""
@@ -105,27 +111,30 @@ class Memo:
         among the values of the row; which coalitions are to be evaluated; see `_wanted`."""
         n, k = len(self.changed), len(coalitions)
         places, wanted, ends = np.empty((n, k), np.int32), np.empty((n, k), bool), []
-        for some in blocks(n, k + self.changed.shape[1]):
-            numbers = np.arange(n)[some]
-            is_kept = self._start[some] >= 0
-            for rows in numbers[is_kept], numbers[~is_kept]:
-                if not len(rows):
-                    continue
-                changed = self.changed[rows]
-                if self._start[rows[0]] >= 0:
-                    weights = np.where(changed, 1 << np.maximum(changed.cumsum(1) - 1, 0), 0)
-                    places[rows] = self._start[rows, None] + coalitions.sums(rows, weights)
-                    wanted[rows] = _first_unknown(self._table, places[rows])
-                else:
-                    places[rows] = coalitions.first_alike(rows, changed)
-                    wanted[rows], found = self._wanted(rows, places[rows])
-                    ends += found
+        for rows, has_table in self._blocks(k + self.changed.shape[1]):
+            changed = self.changed[rows]
+            if has_table:
+                weights = np.where(changed, 1 << (changed.cumsum(1) - changed), 0)
+                places[rows] = self._start[rows, None] + coalitions.sums(rows, weights)
+                wanted[rows] = _first_unknown(self._table, places[rows])
+            else:
+                places[rows] = coalitions.first_alike(rows, changed)
+                wanted[rows], found = self._wanted(rows, places[rows])
+                ends += found
         return places, wanted, ends
 
-    def _wanted(self, rows: np.ndarray, alike: np.ndarray) -> tuple[np.ndarray, list]:
+    def _blocks(self, width: int) -> Iterator[tuple[np.ndarray | slice, bool]]:
+        """All rows in pieces, see `blocks`, with whether these rows are in the table."""
+        for rows, has_table in self._parts:
+            n = len(self.changed) if isinstance(rows, slice) else len(rows)
+            for some in blocks(n, width):
+                yield (some if isinstance(rows, slice) else rows[some]), has_table
+
+    def _wanted(self, rows: np.ndarray | slice, alike: np.ndarray) -> tuple[np.ndarray, list]:
         """(which coalitions are to be evaluated, [(rows, 0 for the baseline or 1 for x, the coalitions that
         give it)] where the values of these are not known yet)."""
         wanted, ends = alike == np.arange(alike.shape[1]), []
+        numbers = np.arange(len(self.changed))[rows]
         for end in 0, 1:
             unknown = np.flatnonzero(np.isnan(self._ends[rows, end]))
             if len(unknown):
@@ -133,24 +142,20 @@ class Memo:
                 at = given.argmax(1)
                 has = given[np.arange(len(at)), at]
                 wanted[unknown[has], at[has]] = True
-                ends.append((rows[unknown[has]], end, at[has]))
+                ends.append((numbers[unknown[has]], end, at[has]))
         return wanted, ends
 
     def _complete(self, values: np.ndarray, places: np.ndarray) -> None:
         """Fill in the values of coalitions that were not evaluated, and keep those of rows with a table."""
-        n, k = places.shape
-        for some in blocks(n, k):
-            numbers = np.arange(n)[some]
-            is_kept = self._start[some] >= 0
-            rows = numbers[is_kept]
-            if len(rows):
-                found = values[rows, :k]
-                is_known = ~np.isnan(found)
-                self._table[places[rows][is_known]] = found[is_known]
-                values[rows, :k] = self._table[places[rows]]
-            rows = numbers[~is_kept]
-            if len(rows):
-                values[rows, :k] = np.take_along_axis(values[rows], places[rows], 1)
+        k = places.shape[1]
+        for rows, has_table in self._blocks(k):
+            found = values[rows]
+            if not has_table:
+                values[rows, :k] = np.take_along_axis(found, places[rows], 1)
+                continue
+            at, is_known = places[rows], ~np.isnan(found[:, :k])
+            self._table[at[is_known]] = found[:, :k][is_known]
+            values[rows, :k] = self._table[at]
 
 
 def _first_unknown(table: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from .permutations import Permutation
 
+Rows = np.ndarray | slice
 BASELINE, ORIGINAL = -2, -1         # in place of a coalition: those that give the baseline, and x itself
 
 
@@ -29,12 +32,12 @@ class Coalitions(ABC):
         """(m, features): the features in coalition ks[i] of row rows[i]."""
 
     @abstractmethod
-    def first_alike(self, rows: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    def first_alike(self, rows: Rows, changed: np.ndarray) -> np.ndarray:
         """(m, coalitions): the first coalition that gives a row the same input; BASELINE or ORIGINAL where
         that is the baseline or x. changed: (m, features), the features of these rows that differ."""
 
     @abstractmethod
-    def sums(self, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def sums(self, rows: Rows, weights: np.ndarray) -> np.ndarray:
         """(m, coalitions): the sums of weights (m, features) over the features present."""
 
 
@@ -49,11 +52,7 @@ class Prefixes(Coalitions):
         self.number, self._features = self.orders.shape
         self._ranks = ranks.astype(np.min_scalar_type(self._features))
         self._ends = 2 * with_ends
-        which = np.repeat(np.arange(self.number), self._features - 1)
-        entered = np.tile(np.arange(1, self._features), self.number)
-        self._which, entered = (np.append(np.array(e[:self._ends], int), v)
-                                for e, v in (([0, 0], which), ([0, self._features], entered)))
-        self._entered = entered.astype(np.min_scalar_type(self._features))
+        self._which, self._entered = _places(self.number, self._features, self._ends)
 
     def __len__(self) -> int:
         return len(self._which)
@@ -61,7 +60,11 @@ class Prefixes(Coalitions):
     def present(self, rows: np.ndarray, ks: np.ndarray) -> np.ndarray:
         return self._ranks[self._which[ks]] < self._entered[ks, None]
 
-    def first_alike(self, rows: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    def first_alike(self, rows: Rows, changed: np.ndarray) -> np.ndarray:
+        if changed.all():                               # each prefix is an input of its own
+            found = np.arange(len(self), dtype=np.int32)
+            found[:self._ends] = [BASELINE, ORIGINAL][:self._ends]
+            return np.broadcast_to(found, (len(changed), len(self)))
         count, m = self.orders.shape
         steps = np.arange(1, m + 1, dtype=np.int32)
         # the last step up to each one that changed the input
@@ -71,7 +74,7 @@ class Prefixes(Coalitions):
         ends = np.stack([np.full(len(changed), BASELINE), np.where(changed.any(1), ORIGINAL, BASELINE)], 1)
         return np.append(ends[:, :self._ends], found[:, :, :-1].reshape(len(changed), -1), 1)
 
-    def sums(self, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def sums(self, rows: Rows, weights: np.ndarray) -> np.ndarray:
         found = np.cumsum(weights[:, self.orders], 2)
         ends = np.stack([np.zeros_like(found[:, 0, 0]), found[:, 0, -1]], 1)
         return np.append(ends[:, :self._ends], found[:, :, :-1].reshape(len(weights), -1), 1)
@@ -86,6 +89,14 @@ class Prefixes(Coalitions):
         path[:, :, 0], path[:, :, m] = ends[:, :1], ends[:, 1:]
         path[:, :, 1:m] = values[:, self._ends:].reshape(len(values), count, m - 1)
         return (path[:, :, 1:] - path[:, :, :-1])[:, np.arange(count)[:, None], self._ranks]
+
+
+@lru_cache(maxsize=4)
+def _places(count: int, features: int, ends: int) -> tuple[np.ndarray, np.ndarray]:
+    """(the permutation, how many features have entered) of each prefix; the first `ends` are none and all."""
+    which = np.append(np.zeros(ends, int), np.repeat(np.arange(count), features - 1))
+    entered = np.append(np.array([0, features][:ends], int), np.tile(np.arange(1, features), count))
+    return which, entered.astype(np.min_scalar_type(features))
 
 
 class Masks(Coalitions):
@@ -103,17 +114,18 @@ class Masks(Coalitions):
     def present(self, rows: np.ndarray, ks: np.ndarray) -> np.ndarray:
         return self.masks[ks] if self.is_shared else self.masks[rows, ks]
 
-    def first_alike(self, rows: np.ndarray, changed: np.ndarray) -> np.ndarray:
-        found = np.empty((len(rows), len(self)), np.int32)
-        for k, (row, differs) in enumerate(zip(rows, changed)):
-            entered = (self.masks if self.is_shared else self.masks[row])[:, differs]
+    def first_alike(self, rows: Rows, changed: np.ndarray) -> np.ndarray:
+        found = np.empty((len(changed), len(self)), np.int32)
+        masks = itertools.repeat(self.masks) if self.is_shared else self.masks[rows]
+        for k, (of_row, differs) in enumerate(zip(masks, changed)):
+            entered = of_row[:, differs]
             _, first, inverse = np.unique(_keys(entered), return_index=True, return_inverse=True)
             found[k] = first[inverse.reshape(-1)]
             found[k, entered.all(1)] = ORIGINAL
             found[k, ~entered.any(1)] = BASELINE
         return found
 
-    def sums(self, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def sums(self, rows: Rows, weights: np.ndarray) -> np.ndarray:
         weights = weights.astype(float)             # for the sake of fast products
         if self.is_shared:
             return weights @ self.masks.T.astype(float)
