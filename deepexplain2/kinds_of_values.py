@@ -12,12 +12,14 @@ from .errors import ParameterError, shown
 
 
 def integer(value: Any, name: str, least: int) -> int:
+    """Check an integer that is at least `least`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
         raise ParameterError(f'{name} must be an integer >= {least}, not {shown(value)}')
     return int(value)
 
 
 def positive(value: Any, name: str) -> float:
+    """Check a finite number above 0."""
     number = not isinstance(value, (bool, np.bool_)) and isinstance(value, (int, float, np.integer,
                                                                             np.floating))
     if not number or not 0 < value <= sys.float_info.max:
@@ -26,12 +28,14 @@ def positive(value: Any, name: str) -> float:
 
 
 def choice(value: Any, name: str, known: Sequence[str]) -> str:
+    """Check one of some strings."""
     if not isinstance(value, str) or value not in known:
         raise ParameterError(f'{name} must be one of {", ".join(map(repr, known))}, not {shown(value)}')
     return value
 
 
 def flag(value: Any, name: str) -> bool:
+    """Check True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise ParameterError(f'{name} must be True or False, not {shown(value)}')
     return bool(value)

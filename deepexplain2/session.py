@@ -11,7 +11,7 @@ from .kinds import way_in
 
 
 class HoldsSession:
-    """What holds a session, and lives in one process with it."""
+    """Base of objects that hold a session, which lives in one process: they cannot be pickled or copied."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise CopyError(f'{type(self).__name__} cannot be pickled or copied: it holds the session of this '
@@ -46,6 +46,7 @@ def open_session(session: Any, graph: Any) -> tuple[Any, tf.Graph]:
 
 
 def check_open(session: Any) -> None:
+    """Raise ContextError where the session is closed."""
     closed = getattr(session, '_closed', None)
     if closed is None and hasattr(session, 'should_stop'):      # monitored sessions
         closed = session.should_stop()

@@ -37,6 +37,7 @@ def as_tensor(value: Any, graph: tf.Graph, what: str) -> tf.Tensor:
 
 
 def as_target(value: Any, graph: tf.Graph) -> tf.Tensor:
+    """T as a floating tensor of `graph`."""
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         raise TensorError('T is a list. Give one tensor; to weigh several of its units use ys')
     t = as_tensor(value, graph, 'T')

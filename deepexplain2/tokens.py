@@ -72,9 +72,9 @@ class TokenExplainer(BaseExplainer):
             raise ParameterError('return_std_error: standard errors of a sum over the embedding are not '
                                  'those of its parts. Sample tokens: sampling_dims=[1]')
         if options.return_std_error and len(self._lookups) > 1:
-            raise ParameterError(f'return_std_error: the ids are looked up in {len(self._lookups)} tables, and '
-                                 f'standard errors of a sum are not those of its parts. Explain the lookups '
-                                 f'themselves')
+            raise ParameterError(f'return_std_error: the ids are looked up in {len(self._lookups)} tables, '
+                                 f'and standard errors of a sum are not those of its parts. Explain the '
+                                 f'lookups themselves')
 
     def _run(self, xs: Any, ys: Any, options: Options) -> Finished:
         samples = as_samples(xs, [self._ids], False)
@@ -99,8 +99,8 @@ class TokenExplainer(BaseExplainer):
 
     def _set_baseline(self, given: Any) -> None:
         """A token id to look up, or what the method takes in the space of the embedding."""
-        what = (f"baseline must be 'zero', a token id or an array of numbers shaped like the embedded tokens, "
-                f"not {shown(given)}")
+        what = (f"baseline must be 'zero', a token id or an array of numbers shaped like the embedded "
+                f"tokens, not {shown(given)}")
         if isinstance(given, str):
             if given != 'zero':
                 raise ParameterError(what)

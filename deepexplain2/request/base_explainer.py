@@ -202,6 +202,9 @@ class BaseExplainer(HoldsSession):
     def _returned(self, output: Output, options: Options) -> Any:
         """As `run` returns it: the attributions, or a tuple with what else was asked for."""
         more = output.more()
-        wanted = [more['std_error'] if self._is_list else more['std_error'][0]] if options.return_std_error else []
-        wanted += [more['delta']] if options.return_delta else []
+        wanted = []
+        if options.return_std_error:
+            wanted.append(more['std_error'] if self._is_list else more['std_error'][0])
+        if options.return_delta:
+            wanted.append(more['delta'])
         return (output.values(), *wanted) if wanted else output.values()

@@ -87,13 +87,13 @@ def check_columns(known: dict[str, list[Any]], given: Sequence[list[Any] | None]
         if columns is None or known.setdefault(x.name, columns) == columns:
             continue
         first = known[x.name]
-        changes = {'is new': [c for c in columns if c not in first],
-                   'is missing': [c for c in first if c not in columns]}
-        said = [f'{_listed([repr(c) for c in some])} {how}' for how, some in changes.items() if some]
+        changes = {'new': [c for c in columns if c not in first],
+                   'missing': [c for c in first if c not in columns]}
+        said = [f'{how}: {_listed([repr(c) for c in some])}' for how, some in changes.items() if some]
         moved = [f'{c!r} was column {k} and is column {columns.index(c)}' for k, c in enumerate(first)
                  if not said and columns[k:k + 1] != [c]]
         raise ShapeError(f'the columns of xs for X "{x.name}" are not those of the first DataFrame that this '
-                         f'explainer was given: {"; ".join(said or moved[:3])}. Give xs[columns] with the '
+                         f'explainer was given ({"; ".join(said or moved[:3])}). Give xs[columns] with the '
                          f'columns of the first, or xs.to_numpy() if they mean the same')
 
 
