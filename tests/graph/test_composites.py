@@ -102,25 +102,27 @@ def test_gamma_in_one_layer_epsilon_elsewhere(predicate, second, first):
         got, copy = relevances(T, X, book, XS, layers)
     np.testing.assert_allclose(got, expected(second, first), rtol=1e-10)
     families = {t.name.split('"')[1]: t.detail for t in copy.treatments if t.type == 'MatMul'}
-    assert families == {'first/MatMul': 'gamma' if first is not W1 else '',
-                        'second/MatMul': 'gamma' if second is not W2 else '', 'last': ''}
+    assert families == {'first/matmul': 'gamma' if first is not W1 else '',
+                        'second/matmul': 'gamma' if second is not W2 else '', 'last': ''}
 
 
 def test_first_entry_counts():
     with tf.Graph().as_default():
         X, T, layers = two_layers()
         linear = of_types(WEIGHTED, linear=True)
-        book = Rulebook((Entry('z+', linear & in_layers('second'), Z_PLUS),
+        positive = of_weights(lambda w: tf.nn.relu(w) + .1)         # + .1: all of a column may be negative
+        book = Rulebook((Entry('z+', linear & in_layers('second'), positive),
                          Entry('gamma', linear & in_layers('*'), gamma(.5)), EPSILON))
-        got, copy = relevances(T[:, :], X, book, XS, layers)
+        got, copy = relevances(T, X, book, XS, layers)
     assert {t.detail for t in copy.treatments if t.type == 'MatMul'} == {'z+', 'gamma'}
     last = W3 + .5 * np.maximum(W3, 0)                  # no layer owns the last product: '*' matches ''
     a1 = np.maximum(XS @ W1, 0)
-    z2, w2, w1 = a1 @ W2, np.maximum(W2, 0), W1 + .5 * np.maximum(W1, 0)
+    z2, w2, w1 = a1 @ W2, np.maximum(W2, 0) + .1, W1 + .5 * np.maximum(W1, 0)
     b = np.tanh(z2)
     m = (b @ W3[:, :1] / (b @ last[:, :1])) * last[:, 0] * share(z2, b)
     m = (m * z2 / (a1 @ w2)) @ w2.T * share(XS @ W1, a1)
     np.testing.assert_allclose(got, (m * (XS @ W1) / (XS @ w1)) @ w1.T, rtol=1e-10)
+    assert np.isfinite(got).all()
 
 
 def test_convolution():

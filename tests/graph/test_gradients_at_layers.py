@@ -31,7 +31,8 @@ def test_plain_gradients(jit, with_value):
         clone = Copy(Path(T, [X]), PLAIN, jit).install('at', with_value, [a, b, X, a])
         with v1.Session(graph=graph) as session:
             r, gradients, activations, value = session.run(
-                [clone.relevances, clone.layer_gradients, clone.activations, clone.value or T], {X: XS})
+                [clone.relevances, clone.layer_gradients, clone.activations,
+                 clone.value if with_value else T], {X: XS})
             plain = session.run(clone.plain, {X: XS}) if jit else []
     a = np.tanh(XS)
     by_x = 3 * a ** 2 * (1 - a ** 2)
