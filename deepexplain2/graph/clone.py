@@ -97,7 +97,7 @@ class Copy(InferredShapes):
 
     def __init__(self, path: Path, book: Rulebook, jit: bool = False, layer_of: LayerOfOps | None = None):
         self._original, self._book, self._jit = path, book, jit
-        nodes, target, self._sources = flatten(path)
+        nodes, target, self._sources, self._inside = flatten(path)
         self.graph = tf.Graph()
         with self.graph.as_default():
             masks = {outside(t) for t in path.kept_masks}
@@ -121,7 +121,7 @@ class Copy(InferredShapes):
             import_nodes(nodes, {**self._outside, **self._xs, **self._bs})
             for op in path.ops:
                 for output in op.outputs:           # what the user's set_shape added to the inferred shapes
-                    copied = self._find(output)
+                    copied = self._find(output.name)
                     if copied is not None:
                         copied.set_shape(output.shape)
             known = {x.name: given.name for given, x in zip(path.inputs, self._xs.values())}
@@ -248,14 +248,14 @@ class Copy(InferredShapes):
     def _copied(self, tensor: tf.Tensor) -> tf.Tensor:
         """The tensor of `graph` that a tensor of the user's graph between X and T was copied to."""
         found = self._xs.get(outside(tensor))
-        found = self._find(tensor) if found is None else found
+        found = self._find(self._inside(tensor.name)) if found is None else found
         if found is None or not self.path.varies(found):
             raise PathError(f'tensor "{tensor.name}" is not found between X and T')
         return found
 
-    def _find(self, tensor: tf.Tensor) -> tf.Tensor | None:
+    def _find(self, name: str) -> tf.Tensor | None:
         try:
-            return self.graph.get_tensor_by_name(ACTUAL + tensor.name)
+            return self.graph.get_tensor_by_name(ACTUAL + name)
         except KeyError:
             return None                     # an output of a function call, which was opened
 

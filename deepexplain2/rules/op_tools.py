@@ -26,7 +26,7 @@ def again(op: tf.Operation, changed: Mapping[int, tf.Tensor]) -> tf.Operation:
                                                       name=op.type)
 
 
-def pull_back(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[int],
+def vjp(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[int],
               name: str = '') -> list[tf.Tensor]:
     """The gradient of the outputs of an op of `again`, weighted by ms, by its inputs at these positions.
     RuleError where TensorFlow has none;

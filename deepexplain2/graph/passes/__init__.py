@@ -11,9 +11,11 @@ from .decisions import open_decisions
 from .drop_custom_gradients import drop_custom_gradients
 from .mark import mark_rules
 from .paired import alone, paired
+from .separate_functions import separate_functions
 from .stop_gradients import open_stops
 
-ALONE: tuple[Pass, ...] = (drop_custom_gradients, mark_rules, alone)
-WITH_REFERENCE: tuple[Pass, ...] = (drop_custom_gradients, open_stops, open_decisions, mark_rules, paired)
+ALONE: tuple[Pass, ...] = (drop_custom_gradients, separate_functions, mark_rules, alone)
+WITH_REFERENCE: tuple[Pass, ...] = (drop_custom_gradients, separate_functions, open_stops, open_decisions,
+                                    mark_rules, paired)
 
 __all__ = ['ALONE', 'WITH_REFERENCE', 'Context', 'Pass']

@@ -4,7 +4,7 @@ conditionals."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import tensorflow as tf
 
@@ -14,7 +14,7 @@ from ..path import Path
 from .functionalize import FunctionalPath, functionalize, has_v1_control_flow
 
 
-def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
+def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor], Callable[[str], str]]:
     """The path as nodes, without function calls and without control flow of TF1.
 
     Returns
@@ -27,6 +27,8 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
         The name of T among the nodes.
     sources : list of tf.Tensor
         The tensors of the user's graph that the nodes take, without X.
+    inside : function from str to str
+        The name among the nodes of a tensor of the path: of a result of a call, that of the tensor inside.
     """
     functional = (functionalize(path) if has_v1_control_flow(path)
                   else FunctionalPath(path.target.graph, path.ops, path.target, {}, path.sources))
@@ -47,7 +49,7 @@ def flatten(path: Path) -> tuple[tf.compat.v1.GraphDef, str, list[tf.Tensor]]:
         inliner.add(op.node_def, [name(i) for i in op.inputs])
     _inline_in_bodies(graph_def)
     rename_functions(graph_def)
-    return graph_def, inliner.source(name(functional.target)), functional.sources
+    return graph_def, inliner.source(name(functional.target)), functional.sources, inliner.source
 
 
 class _Inliner:

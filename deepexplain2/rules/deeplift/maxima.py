@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..op_tools import again, pull_back, repeated_to, whole
+from ..op_tools import again, vjp, repeated_to, whole
 
 
 def cross(smallest):
@@ -24,9 +24,9 @@ def cross(smallest):
         y, y_ref = here.outputs[0], there.outputs[0]
         gain = m * (y - y_ref)
         more = y < y_ref if smallest else y > y_ref
-        credit = pull_back(here, [tf.where(more, gain, tf.zeros_like(gain))], [0])[0] \
-            + pull_back(there, [tf.where(more, tf.zeros_like(gain), gain)], [0])[0]
-        same, = pull_back(here, [tf.where(tf.equal(y, y_ref), m, tf.zeros_like(m))], [0])
+        credit = vjp(here, [tf.where(more, gain, tf.zeros_like(gain))], [0])[0] \
+            + vjp(there, [tf.where(more, tf.zeros_like(gain), gain)], [0])[0]
+        same, = vjp(here, [tf.where(tf.equal(y, y_ref), m, tf.zeros_like(m))], [0])
         b = reference.inputs[0]
         # no credit where x = b: a sum with 0 in one of two places, in a third of the time of a choice between
         # two tensors

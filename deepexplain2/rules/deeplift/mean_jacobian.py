@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ..lines import gauss
-from ..op_tools import again, pull_back, varying, whole
+from ..op_tools import again, vjp, varying, whole
 
 NODES = 8                                       # of a panel
 PANELS = 256
@@ -36,7 +36,7 @@ def mean_jacobian(op, ms, reference):
             for alpha, weight in gauss(NODES):
                 at = (tf.cast(k, real) + tf.cast(alpha, real)) * width
                 points = [start + tf.cast(at, step.dtype) * step for start, step in zip(starts, steps)]
-                found = pull_back(again(op, dict(zip(positions, points))), ms, positions, op.name)
+                found = vjp(again(op, dict(zip(positions, points))), ms, positions, op.name)
                 totals = [total + tf.cast(tf.cast(weight, real) * width, f.dtype) * f for total,
                           f in zip(totals, found)]
             return k + 1, *totals

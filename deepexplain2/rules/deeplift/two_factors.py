@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..op_tools import again, pull_back, summed_to, varying, whole
+from ..op_tools import again, vjp, summed_to, varying, whole
 from .mean_jacobian import mean_jacobian
 from .rescale import at_poles, finite_between, measured, nonzero, relu, weighed
 
@@ -85,7 +85,7 @@ def bilinear(op, m, reference):
     shares = {}
     for k in positions:
         others = {j: (op.inputs[j] + reference.inputs[j]) / 2 for j in positions if j != k}
-        shares[k], = pull_back(again(op, {k: tf.identity(op.inputs[k])} | others), [m], [k])
+        shares[k], = vjp(again(op, {k: tf.identity(op.inputs[k])} | others), [m], [k])
     return whole(op, shares)
 
 
