@@ -17,9 +17,14 @@ def room(path):
     return path.relative_to(ROOT).parts[0].removesuffix('.py')
 
 
-def imported(path):
-    """Rooms that a file imports, with the file inside the room where it is named."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imported(path, for_types=True):
+    """Rooms that a file imports, with the file inside the room where it is named. for_types: also what is
+    imported for annotations alone."""
+    tree = ast.parse(path.read_text())
+    if not for_types:
+        tree.body = [n for n in tree.body if not (isinstance(n, ast.If)
+                                                  and ast.unparse(n.test) == 'TYPE_CHECKING')]
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = path.relative_to(ROOT).parts[:-node.level] if node.level <= len(
                 path.relative_to(ROOT).parts) else ()
@@ -52,7 +57,7 @@ def test_no_imports_in_circles():
     files = {path.relative_to(ROOT).with_suffix('').parts: path for path in ROOT.rglob('*.py')}
     files = {tuple(p for p in parts if p != '__init__'): path for parts, path in files.items()}
     below = {parts: {next(t[:k] for k in range(len(t), -1, -1) if t[:k] in files)
-                     for t in imported(path)} - {parts}
+                     for t in imported(path, False)} - {parts}
              for parts, path in files.items()}
     seen: dict = {}
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from .fetch import Fetch
 from .row_data import Feed
-
-if TYPE_CHECKING:
-    from .query import Query
 
 NOTHING: Mapping[str, Feed] = {}
 
@@ -28,7 +25,7 @@ class ReferenceCache:
         The query of the method where they are fed too.
     """
 
-    def __init__(self, fetch: Fetch, query: Query):
+    def __init__(self, fetch: Fetch, query: Any):
         self._fetch, self.query = fetch, query
         # (the last baselines, their values), replaced as a whole: several threads may come
         self._last: tuple[list[tuple], list[np.ndarray] | None] = [], None

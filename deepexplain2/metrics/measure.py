@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.model import Model
 from ..engine.sweep import Sweep
 from ..errors import ShapeError
-from ..request.evaluate import _request as checked_request
+from ..request.evaluate import checked_request
 from ..request.options import Options
 from ..request.progress import Reporter, is_wanted
 from ..request.references import References

@@ -44,7 +44,7 @@ def score(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys:
     array, (n,) in float64; (number of batches,) where T has one value for all rows of a batch that the graph
     fixes.
     """
-    request = _request(model, target, is_list, xs, ys, options, needs_rows=False)
+    request = checked_request(model, target, is_list, xs, ys, options, needs_rows=False)
     batch = request.batch
 
     def evaluate(arrays, rows):
@@ -74,7 +74,7 @@ def values(models: Sequence[Model], is_list: bool, xs: Any, options: Options = D
     TensorError
         Where values of a row change with the other rows, or are not one per row.
     """
-    requests = [_request(m, Units(m.target), is_list, xs, None, options, needs_rows=True) for m in models]
+    requests = [checked_request(m, Units(m.target), is_list, xs, None, options, needs_rows=True) for m in models]
     together = [k for k, r in enumerate(requests) if r.layout.per_row and not r.layout.fixed_batch]
     groups = [together] if together else []
     groups += [[k] for k in range(len(models)) if k not in together]
@@ -102,7 +102,7 @@ def _values_of(models: Sequence[Model], request: Request) -> Evaluate:
     return evaluate
 
 
-def _request(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys: Any, options: Options,
+def checked_request(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys: Any, options: Options,
              needs_rows: bool) -> Request:
     """What is given, checked, with a layout for it."""
     check_open(model.session)
