@@ -45,6 +45,8 @@ class Method(Parametrized):
     draws_samples: ClassVar[bool] = False
     #: Whether only values of T are asked, so that T needs one value per row.
     is_perturbation: ClassVar[bool] = False
+    #: Whether a feature that T does not depend on gets exactly 0.
+    zero_without_influence: ClassVar[bool] = True
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 
