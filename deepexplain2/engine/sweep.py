@@ -7,7 +7,7 @@ import itertools
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ Make = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 Evaluate = Callable[[Sequence[np.ndarray], np.ndarray], Answers]
 
 
-@dataclass(frozen=True)
-class Sweep:
+class Sweep(NamedTuple):
     """Evaluates a query at many points of rows; what a method sees of a run.
 
     Attributes
@@ -51,8 +50,7 @@ class Sweep:
     def value(self) -> Sweep:
         """The same rows, with the value of T for a query."""
         assert self.evaluate_value
-        return replace(self, evaluate=self.evaluate_value, evaluate_value=None, is_line_integral=False,
-                       tuner=None)
+        return self._replace(evaluate=self.evaluate_value, evaluate_value=None, is_line_integral=False, tuner=None)
 
     @property
     def rows_per_value(self) -> int:
@@ -67,7 +65,7 @@ class Sweep:
     @property
     def unreported(self) -> Sweep:
         """The same rows and query, without a report of progress."""
-        return replace(self, report=None)
+        return self._replace(report=None)
 
     def part(self, start: int, stop: int) -> Sweep:
         """The rows from start to stop alone, counted from 0; where the graph fixes the batch, start is a
@@ -85,8 +83,8 @@ class Sweep:
         """n rows; whole: from their numbers to those among all rows."""
         def of(evaluate: Evaluate) -> Evaluate:
             return lambda arrays, rows: evaluate(arrays, whole(rows))
-        return replace(self, n=n, evaluate=of(self.evaluate),
-                       evaluate_value=self.evaluate_value and of(self.evaluate_value))
+        return self._replace(n=n, evaluate=of(self.evaluate),
+                             evaluate_value=self.evaluate_value and of(self.evaluate_value))
 
     def __call__(self, make: Make, points: int = 1, wanted: np.ndarray | None = None
                  ) -> Iterator[tuple[np.ndarray, np.ndarray, Answers]]:

@@ -145,7 +145,7 @@ class BaseExplainer(HoldsSession):
         iterator
             What `run` returns, for each batch.
         """
-        checked = parse(batch_size, options, 'stream', STREAMED, self._parameter_names())
+        checked = parse(batch_size, options, 'stream', STREAMED, self._parameter_names)
         pieces = batches_of(batches, PIECE * (batch_size or self._rows()))
         return self._streamed(pieces, checked)
 
@@ -192,7 +192,7 @@ class BaseExplainer(HoldsSession):
             feature_names=names if any(names) else None, index=samples.labels())
 
     def _parsed(self, batch_size: Any, options: Any) -> Options:
-        checked = parse(batch_size, options, parameters=self._parameter_names())
+        checked = parse(batch_size, options, parameters=self._parameter_names)
         self._check_options(checked)
         return checked
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from ..engine.sweep import Sweep
 from ..errors import ValueRangeError
 
 
-@dataclass(frozen=True)
-class Ends:
+class Ends(NamedTuple):
     """Rows of xs and what they are compared with.
 
     xs: arrays of X. baselines: of one row, or as many as xs, or k references for every row.

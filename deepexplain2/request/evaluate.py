@@ -74,7 +74,8 @@ def values(models: Sequence[Model], is_list: bool, xs: Any, options: Options = D
     TensorError
         Where values of a row change with the other rows, or are not one per row.
     """
-    requests = [checked_request(m, Units(m.target), is_list, xs, None, options, needs_rows=True) for m in models]
+    requests = [checked_request(m, Units(m.target), is_list, xs, None, options, needs_rows=True)
+                for m in models]
     together = [k for k, r in enumerate(requests) if r.layout.per_row and not r.layout.fixed_batch]
     groups = [together] if together else []
     groups += [[k] for k in range(len(models)) if k not in together]
@@ -102,7 +103,8 @@ def _values_of(models: Sequence[Model], request: Request) -> Evaluate:
     return evaluate
 
 
-def checked_request(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys: Any, options: Options,
+def checked_request(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys: Any,
+                    options: Options,
              needs_rows: bool) -> Request:
     """What is given, checked, with a layout for it."""
     check_open(model.session)

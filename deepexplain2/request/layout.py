@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from ..tensors import batch_of, shape_text
 Take = Callable[[np.ndarray], list[np.ndarray]]     # from numbers of rows to the arrays of X
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How rows are packed into runs of the graph.
 
     Attributes

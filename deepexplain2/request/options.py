@@ -66,7 +66,7 @@ OPTIONS = list(dict.fromkeys(['batch_size', *RunOptions.__annotations__]))
 
 
 def parse(batch_size: int | None, given: Mapping[str, Any], where: str = 'run',
-          known: Sequence[str] = OPTIONS, parameters: Sequence[str] = ()) -> Options:
+          known: Sequence[str] = OPTIONS, parameters: Callable[[], Sequence[str]] = tuple) -> Options:
     """The options of one run.
 
     Parameters
@@ -77,8 +77,8 @@ def parse(batch_size: int | None, given: Mapping[str, Any], where: str = 'run',
         The call, for messages.
     known : sequence of str
         The options that the call takes.
-    parameters : sequence of str
-        Names of parameters of the method, which could have been meant.
+    parameters : function -> sequence of str
+        Gives the names of parameters of the method, which could have been meant.
 
     Raises
     ------
@@ -88,7 +88,8 @@ def parse(batch_size: int | None, given: Mapping[str, Any], where: str = 'run',
     for name in given:
         if name not in known:
             takes = ['xs', 'ys', *known] if where == 'run' else list(known)
-            close = [] if name in parameters else difflib.get_close_matches(name, [*takes, *parameters], n=1)
+            names = parameters()
+            close = [] if name in names else difflib.get_close_matches(name, [*takes, *names], n=1)
             hint = f' Did you mean "{close[0]}"?' if close else ''
             raise ParameterError(f'{where} has no option {name!r}.{hint} It takes: {", ".join(takes)}. '
                                  f'Parameters of a method belong to get_explainer')

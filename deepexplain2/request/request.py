@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +20,7 @@ from .options import Options
 from .samples import Samples
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """Samples and what belongs to them, checked.
 
     Attributes
@@ -30,7 +28,11 @@ class Request:
     inputs : sequence of tensors
         X.
     samples : Samples
-        xs, one array per tensor of X, all with n rows; a large memmap stays one, of its own dtype.
+        xs, checked.
+    arrays : list of arrays
+        xs, one array per tensor of X; a large memmap stays one, of its own dtype.
+    n : int
+        The number of rows.
     feeds : dict
         feed_dict by tensor name.
     weights : Weights
@@ -41,19 +43,11 @@ class Request:
 
     inputs: Sequence[tf.Tensor]
     samples: Samples
+    arrays: list[np.ndarray]
+    n: int
     feeds: dict[str, Feed]
     weights: Weights
     layout: Layout
-
-    @property
-    def arrays(self) -> list[np.ndarray]:
-        """xs, one array per tensor of X."""
-        return self.samples.arrays
-
-    @property
-    def n(self) -> int:
-        """The number of rows."""
-        return len(self.arrays[0])
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -72,7 +66,7 @@ class Request:
     def packed(self, layouts: Layouts, batch_size: int | None) -> Request:
         """The request with the layout that a look at a few rows leads to."""
         layout = layouts.of_rows(self.layout, self.rows, self.feeds, self.n, batch_size)
-        return self if layout is self.layout else replace(self, layout=layout)
+        return self if layout is self.layout else self._replace(layout=layout)
 
     @property
     def batch(self) -> Batch:
@@ -101,4 +95,4 @@ def as_request(model: Model, layouts: Layouts, target: Units | BuiltTarget, samp
     layout = layouts.of(n, options.batch_size, options.memory_limit)
     layout = layouts.without_batch_axis(layout, lambda rows: take_rows(arrays, rows, model.inputs), feeds, n,
                                         options.batch_size)
-    return Request(model.inputs, samples, feeds, target.weights(ys, n, layout.per_row), layout)
+    return Request(model.inputs, samples, arrays, n, feeds, target.weights(ys, n, layout.per_row), layout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ..lines import gauss
-from ..op_tools import again, vjp, varying, whole
+from ..op_tools import again, varying, vjp, whole
 
 NODES = 8                                       # of a panel
 PANELS = 256

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..op_tools import again, vjp, summed_to, varying, whole
+from ..op_tools import again, summed_to, varying, vjp, whole
 from .mean_jacobian import mean_jacobian
 from .rescale import at_poles, finite_between, measured, nonzero, relu, weighed
 
