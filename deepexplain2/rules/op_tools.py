@@ -39,6 +39,7 @@ def vjp(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[in
 
 
 def no_gradient(op: tf.Operation, name: str) -> RuleError:
+    """The error for an op without a gradient with respect to an input that depends on X."""
     return RuleError(f'op "{name.removeprefix(ACTUAL) or op.name}" ({op.type}) between X and T has no '
                      f'gradient in TensorFlow by an input that '
                      'depends on X: choose a T before it or an X behind it, or use a perturbation method')

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..op_tools import again, vjp, repeated_to, whole
+from ..op_tools import again, repeated_to, vjp, whole
 
 
 def cross(smallest):
