@@ -98,7 +98,7 @@ def anywhere(z):
 
 
 def from_zero(z):
-    """Smooth but for 0."""
+    """Smooth except at 0."""
     return tf.abs(z)
 
 
@@ -108,7 +108,7 @@ def from_i(z):
 
 
 def exponential(z):
-    """Smooth but for 0, where it is exponential or a wave at a scale of 1."""
+    """Smooth except at 0, where it is exponential or a wave at a scale of 1."""
     return tf.minimum(tf.abs(z), 1.)
 
 
