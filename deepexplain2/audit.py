@@ -21,7 +21,7 @@ MEANING = {
     PASSED: 'the plain gradient is the rule: all goes to the winner of a maximum, a softmax passes its '
             'derivative',
     GENERAL: 'the mean of the Jacobian between baseline and x',
-    RULE: 'a rule of their own',
+    RULE: 'a rule for this kind of op',
     GRADIENT: 'the derivative',
     EVALUATED: 'the output is computed, nothing flows back',
     LINEAR: 'exact under every method',
@@ -29,11 +29,14 @@ MEANING = {
 
 
 class Audit:
-    """How a method treats the ops between X and T, function bodies included; printed as a table, in notebooks
-    as HTML.
+    """How a method treats the ops between X and T, function bodies included. A table, in notebooks as HTML.
 
-    rows: one Treatment per op (treatment, detail, name, type, layer, drops_input). groups: treatment -> its rows. fits: whether
-    no op is refused or left to a plain gradient, and none loses what depends on X.
+    Attributes
+    ----------
+    rows : list of Treatment
+        One per op, with treatment, detail, name, type, layer and drops_input. Iteration is over rows.
+    title : str
+        The method, T and X.
     """
 
     def __init__(self, title: str, rows: list[Treatment]):
@@ -41,19 +44,22 @@ class Audit:
 
     @classmethod
     def of(cls, method: Method, model: Model) -> Audit:
+        """The audit of a method for T and X; adds nothing to the graph."""
         title = f'{method.name}: {model.target.name} by {", ".join(x.name for x in model.inputs)}'
         try:
             return cls(title, method.audit(model))
-        except DeepExplainError as e:               # loops that a reference cannot follow, say
+        except DeepExplainError as e:               # such as loops that a reference cannot follow
             return cls(title, [Treatment(REFUSED, str(e), '', '')])
 
     @property
     def groups(self) -> dict[str, list[Treatment]]:
+        """The rows by treatment, the worst treatment first."""
         found = {how: [r for r in self.rows if r.treatment == how] for how in ORDER}
         return {how: rows for how, rows in found.items() if rows}
 
     @property
     def fits(self) -> bool:
+        """Whether no op is refused or left to a plain gradient, and none drops values of X."""
         return not any(r.treatment in (REFUSED, PLAIN, UNUSED) or r.drops_input for r in self.rows)
 
     def __iter__(self) -> Iterator[Treatment]:
@@ -63,19 +69,20 @@ class Audit:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f'<Audit {self.title}: ' + ', '.join(f'{len(rows)} {how}' for how,
-                                                    rows in self.groups.items()) + '>'
+        counts = ', '.join(f'{len(rows)} {how}' for how, rows in self.groups.items())
+        return f'<Audit {self.title}: {counts}>'
 
     def __str__(self) -> str:
         lines = [f'{self.title} ({"fits" if self.fits else "does not fit"})']
         for how, rows in self.groups.items():
             lines.append(f'\n{how}: {len(rows)} ops, {MEANING[how]}')
-            lines += [f'  {_kinds(rows)}'] if how in (LINEAR, EVALUATED,
-                                                      GRADIENT) else [f'  {_line(r)}' for r in rows]
+            in_short = how in (LINEAR, EVALUATED, GRADIENT)
+            lines += [f'  {_kinds(rows)}'] if in_short else [f'  {_line(r)}' for r in rows]
         return '\n'.join(lines)
 
     def _repr_html_(self) -> str:
-        body = ''.join(f'<tr><td>{escape(r.treatment)}</td><td>{escape(r.detail)}</td><td>{escape(r.type)}</td><td><code>{escape(r.name)}</code></td>'
+        body = ''.join(f'<tr><td>{escape(r.treatment)}</td><td>{escape(r.detail)}</td>'
+                       f'<td>{escape(r.type)}</td><td><code>{escape(r.name)}</code></td>'
                        f'<td>{escape(r.layer)}</td></tr>'
                        for rows in self.groups.values() for r in rows)
         return (f'<table><caption>{escape(self.title)}: {"fits" if self.fits else "does not fit"}</caption>'

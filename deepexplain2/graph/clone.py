@@ -20,21 +20,28 @@ import tensorflow as tf
 from ..errors import PathError
 from ..tensors import batch_of
 from . import xla
-from .batch_axis import PRIME_BATCH_SIZES
 from .copies import stand_in
-from .differentiate import all_found, or_zeros, rule_gradient, under_rules, weighted_gradients, weights_of
-from .function_bodies import Body, is_counted
-from .gradients import can_carry, is_custom_gradient
+from .differentiate import (
+    all_found,
+    axes_of_units,
+    check_loops,
+    or_zeros,
+    rule_gradient,
+    under_rules,
+    weighted_gradients,
+    weights_of,
+)
+from .gradients import is_custom_gradient
 from .graft import graft, import_nodes
 from .layers import LayerOfOps
-from .op_types import CONTAINERS, LIBRARY_SCOPE, LOOPS, is_random
+from .op_types import LIBRARY_SCOPE
 from .parts import Parts
 from .passes import Context
 from .passes.inline_functions import flatten, outside
 from .passes.paired import ACTUAL
 from .path import Path
 from .placement import Placement, in_user_graph
-from .reference import is_frozen, through_placeholders
+from .reference import is_frozen, same_sizes_for_one_row, through_placeholders
 from .rulebook import Rulebook
 from .shapes import InferredShapes
 from .treatments import Treatment, has_rule, lost, treatments
@@ -53,7 +60,7 @@ class Clone:
     plain: relevances (and all else that is given) and target_shape by TensorFlow's own kernels, where XLA
         compiles them. Else empty.
     value: T, weighted and summed over all axes but the first, if asked for.
-    layer_gradients, activations: for each tensor of `at`.
+    layer_gradients, activations: one for each tensor of `at`.
     """
     baselines: list[tf.Tensor]
     weights: tf.Tensor
@@ -67,10 +74,8 @@ class Clone:
 
 
 def in_place(path: Path, name: str) -> Clone:
-    """The plain gradient built in the user's graph, for what a copy cannot hold: the Python gradients of
-    tf.custom_gradient."""
-    graph = path.target.graph
-    with in_user_graph(graph), tf.name_scope(f'{LIBRARY_SCOPE}{name}'):
+    """The plain gradient built in the user's graph, for Python gradients, which a copy cannot hold."""
+    with in_user_graph(path.target.graph), tf.name_scope(f'{LIBRARY_SCOPE}{name}'):
         weights = weights_of(path.target)
         rs = all_found(path, weighted_gradients(path.target, path.inputs, weights))
         return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
@@ -149,14 +154,7 @@ class Copy(InferredShapes):
 
     def check_differentiable(self) -> None:
         """Raise PathError where no relevance would reach X."""
-        for part in self.parts:
-            for op in part.ops:
-                if op.type in LOOPS and any(can_carry(op.inputs[k]) for k in part.varying_inputs(op)) \
-                        and not is_counted(op, self._library) \
-                        and (isinstance(part, Body) or op.name in part.differentiated):
-                    raise PathError(f'loop {part.name(op)} between X and T does not count its iterations, '
-                                    f'and TensorFlow has no gradient for it. '
-                                    'Choose a T before it or an X behind it, or use a perturbation method')
+        check_loops(self.parts, self._library)
         self.path.check_differentiable(lambda op: has_rule(self.parts.place(op), self._book))
 
     @cached_property
@@ -164,16 +162,9 @@ class Copy(InferredShapes):
         """Whether a baseline of one row surely stands for all rows: at every rule the same sizes, 1 in place
         of the open batch axis."""
         if not self._book.reference or self.kept_masks \
-                or any(is_random(op) or op.type in CONTAINERS for op in self.path.ops) \
                 or not all(x.shape.rank and batch_of(x) is None for x in self._original.inputs):
             return False
-        places = [self.parts.place(op) for op in self.path.ops]
-        ruled = [p.op.inputs[k] for p in places if not p.is_linear or self._book.entry(p)
-                 for k in self.path.varying_inputs(p.op)]
-        one, many = (self.shapes(ruled, rows) for rows in (1, PRIME_BATCH_SIZES[0]))
-        return all(z.rank and z.is_fully_defined() and more.is_fully_defined() and z.as_list()[0] == 1
-                   and more.as_list() == [PRIME_BATCH_SIZES[0], *z.as_list()[1:]]
-                   for z, more in zip(one, many))
+        return same_sizes_for_one_row(self, self._book, self.parts)
 
     def again(self, wanted: Sequence[tf.Tensor], substitutes: Mapping[str, tf.Tensor],
               name: str) -> list[tf.Tensor]:
@@ -216,7 +207,7 @@ class Copy(InferredShapes):
             hint = self._book.gives_nothing
             rs = found[:len(xs)]
             rs = or_zeros(self.path, rs, hint) if hint else all_found(self.path, rs)
-            value = tf.reduce_sum(target * weights, _axes_of_units(target), name='value') if with_value else 0
+            value = tf.reduce_sum(target * weights, axes_of_units(target), name='value') if with_value else 0
             groups = [
                 [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)],
                 [value] if with_value else [],
@@ -258,10 +249,3 @@ class Copy(InferredShapes):
             return self.graph.get_tensor_by_name(ACTUAL + name)
         except KeyError:
             return None                     # an output of a function call, which was opened
-
-
-def _axes_of_units(target: tf.Tensor) -> list[int] | tf.Tensor:
-    """All axes but the first."""
-    if target.shape.rank is not None:
-        return list(range(1, target.shape.rank))
-    return tf.range(tf.minimum(tf.rank(target), 1), tf.rank(target))

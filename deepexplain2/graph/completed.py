@@ -1,5 +1,5 @@
-"""Gradients of linear ops that TensorFlow differentiates by some of their inputs only, or as if no index came
-twice."""
+"""Gradients of linear ops whose gradient in TensorFlow leaves out some inputs, or takes for granted that no
+index comes twice."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import tensorflow as tf
 
 
 def rest_to(position: int):
-    """All entries of the output come from the input 0 or from one number: a padding takes what does not go to
-    the input."""
+    """Every entry of the output comes from input 0 or from one number, the input at a position, such as the
+    value of a padding: it takes what does not go to input 0."""
     def gradient(op, own, g):
         shares = own(op, g)
         shares = [*shares, *[None] * (len(op.inputs) - len(shares))]
@@ -43,7 +43,7 @@ def stitched(op, own, g):
 
 
 def list_scattered(position: int):
-    """The same of a list; position: of what is written, before the indices."""
+    """The same for a list. position: of the input that is written; the indices follow it."""
     def gradient(op, own, g):
         shares = list(own(op, g))
         shares[position:position + 1] = _written([op.inputs[position + 1]], [shares[position]])
@@ -52,7 +52,7 @@ def list_scattered(position: int):
 
 
 def scattered(op, own, g):
-    """The same where an index is a vector."""
+    """The same for indices that are vectors."""
     indices = op.inputs[1]
     known = tf.get_static_value(indices)
     shares = own(op, g)

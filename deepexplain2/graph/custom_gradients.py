@@ -1,13 +1,12 @@
-"""Functions with a gradient of the user's own (tf.custom_gradient), in copies of the graph that they were
-made in.
+"""Functions with a gradient that the user defined (tf.custom_gradient), in copies of their graph.
 
-TensorFlow makes of such a function an IdentityN: its results, then its arguments. The Python gradient is
-registered under a name in the process and holds tensors of the graph that it was made in, so that a copy
-cannot call it. Where that graph is at hand, when a function is frozen, the gradient is called once and what
-it computes is kept in an attribute of the node, as a GraphDef: from the gradients of the results (d_0, ...)
-and from inputs of the node (given_0, ...; tensors it takes beside the arguments are added to the inputs) to
-those of the arguments (share_0, ...). Elsewhere the ops inside have the word, and the node is marked, so that
-a warning can name it.
+TensorFlow makes an IdentityN of such a function: its results, then its arguments. The Python gradient is
+registered under a name in the process and holds tensors of the graph it was made in, so that a copy cannot
+call it. When a function is frozen, that graph is at hand: the gradient is called once, and what it computes
+is kept in an attribute of the node, as a GraphDef. Its inputs are the gradients of the results (d_0, ...) and
+inputs of the node (given_0, ...; other tensors that it takes are added to the inputs), its outputs the
+gradients with respect to the arguments (share_0, ...). Elsewhere the gradient is that of the ops inside, and
+the node is marked, so that a warning can name it.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ def _kept(op, *ds):
 
 
 def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
-    """Keep the gradients of a traced function in its nodes, calls inlined, where what they take is among the
-    nodes."""
+    """Keep the gradients of a traced function in its nodes, which have calls inlined, if the nodes hold all
+    that the gradients take."""
     nodes = {node.name: node for node in graph_def.node}
     for prefix, op in _traced(graph, ''):
         node = nodes.get(prefix + op.name)
@@ -77,8 +76,8 @@ def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
 
 
 def drop(graph_def: tf.compat.v1.GraphDef, kept: bool) -> None:
-    """Leave no gradient in the nodes that a copy cannot call, and mark those that had one. kept: whether what
-    was kept stays."""
+    """Take gradients out of the nodes that a copy cannot call, and mark nodes that had one. kept: whether
+    gradients that were kept as nodes stay."""
     for nodes in graph_def.node, *(f.node_def for f in graph_def.library.function):
         by_name = None
         for node in nodes:
@@ -112,8 +111,8 @@ def is_known(node: tf.compat.v1.NodeDef, nodes: dict[str, tf.compat.v1.NodeDef])
 
 
 def _traced(graph: Any, prefix: str) -> Iterator[tuple[str, tf.Operation]]:
-    """(prefix, op): the functions with a gradient of their own in a graph and in those that it calls, and
-    what their nodes are named after."""
+    """(prefix, op): the functions with a gradient that the user defined, in a graph and in the functions that
+    it calls, and what the names of their nodes begin with."""
     for op in graph.get_operations():
         if is_custom_gradient(op):
             yield prefix, op
@@ -124,7 +123,8 @@ def _traced(graph: Any, prefix: str) -> Iterator[tuple[str, tf.Operation]]:
 
 
 def _own(op: tf.Operation) -> tuple[Any, int] | None:
-    """(the Python gradient of an op, the number of its results), if it was surely made for it."""
+    """(the Python gradient of an op, the number of its results); None if it may have been made for another
+    op."""
     def free(function):
         return dict(zip(function.__code__.co_freevars, (c.cell_contents for c in function.__closure__ or ())))
     try:

@@ -7,14 +7,16 @@ and the rules of the graph under construction reach it through a context variabl
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import tensorflow as tf
 
 from ..errors import PathError, PathWarning, warn
 from .completed import COMPLETED
-from .gradients import RULE_GRADIENT, registered_gradient
+from .function_bodies import Body, is_counted
+from .gradients import RULE_GRADIENT, can_carry, registered_gradient
+from .op_types import LOOPS
 from .parts import Parts
 from .path import Path
 from .reference import Partner
@@ -28,6 +30,26 @@ def _apply_rule(op, *rs):
     if op.type in COMPLETED:
         return registered_gradient(op)(op, *rs)
     return _rules.get()(op, *rs)
+
+
+def axes_of_units(target: tf.Tensor) -> list[int] | tf.Tensor:
+    """All axes of T but the first."""
+    if target.shape.rank is not None:
+        return list(range(1, target.shape.rank))
+    return tf.range(tf.minimum(tf.rank(target), 1), tf.rank(target))
+
+
+def check_loops(parts: Parts, library: Mapping) -> None:
+    """Raise PathError for a loop that carries values of X and does not count its iterations: TensorFlow's
+    gradient of it would be 0."""
+    for part in parts:
+        for op in part.ops:
+            if op.type in LOOPS and any(can_carry(op.inputs[k]) for k in part.varying_inputs(op)) \
+                    and (isinstance(part, Body) or op.name in part.differentiated) \
+                    and not is_counted(op, library):
+                raise PathError(f'loop {part.name(op)} between X and T does not count its iterations, and '
+                                'TensorFlow has no gradient for it. Choose a T before it or an X behind it, '
+                                'or use a perturbation method')
 
 
 def rule_gradient(book: Rulebook, parts: Parts) -> Callable[..., tf.Tensor]:

@@ -80,7 +80,7 @@ def _open(op: tf.Operation, varying: set[int], library: Mapping, prefix: str, pa
           counted: bool) -> Iterator[Body]:
     """The bodies of one loop or conditional, which takes values of X at the positions `varying`."""
     functions = [library[name] for name in functions_of(op.node_def)]
-    way_out = 'Use intgrad or elrp, which need no reference'
+    way_out = 'Use a method that needs no reference'
     if op.type in LOOPS:
         condition, body = functions
         while True:                             # until no more variables vary because of the body

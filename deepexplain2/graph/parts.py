@@ -65,6 +65,7 @@ class Parts:
 
     def __init__(self, path: Path, library: Mapping, paired: bool, layer_of: Callable[[str], str]):
         self.path, self._library, self._paired, self._layer_of = path, library, paired, layer_of
+        self._on_path: dict[str, Place] = {}
 
     def __iter__(self) -> Iterator[Path | Body]:
         yield self.path
@@ -87,9 +88,11 @@ class Parts:
     def place(self, op: tf.Operation, part: Path | Body | None = None) -> Place:
         """An op of a part; of any op of the copy, in its graph or in the body of a loop or conditional, if no
         part is given."""
-        if part is None and op.graph is not self.path.target.graph:
-            return self._inside[op.graph.name, op.name]
-        return Place([(op, part or self.path)], self._layer_of)
+        if op.graph is self.path.target.graph:
+            if op.name not in self._on_path:
+                self._on_path[op.name] = Place([(op, self.path)], self._layer_of)
+            return self._on_path[op.name]
+        return Place([(op, part)], self._layer_of) if part else self._inside[op.graph.name, op.name]
 
     def varying(self, op: tf.Operation) -> frozenset[int]:
         """The positions of the inputs of any op of the copy that depend on X; of an op that is not on the

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from .op_types import can_change, is_random
-from .parts import Place
+from .batch_axis import PRIME_BATCH_SIZES
+from .op_types import CONTAINERS, can_change, is_random
+from .parts import Parts, Place
 from .passes.paired import ACTUAL, REFERENCE
 from .path import Path
+from .rulebook import Rulebook
+from .shapes import InferredShapes
 from .walks import ancestors
 
 
@@ -35,6 +38,20 @@ def is_frozen(original: Path, sources: Sequence[tf.Tensor], copied: Path) -> boo
     given = ancestors(sources, {x.name for x in original.inputs}, control=True)
     return not original.kept_masks and not any(can_change(op) or is_random(op)
                                                for op in [*given, *copied.ops])
+
+
+def same_sizes_for_one_row(shapes: InferredShapes, book: Rulebook, parts: Parts) -> bool:
+    """Whether what every rule takes surely has the same sizes for one row of X as for many, apart from the
+    batch axis."""
+    if any(is_random(op) or op.type in CONTAINERS for op in parts.path.ops):
+        return False
+    places = [parts.place(op) for op in parts.path.ops]
+    ruled = [place.op.inputs[k] for place in places if not place.is_linear or book.entry(place)
+             for k in parts.path.varying_inputs(place.op)]
+    many = PRIME_BATCH_SIZES[0]
+    return all(z.rank and z.is_fully_defined() and more.is_fully_defined() and z.as_list()[0] == 1
+               and more.as_list() == [many, *z.as_list()[1:]]
+               for z, more in zip(shapes.shapes(ruled, 1), shapes.shapes(ruled, many)))
 
 
 def through_placeholders(graph: tf.Graph, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:

@@ -1,11 +1,10 @@
 """Nodes as one function that XLA compiles when it is first run with a new number of rows.
 
-XLA fuses what is elementwise and makes one machine loop of a While. It needs every size and the length of
-every list as a constant, so constants that come from outside are taken inside with it. Its kernels raise no
-errors, where an index out of range reads another entry, and draw random numbers of another generator; sizes
-that change from one iteration to the next it takes for constant, or fails at. What could meet that is
-refused. What is not foreseen here is seen when it is first run, beside TensorFlow's own kernels (Question in
-model.py).
+XLA fuses elementwise ops and makes one machine loop of a While. It needs every size and the length of every
+list as a constant, so constants that enter are taken inside the function. Its kernels raise no errors: an
+index out of range reads another entry. They draw other random numbers, and a size that changes from one
+iteration to the next is taken for constant, or fails. Paths where that could matter are refused here; what is
+not foreseen is seen in the first run, which is compared with TensorFlow's own kernels (engine/xla_check.py).
 """
 
 from __future__ import annotations
@@ -118,24 +117,22 @@ def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T draws random numbers, '
                                 f'checks values or keeps a state, which XLA '
                                 'does in its own way or not at all. Leave jit_compile out')
-            if (op.type in SIZED_BY_VALUES and (part.varying_inputs(op) or (isinstance(part, Body)
-                                                                            and any(
-                                                                                map(
-                                                                                    part.moves, op.inputs))))) \
-                    or (isinstance(part, Body) and _moving_size(op, part)):
-                raise PathError(f'jit_compile: op {part.name(op)} between X and T has a size that depends on '
-                                f'values or moves with the iterations of '
-                                'a loop, and XLA wants every size as a constant. Leave jit_compile out')
+            body = part if isinstance(part, Body) else None
+            by_values = op.type in SIZED_BY_VALUES and (
+                part.varying_inputs(op) or (body and any(map(body.moves, op.inputs))))
+            if by_values or (body and _moving_size(op, body)):
+                raise PathError(f'jit_compile: op {part.name(op)} between X and T has a size that depends '
+                                'on values or moves with the iterations of a loop, and XLA wants every size '
+                                'as a constant. Leave jit_compile out')
             if not op.type.startswith(INDEXED):
                 continue
             if any(op.inputs[k].dtype.is_integer for k in part.varying_inputs(op)) \
-                    or (in_loops if isinstance(part, Body) else any(i.name in moving for i in op.inputs)) \
-                    or (isinstance(part, Body) and not part.counted and any(i.dtype.is_integer
-                                                                            and part.moves(i) for i in op.inputs)):
+                    or (in_loops if body else any(i.name in moving for i in op.inputs)) \
+                    or (body and not body.counted
+                        and any(i.dtype.is_integer and body.moves(i) for i in op.inputs)):
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T takes indices that are fed '
-                                f'or that X decides on, and XLA would '
-                                'read another entry in silence where one is out of range. Leave jit_compile '
-                                'out')
+                                'or that X decides on, and XLA would read another entry in silence where one '
+                                'is out of range. Leave jit_compile out')
 
 
 def _moving_size(op: tf.Operation, body: Body) -> bool:
@@ -144,13 +141,14 @@ def _moving_size(op: tf.Operation, body: Body) -> bool:
     if op.type != 'StridedSlice':
         return any(body.moves(op.inputs[k]) for k in SIZES.get(op.type, ()))
 
-    def entry(k: int, axis: int) -> bool:
-        """Whether the bound for an axis moves: they are packed together from one tensor each, or come as
-        one."""
+    def bound(k: int, axis: int) -> bool:
+        """Whether the bound for an axis moves. The bounds are packed from one tensor each, or are one
+        tensor."""
         t = op.inputs[k]
         return body.moves(t.op.inputs[axis] if t.op.type == 'Pack' and len(t.op.inputs) > axis else t)
-    whole = op.get_attr('shrink_axis_mask')
-    return body.moves(op.inputs[3]) or any(not whole >> axis & 1 and (
-        (entry(1, axis) and not op.get_attr('begin_mask') >> axis & 1) or (entry(2, axis)
-                                                                           and not op.get_attr('end_mask') >> axis & 1))
-        for axis in range(op.inputs[1].shape[0]))
+    masks = [op.get_attr(name) for name in ('shrink_axis_mask', 'begin_mask', 'end_mask')]
+
+    def moving(axis: int) -> bool:
+        is_entry, from_first, to_last = (mask >> axis & 1 for mask in masks)
+        return not is_entry and ((not from_first and bound(1, axis)) or (not to_last and bound(2, axis)))
+    return body.moves(op.inputs[3]) or any(map(moving, range(op.inputs[1].shape[0])))

@@ -1,4 +1,4 @@
-"""An op again at other inputs: what rules evaluate that compare a function at several points."""
+"""Tools for rules: an op again at other inputs, its vector-Jacobian product, shapes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..graph.passes.paired import ACTUAL
 
 
 def again(op: tf.Operation, changed: Mapping[int, tf.Tensor]) -> tf.Operation:
-    """A new op like `op`, with TensorFlow's own gradient, whose inputs at these positions are others; of
-    their dtype if that is wider."""
+    """A new op like `op`, with TensorFlow's gradient and with other inputs at some positions; of their dtype
+    if that is wider."""
     inputs = [changed.get(k, i) for k, i in enumerate(op.inputs)]
     attributes = {key: value for key, value in op.node_def.attr.items() if not key.startswith('_')}
     types = {op.inputs[k].dtype: t.dtype for k, t in changed.items() if op.inputs[k].dtype != t.dtype}
@@ -27,10 +27,10 @@ def again(op: tf.Operation, changed: Mapping[int, tf.Tensor]) -> tf.Operation:
 
 
 def vjp(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[int],
-              name: str = '') -> list[tf.Tensor]:
-    """The gradient of the outputs of an op of `again`, weighted by ms, by its inputs at these positions.
-    RuleError where TensorFlow has none;
-    name: what the op is a copy of."""
+        name: str = '') -> list[tf.Tensor]:
+    """The vector-Jacobian product of an op made by `again`: the gradient of its outputs, weighted by ms, with
+    respect to its inputs at some positions. RuleError where TensorFlow has none. name: of the op that it is
+    like."""
     pairs = [(y, m) for y, m in zip(op.outputs, ms) if isinstance(m, tf.Tensor) and y.dtype == m.dtype]
     gradients = tf.gradients([y for y, _ in pairs], [op.inputs[k] for k in positions], [m for _, m in pairs])
     if any(g is None for g in gradients):
@@ -39,6 +39,7 @@ def vjp(op: tf.Operation, ms: Sequence[tf.Tensor | None], positions: Sequence[in
 
 
 def no_gradient(op: tf.Operation, name: str) -> RuleError:
+    """The error for an op without a gradient with respect to an input that depends on X."""
     return RuleError(f'op "{name.removeprefix(ACTUAL) or op.name}" ({op.type}) between X and T has no '
                      f'gradient in TensorFlow by an input that '
                      'depends on X: choose a T before it or an X behind it, or use a perturbation method')
@@ -53,7 +54,7 @@ def summed_to(t: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 
 def repeated_to(t: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """t, which may have one row for all, with as many as `like`."""
+    """t, which may have one row for all rows, with as many rows as `like`."""
     if t is like:
         return t
     repeated = tf.broadcast_to(t, tf.shape(like))
@@ -68,5 +69,6 @@ def varying(op: tf.Operation, reference: tf.Operation) -> list[int]:
 
 
 def whole(op: tf.Operation, shares: Mapping[int, tf.Tensor]) -> list[tf.Tensor | None]:
-    """One entry per input of `op`, None but at these positions: what a gradient function returns."""
+    """What a gradient function returns: one entry per input of `op`, None except at the positions in
+    `shares`."""
     return [shares.get(k) for k in range(len(op.inputs))]

@@ -38,6 +38,10 @@ def gamma(g):
 Z_PLUS = of_weights(tf.nn.relu)
 
 
+def gamma_in(layer):
+    return Rulebook((Entry('gamma', in_layers(layer) & of_types(WEIGHTED, linear=True), gamma(.5)), EPSILON))
+
+
 def relevances(T, X, book, x, layers=None, feeds=None):
     """The multipliers of the first unit of T, for the rows x."""
     copy = Copy(Path(T[:, 0], [X]), book, layer_of=LayerOfOps(layers))
@@ -165,7 +169,7 @@ def test_inside_of_functions_loops_and_conditionals(place):
         a = tf.nn.relu(place(X, tf.constant(W1)))
         b = tf.tanh(place(a, tf.constant(W2)))
         b.set_shape([None, 6])
-        book = Rulebook((Entry('gamma', in_layers('b') & of_types(WEIGHTED, linear=True), gamma(.5)), EPSILON))
+        book = gamma_in('b')
         got, _ = relevances(b @ tf.constant(W3), X, book, XS, {'a': a, 'b': b})
     np.testing.assert_allclose(got, expected(W2_GAMMA), rtol=1e-10)
 
@@ -182,7 +186,7 @@ def test_one_loop_in_two_layers():
         a = tf.nn.relu(call(X))
         b = tf.tanh(call(a))
         b.set_shape([None, 5])
-        book = Rulebook((Entry('gamma', in_layers('b') & of_types(WEIGHTED, linear=True), gamma(.5)), EPSILON))
+        book = gamma_in('b')
         got, _ = relevances(b, X, book, XS, {'a': a, 'b': b})
     changed, a1 = w + .5 * np.maximum(w, 0), np.maximum(XS @ w, 0)
     z2 = a1 @ w
@@ -192,7 +196,8 @@ def test_one_loop_in_two_layers():
 
 
 def test_nested_keras_models():
-    inner = keras.Sequential([keras.Input((7,)), L.Dense(6, 'tanh', use_bias=False, name='dense')], name='inner')
+    inner = keras.Sequential([keras.Input((7,)), L.Dense(6, 'tanh', use_bias=False, name='dense')],
+                             name='inner')
     x = keras.Input((5,))
     outer = keras.Model(x, L.Dense(3, use_bias=False, name='head')(inner(
         L.Dense(7, 'relu', use_bias=False, name='dense')(x))))
@@ -200,7 +205,7 @@ def test_nested_keras_models():
     with DeepExplain.from_keras(outer) as de:
         X, T, layers = de.inputs[0], de.outputs[0], de._layers
         label, = (name for name in layers if 'inner' in name and 'dense' in name)
-        book = Rulebook((Entry('gamma', in_layers(label) & of_types(WEIGHTED, linear=True), gamma(.5)), EPSILON))
+        book = gamma_in(label)
         with T.graph.as_default():
             got, copy = relevances(T, X, book, XS.astype(np.float32), layers)
     np.testing.assert_allclose(got, expected(W2_GAMMA), rtol=2e-3)      # float32, divided by small sums
@@ -226,8 +231,8 @@ def test_gradients_of_the_user_outside_of_the_layers():
 def test_key():
     """Books are equal by what they say."""
     def book(g=.5, layer='second', **options):
-        return Rulebook((Entry('gamma', in_layers(layer) & of_types(WEIGHTED, linear=True), gamma(g)), EPSILON),
-                        **options)
+        predicate = in_layers(layer) & of_types(WEIGHTED, linear=True)
+        return Rulebook((Entry('gamma', predicate, gamma(g)), EPSILON), **options)
     assert book().key == book().key and hash(book().key) == hash(book().key)
     different = [book(.6), book(layer='first'), book(passes=WITH_REFERENCE), book(passes=ALONE[1:]),
                  Rulebook(book().entries[::-1]), Rulebook(book().entries[:1]), Rulebook()]

@@ -50,8 +50,8 @@ def test_under_rules_and_weights():
         X = v1.placeholder(tf.float64, [None, 3])
         a = tf.tanh(X)
         T = tf.sin(a)
-        clone = Copy(Path(T, [X]), Rulebook((table('', {'Tanh': epsilon(.1, False), 'Sin': epsilon(.1, False)}),))
-                     ).install('at', at=[a])
+        book = Rulebook((table('', dict.fromkeys(['Tanh', 'Sin'], epsilon(.1, False))),))
+        clone = Copy(Path(T, [X]), book).install('at', at=[a])
         with v1.Session(graph=graph) as session:
             got, = session.run(clone.layer_gradients, {X: XS, clone.weights: [0., 2., 1.]})
     a = np.tanh(XS)

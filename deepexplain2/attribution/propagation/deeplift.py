@@ -9,43 +9,9 @@ from ...graph.rulebook import Rulebook, table
 from ...parameters import Baseline
 from ...rules.deeplift import decisions, maxima, normalization, rescale, softmax, sorting, two_factors
 from ...rules.deeplift.mean_jacobian import mean_jacobian
+from ...rules.deeplift.refused import REFUSED
 from ..base import Method
 from ..registry import register
-
-SORTED = 'what comes first depends on X: choose a T before it or an X behind it, or use intgrad'
-SPARSE = 'sparse and ragged tensors are not followed: use dense ops, or intgrad'
-FORGED = 'its gradient is not that of its values: choose a T before it or an X behind it'
-KINKED = 'it has corners that no closed rule covers: use intgrad'
-FACTORED = 'its factors jump in sign and order: choose a T before it, or use intgrad'
-ELSEWHERE = 'it sends values between devices or keeps them outside of the graph: explain the model on one device'
-HIDDEN = 'what happens inside it is not seen: build the model with open ops (for Keras layers use_cudnn=False), or use intgrad'
-REFUSED = {op_type: why for why, types in {
-    SORTED: 'ApproxTopK NthElement IsotonicRegression DynamicPartition',
-    SPARSE: '''CSRSparseMatrixToDense CSRSparseMatrixToSparseTensor DenseToCSRSparseMatrix SparseAdd
-        SparseDenseCwiseAdd SparseDenseCwiseDiv SparseDenseCwiseMul SparseFillEmptyRows SparseMatrixAdd
-        SparseMatrixMatMul SparseMatrixMul SparseMatrixSoftmax SparseMatrixSparseMatMul
-        SparseMatrixTranspose SparseReduceSum SparseReorder SparseSlice SparseSoftmax
-        SparseSparseMaximum SparseSparseMinimum SparseTensorDenseAdd SparseTensorToCSRSparseMatrix
-        SparseToDense RaggedFillEmptyRows RaggedGather RaggedTensorFromVariant RaggedTensorToSparse
-        RaggedTensorToTensor RaggedTensorToVariant''',
-    FORGED: '''QuantizeAndDequantize QuantizeAndDequantizeV2 QuantizeAndDequantizeV3
-        QuantizeAndDequantizeV4 QuantizeAndDequantizeV4Grad FakeQuantWithMinMaxVars
-        FakeQuantWithMinMaxVarsPerChannel NextAfter RandomGamma StatelessRandomGammaV2
-        StatelessRandomGammaV3 StatelessParameterizedTruncatedNormal CTCLoss CTCLossV2 EagerPyFunc
-        TPUEmbeddingActivations''',
-    KINKED: '''Dilation2D FractionalAvgPool FractionalMaxPool RGBToHSV TensorScatterMax TensorScatterMin
-        MaxPoolGrad MaxPoolGradV2 MaxPoolGradGrad MaxPool3DGrad MaxPool3DGradGrad ReluGrad Relu6Grad
-        LeakyReluGrad EluGrad SeluGrad ImageProjectiveTransformV2 ImageProjectiveTransformV3
-        CropAndResize ScaleAndTranslate Angle''',
-    FACTORED: 'Eig SelfAdjointEigV2 Svd Qr',
-    HIDDEN: 'BlockLSTM BlockLSTMV2 CudnnRNN CudnnRNNV2 CudnnRNNV3 FusedBatchNormGrad FusedBatchNormGradV2 '
-            'FusedBatchNormGradV3 XlaEinsum',
-    ELSEWHERE: '''AllToAll CollectivePermute CrossReplicaSum NcclAllReduce NcclBroadcast NcclReduce
-        CompositeTensorVariantFromComponents CompositeTensorVariantToComponents TensorArrayConcat
-        TensorArrayConcatV2 TensorArrayGather TensorArrayGatherV2 TensorArrayRead TensorArrayReadV2
-        TensorArrayScatter TensorArrayScatterV2 TensorArraySplit TensorArraySplitV2 TensorArrayWrite
-        TensorArrayWriteV2''',
-}.items() for op_type in types.split()}
 
 
 @register('deeplift')

@@ -10,11 +10,12 @@ from ...errors import MagnitudeWarning, ParameterError, warn
 from ...graph.rulebook import Rulebook, table
 from ...parameters import Positive
 from ...rules.lrp import epsilon as rules
+from ...rules.lrp.factors import QUOTIENTS, shares_of_factors
 from ..base import Method, at_input
 from ..registry import register
 
-WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin Maximum Minimum
-    UnsortedSegmentMax UnsortedSegmentMin TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
+WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin Maximum
+    Minimum UnsortedSegmentMax UnsortedSegmentMin TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
 LARGE = 1000
 GRADIENTS = frozenset(['Softmax', 'LogSoftmax'])
 NOTHING = ("Take products='uniform' (for attention softmax='gradient', for normalizations "
@@ -88,13 +89,13 @@ class EpsilonLRP(Method):
     def book(self):
         """The rules, with epsilon and the ways of sharing in them."""
         eps, absorb = self.epsilon, self.offset == 'absorb'
-        shares = rules.shares_of_factors(self.products, self.softmax, self.normalization)
+        shares = shares_of_factors(self.products, self.softmax, self.normalization)
         return Rulebook((
             table('epsilon', dict.fromkeys(rules.FUNCTIONS, rules.epsilon(eps, absorb))
                   | {'Pow': rules.power(eps, absorb), 'SquaredDifference': rules.squared_difference,
                      'EuclideanNorm': rules.norm(eps)}),
             table('product', dict.fromkeys(rules.PRODUCTS, rules.product(shares))
-                  | dict.fromkeys(rules.QUOTIENTS, rules.quotient(shares))),
+                  | dict.fromkeys(QUOTIENTS, rules.quotient(shares))),
             table('normalization', dict.fromkeys(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'],
                                                  rules.normalization(self.normalization == 'constant'))),
         ), passing=WINNERS | GRADIENTS, gives_nothing=NOTHING)

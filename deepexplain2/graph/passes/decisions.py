@@ -1,10 +1,10 @@
-"""Decisions that X takes part in - comparisons that choose by Select, or become numbers by Cast - as ops that
+"""Decisions that depend on X - comparisons that choose by Select, or become numbers by Cast - as ops that
 carry relevance.
 
-A condition is a boolean: no gradient flows through it, and what a changed decision adds to T would be lost.
-For DeepLIFT every condition gets an indicator, the same as a number 0 or 1: [u > v] becomes IdentityN([0 or
-1], u, v) with the rule `step`, not, and, or, any and all become arithmetic, and y = Select(c, a, b) becomes
-IdentityN(y, indicator of c) with the rule `choice`. No value changes.
+A condition is a boolean: no gradient flows through it, and what a changed decision adds to T would be lost to
+rules that compare x with a reference. Every condition gets an indicator, a number 0 or 1 with the same value:
+[u > v] becomes IdentityN([0 or 1], u, v) with the rule `step`, not, and, or, any and all become arithmetic,
+and y = Select(c, a, b) becomes IdentityN(y, indicator of c) with the rule `choice`. No value changes.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ class _Nodes:
         return found
 
     def before(self, tensor: str, finite: bool = False) -> str:
-        """The tensor that another one is, but for its shape. finite: and but for a choice of what is
-        finite."""
+        """The tensor that another one is, its shape aside. finite: a choice of what is finite aside as
+        well."""
         node = self.node(tensor)
         while node is not None and (_shapes(node) or (finite and node.op in _FINITE)):
             tensor = node.input[1 if node.op in _FINITE else 0]
@@ -59,7 +59,7 @@ class _Nodes:
                                    else f'{tensor}:0') or self.by_name.get(_node(tensor))
 
     def origin(self, tensor: str) -> tf.compat.v1.NodeDef | None:
-        """The node that a tensor comes from, but for its shape."""
+        """The node that a tensor comes from, its shape aside."""
         return self.node(self.before(tensor))
 
     def harmless(self, stop: tf.compat.v1.NodeDef) -> bool:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ...graph.passes.decisions import CHOICE, SELECT, STEP
 from ..op_tools import summed_to, varying, whole
-from .rescale import nonzero
+from .guards import nonzero
 
 
 def step(op, ms, reference):

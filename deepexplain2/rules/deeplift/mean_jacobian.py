@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..lines import gauss
+from ...features.quadrature import quadrature
 from ..op_tools import again, varying, vjp, whole
 
 NODES = 8                                       # of a panel
@@ -33,7 +33,7 @@ def mean_jacobian(op, ms, reference):
 
         def panel(k, *before):
             totals = list(before)
-            for alpha, weight in gauss(NODES):
+            for alpha, weight in zip(*quadrature('gausslegendre', NODES)):
                 at = (tf.cast(k, real) + tf.cast(alpha, real)) * width
                 points = [start + tf.cast(at, step.dtype) * step for start, step in zip(starts, steps)]
                 found = vjp(again(op, dict(zip(positions, points))), ms, positions, op.name)
@@ -44,7 +44,10 @@ def mean_jacobian(op, ms, reference):
                              [tf.constant(0), *map(tf.zeros_like, steps)])[1:]
 
     def change(old, new):
-        return (tf.reduce_max([tf.reduce_max(tf.abs(n - o)) - PRECISION.get(real, 1e-6) * tf.reduce_max(tf.abs(n)) for o, n in zip(old, new)]))
+        """The largest change, less what is allowed."""
+        allowed = PRECISION.get(real, 1e-6)
+        return tf.reduce_max([tf.reduce_max(tf.abs(n - o)) - allowed * tf.reduce_max(tf.abs(n))
+                              for o, n in zip(old, new)])
 
     def refine(panels, excess, *old):
         new = over(2 * panels)

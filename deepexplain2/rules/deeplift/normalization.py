@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ..op_tools import repeated_to, whole
 from .mean_jacobian import mean_jacobian
-from .rescale import rsqrt
+from .slopes import rsqrt
 from .two_factors import in_order
 
 

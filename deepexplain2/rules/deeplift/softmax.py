@@ -13,7 +13,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ..op_tools import repeated_to, whole
-from .rescale import decay, exp, finite_between
+from .guards import finite_between
+from .slopes import decay, exp
 
 
 def log_softmax(op, m, reference):

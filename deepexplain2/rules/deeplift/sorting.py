@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ..op_tools import repeated_to, whole
-from .rescale import nonzero
+from .guards import nonzero
 
 
 def sort(op, ms, reference):

@@ -11,8 +11,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ..op_tools import again, summed_to, varying, vjp, whole
+from .guards import at_poles, finite_between, nonzero, weighed
 from .mean_jacobian import mean_jacobian
-from .rescale import at_poles, finite_between, measured, nonzero, relu, weighed
+from .measured import measured
+from .slopes import relu
 
 
 def elementwise(slope_a, slope_b):
@@ -170,5 +172,6 @@ def clip(op, m, reference):
     return whole(op, {k: summed_to(shares[k], op.inputs[k]) for k in varying(op, reference)})
 
 
-RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()} | dict.fromkeys(BILINEAR,
-                                                                                              bilinear) | {'ClipByValue': clip}
+RULES = {op_type: elementwise(*slopes) for op_type, slopes in SLOPES.items()}
+RULES |= dict.fromkeys(BILINEAR, bilinear)
+RULES |= {'ClipByValue': clip}
