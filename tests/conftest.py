@@ -1,9 +1,22 @@
 """Fixtures of all tests."""
 
+import keras
 import pytest
 import tensorflow as tf
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.support.networks import v1
+
+settings.register_profile('ci', deadline=None, derandomize=True, database=None,
+                          suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink])
+settings.register_profile('night', settings.get_profile('ci'), max_examples=500, derandomize=False)
+settings.load_profile('ci')
+
+
+@pytest.fixture(autouse=True)
+def same_weights():
+    """Keras draws the same weights for a test, whatever ran before."""
+    keras.utils.set_random_seed(0)
 
 
 def pytest_ignore_collect(collection_path, config):
