@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: mnist test lint benchmark fuzz clean
+.PHONY: mnist test night lint benchmark fuzz clean
 
 mnist: $(VENV)/installed            ## train a CNN on real digits and explain it with all methods
 	$(BIN)/python examples/mnist.py
 
-test: $(VENV)/installed             ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(VENV)/installed             ## the whole test suite; tests/tf1 apart, with the behaviour of TensorFlow 1
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore=tests/tf1
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/tf1
+
+night: $(VENV)/installed            ## Hypothesis with many examples and new seeds
+	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=night tests/attribution/test_random_graphs.py
 
 lint: $(VENV)/linters               ## style and types
 	$(BIN)/ruff check .

@@ -1,9 +1,27 @@
 """Fixtures of all tests."""
 
+import keras
 import pytest
 import tensorflow as tf
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.support.networks import v1
+
+settings.register_profile('ci', deadline=None, derandomize=True, database=None,
+                          suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink])
+settings.register_profile('night', settings.get_profile('ci'), max_examples=500, derandomize=False)
+settings.load_profile('ci')
+
+
+@pytest.fixture(autouse=True)
+def same_weights():
+    """Keras draws the same weights for a test, whatever ran before."""
+    keras.utils.set_random_seed(0)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """tests/tf1 changes how TensorFlow behaves: collected only where it is named, in a process apart."""
+    return True if collection_path.name == 'tf1' and not any('tf1' in a for a in config.args) else None
 
 
 @pytest.fixture

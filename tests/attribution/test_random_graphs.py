@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepexplain2 import DeepExplain, errors
@@ -15,10 +15,8 @@ from tests.support.networks import v1
 
 
 def examples(n):
-    """The same n graphs in every run."""
-    return settings(max_examples=n, deadline=None, derandomize=True, database=None,
-                    suppress_health_check=list(HealthCheck),
-                    phases=[Phase.generate, Phase.shrink])
+    """The same n graphs in every run; under the profile `night` as many as it says, and others every time."""
+    return settings(max_examples=n) if settings().derandomize else settings()
 
 
 def bounded(h, at=3.):

@@ -104,8 +104,10 @@ class Net:
 
     def elrp(self, x, ys, epsilon=1e-4):
         """What a function is at 0 absorbs relevance, as biases do."""
-        return (x * self.backward(x, ys, lambda name, k, r, values: r * (values[k + 1] - ACTIVATIONS[name][1](np.zeros(1)))
-                                 / (values[k] + epsilon * np.where(values[k] >= 0, 1, -1))))
+        def rule(name, k, r, values):
+            z, at_zero = values[k], ACTIVATIONS[name][1](np.zeros(1))
+            return r * (values[k + 1] - at_zero) / (z + epsilon * np.where(z >= 0, 1, -1))
+        return x * self.backward(x, ys, rule)
 
     def deeplift(self, x, ys, baseline, cross=True):
         reference = self.forward(np.broadcast_to(baseline, np.shape(x)))
