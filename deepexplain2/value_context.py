@@ -108,6 +108,7 @@ class ValueContext(ModelContext):
         Parameters
         ----------
         metric : Metric
+            What is measured, with its parameters.
         T, X, xs, ys, batch_size
             As for `explain`.
         attributions : array, or list of arrays for a list X

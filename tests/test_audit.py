@@ -49,7 +49,8 @@ def test_what_does_not_fit_is_in_the_table():
     with opened(NET) as (de, X, T, _):
         chosen = tf.where(tf.equal(tf.argmax(T, 1), 0)[:, None], T, 2 * T)
         audit = de.audit('deeplift', chosen, X)
-        assert not audit.fits and [r.detail for r in audit.groups['plain gradient']] == ['a condition that is '
+        assert not audit.fits and [r.detail for r in audit.groups['plain gradient']] == ['a condition that '
+                                                                                         'is '
                                                                                        'not a comparison']
         assert 'does not fit' in str(audit) and audit.title in repr(audit)
         assert '<table>' in audit._repr_html_() and 'SelectV2' in audit._repr_html_() and '<td>plain gradient' in audit._repr_html_()

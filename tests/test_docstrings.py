@@ -22,7 +22,8 @@ def members(o):
     """An object and its public methods and properties, by name."""
     yield o.__qualname__, o
     for name, member in vars(o).items() if inspect.isclass(o) else ():
-        if not name.startswith('_') and isinstance(member, (classmethod, staticmethod, property, FunctionType)):
+        if not name.startswith('_') and isinstance(member, (classmethod, staticmethod, property,
+                                                            FunctionType)):
             yield f'{o.__qualname__}.{name}', getattr(o, name)
 
 

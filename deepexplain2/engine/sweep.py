@@ -50,7 +50,8 @@ class Sweep(NamedTuple):
     def value(self) -> Sweep:
         """The same rows, with the value of T for a query."""
         assert self.evaluate_value
-        return self._replace(evaluate=self.evaluate_value, evaluate_value=None, is_line_integral=False, tuner=None)
+        return self._replace(evaluate=self.evaluate_value, evaluate_value=None, is_line_integral=False,
+                             tuner=None)
 
     @property
     def rows_per_value(self) -> int:

@@ -27,7 +27,9 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: 
     Parameters
     ----------
     metric : Metric
+        What is measured.
     model : Model
+        T and X.
     target : Units or BuiltTarget
         What ys are.
     is_list : bool

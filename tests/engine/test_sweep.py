@@ -231,8 +231,8 @@ def clock(monkeypatch, cost):
 
 @pytest.mark.parametrize('method', ['intgrad', 'occlusion', 'saliency'])
 def test_rows_are_chosen_by_timing(method, monkeypatch):
-    """The fastest of four sizes, at whatever place among them, tried in the first long run; the answers are those of any size; batch_size
-    and memory_limit go untried."""
+    """The fastest of four sizes, at whatever place among them, tried in the first long run; the answers are
+    those of any size; batch_size and memory_limit go untried."""
     guess = 32
     x, ys = samples(NET, 600)
     monkeypatch.setattr(layout, 'default_rows', lambda *_: guess)

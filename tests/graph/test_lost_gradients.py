@@ -233,12 +233,14 @@ def test_every_input_that_is_dropped_is_known():
                                                                 op.outputs[:1])) or op_def_registry.get(op.type) is None:
                 continue
             try:
-                found = registered_gradient(op)(op, *[tf.ones_like(o) if can_carry(o) else None for o in op.outputs])
+                found = registered_gradient(op)(op, *[tf.ones_like(o) if can_carry(o) else None
+                                                      for o in op.outputs])
             except (LookupError, TypeError, ValueError, AttributeError):
                 continue
             found = found if isinstance(found, list | tuple) else [found]
             checked.add(op.type)
-            missing = [k for k in numbers if (k >= len(found) or found[k] is None) and k in inputs_with_gradient(op)]
+            missing = [k for k in numbers if (k >= len(found) or found[k] is None)
+                       and k in inputs_with_gradient(op)]
             assert not missing or (op.type.startswith('FusedBatchNorm')
                                    and op.get_attr('is_training')), (op.type, missing)
     assert len(checked) > 120 and {name for name in COMPLETED if not name.startswith('TensorList')} <= checked

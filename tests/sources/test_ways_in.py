@@ -560,7 +560,8 @@ def test_bad_sources(tmp_path):
 
 
 def test_context_closes_what_it_opened_and_nothing_else():
-    """Eager code goes on inside; the explainer outlives the `with` block; fifty models leave no graph behind."""
+    """Eager code goes on inside; the explainer outlives the `with` block; fifty models leave no graph
+    behind."""
     model = MODELS['mlp']()
     xs = inputs(model)
     with DeepExplain.from_keras(model) as de:
