@@ -4,6 +4,8 @@ from . import errors
 from .attribution import methods
 from .context import DeepExplain
 from .explainer import Explainer
+from .explanation import Explanation
+from .targets import Target
 
-__all__ = ['DeepExplain', 'Explainer', '__version__', 'errors', 'methods']
+__all__ = ['DeepExplain', 'Explainer', 'Explanation', 'Target', '__version__', 'errors', 'methods']
 __version__ = '0.1.0'
