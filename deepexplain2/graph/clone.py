@@ -77,7 +77,7 @@ def in_place(path: Path, name: str) -> Clone:
     """The plain gradient built in the user's graph, for Python gradients, which a copy cannot hold."""
     with in_user_graph(path.target.graph), tf.name_scope(f'{LIBRARY_SCOPE}{name}'):
         weights = weights_of(path.target)
-        rs = all_found(path, weighted_gradients(path.target, path.inputs, weights))
+        rs = all_found(path, path.inputs, weighted_gradients(path.target, path.inputs, weights))
         return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
 
 
@@ -129,7 +129,7 @@ class Copy(InferredShapes):
                     copied = self._find(output.name)
                     if copied is not None:
                         copied.set_shape(output.shape)
-            known = {x.name: given.name for given, x in zip(path.inputs, self._xs.values())}
+            known = {x.name: original.name for original, x in zip(path.inputs, self._xs.values())}
             self.path = Path(self._xs[target] if target in self._xs
                              else self.graph.get_tensor_by_name(ACTUAL + target),
                              list(self._xs.values()), lambda name: known.get(name, name.removeprefix(ACTUAL)))
@@ -177,8 +177,8 @@ class Copy(InferredShapes):
     @contextmanager
     def differentiating(self) -> Iterator[None]:
         """While gradients are built in `graph`."""
-        with self.graph.as_default(), xla.differentiating() if self._jit else nullcontext(), \
-                under_rules(rule_gradient(self._book, self.parts)):
+        context = xla.differentiating() if self._jit else nullcontext()
+        with self.graph.as_default(), context, under_rules(rule_gradient(self._book, self.parts)):
             yield
 
     def install_value(self) -> tf.Tensor:
@@ -203,16 +203,15 @@ class Copy(InferredShapes):
         layers, xs, target = [self._copied(t) for t in at], self.path.inputs, self.path.target
         with self.differentiating():
             weights = weights_of(target)
-            found = weighted_gradients(target, [*xs, *layers], weights, fixed=xs)
+            wanted = [*xs, *layers]
+            found = weighted_gradients(target, wanted, weights, fixed=xs)
             hint = self._book.gives_nothing
-            rs = found[:len(xs)]
-            rs = or_zeros(self.path, rs, hint) if hint else all_found(self.path, rs)
+            found = or_zeros(self.path, wanted, found, hint) if hint else all_found(self.path, wanted, found)
             value = tf.reduce_sum(target * weights, axes_of_units(target), name='value') if with_value else 0
             groups = [
-                [tf.identity(r, f'relevance_{k}') for k, r in enumerate(rs)],
+                [tf.identity(r, f'relevance_{k}') for k, r in enumerate(found[:len(xs)])],
                 [value] if with_value else [],
-                [tf.zeros_like(t) if g is None else tf.convert_to_tensor(g)
-                 for t, g in zip(layers, found[len(xs):])],
+                [tf.identity(r, f'gradient_{k}') for k, r in enumerate(found[len(xs):])],
                 [tf.identity(t, f'activation_{k}') for k, t in enumerate(layers)],
                 [tf.shape(target, tf.int64, name='target_shape')]]
         outputs = [t for group in groups for t in group]
@@ -238,8 +237,8 @@ class Copy(InferredShapes):
 
     def _copied(self, tensor: tf.Tensor) -> tf.Tensor:
         """The tensor of `graph` that a tensor of the user's graph between X and T was copied to."""
-        found = self._xs.get(outside(tensor))
-        found = self._find(self._inside(tensor.name)) if found is None else found
+        x = self._xs.get(outside(tensor))
+        found = self._find(self._inside(tensor.name)) if x is None else x
         if found is None or not self.path.varies(found):
             raise PathError(f'tensor "{tensor.name}" is not found between X and T')
         return found

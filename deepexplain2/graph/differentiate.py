@@ -91,20 +91,21 @@ def weighted_gradients(target: tf.Tensor, tensors: Sequence[tf.Tensor], weights:
                         stop_gradients=tensors if fixed is None else fixed)
 
 
-def all_found(path: Path, gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
-    """The gradients of T with respect to X. PathError where TensorFlow has none."""
+def all_found(path: Path, tensors: Sequence[tf.Tensor],
+              gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
+    """The gradients of T with respect to some tensors. PathError where TensorFlow has none."""
     if any(g is None for g in gradients):
         raise PathError(f'TensorFlow finds no gradient of T {path.name(path.target)} by X '
-                        + ', '.join(path.name(x) for x, g in zip(path.inputs, gradients) if g is None))
-    return list(gradients)
+                        + ', '.join(path.name(t) for t, g in zip(tensors, gradients) if g is None))
+    return [tf.convert_to_tensor(g) for g in gradients]
 
 
-def or_zeros(path: Path, gradients: Sequence[tf.Tensor | None], what_to_do: str) -> list[tf.Tensor]:
-    """The gradients of T with respect to X under rules that may give nothing to an X: 0 for it, with a
-    warning that ends with what to do."""
-    nothing = [path.name(x) for x, g in zip(path.inputs, gradients) if g is None]
+def or_zeros(path: Path, tensors: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor | None],
+             what_to_do: str) -> list[tf.Tensor]:
+    """The gradients of T with respect to some tensors under rules that may give nothing to a tensor: 0 for
+    it, with a warning that ends with what to do."""
+    nothing = [path.name(t) for t, g in zip(tensors, gradients) if g is None]
     if nothing:
         warn(f'X {", ".join(nothing)} reaches T only as a gate or a weight of what else there is, which '
              f'takes nothing: its attributions are 0. {what_to_do}', PathWarning)
-    return [tf.zeros_like(x) if g is None else tf.convert_to_tensor(g)
-            for x, g in zip(path.inputs, gradients)]
+    return [tf.zeros_like(t) if g is None else tf.convert_to_tensor(g) for t, g in zip(tensors, gradients)]

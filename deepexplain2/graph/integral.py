@@ -82,7 +82,7 @@ def integral(copy: Copy, name: str) -> Integral:
         gradients = weighted_gradients(target, [points[t.name] for t in boundary], weights)
         summed = [(end, _sum(g, shares, p, end)) for end, g in zip(ends[0], gradients) if g is not None]
         back = tf.gradients([end for end, _ in summed], xs, [g for _, g in summed], stop_gradients=xs)
-        outputs = [tf.identity(s, f'sum_{k}') for k, s in enumerate(all_found(copy.path, back))]
+        outputs = [tf.identity(s, f'sum_{k}') for k, s in enumerate(all_found(copy.path, xs, back))]
         outputs.append(tf.shape(target, tf.int64, name='target_shape'))
     taken = [*bs, alphas, shares, weights]
     found = copy.place([*taken, *outputs], name)

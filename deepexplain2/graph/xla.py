@@ -56,18 +56,18 @@ def differentiating():
         context.Exit()
 
 
-def place(nodes: tf.compat.v1.GraphDef, given: Mapping[str, tf.Tensor], wanted: Sequence[str],
+def place(nodes: tf.compat.v1.GraphDef, substitutes: Mapping[str, tf.Tensor], wanted: Sequence[str],
           name: str) -> list[tf.Tensor]:
-    """The `wanted` tensors of these nodes in the default graph, from one op that is compiled. given: tensors
-    of the default graph in place of those of the names."""
+    """The `wanted` tensors of these nodes in the default graph, from one op that XLA compiles. substitutes:
+    name of a tensor of the nodes -> tensor of the default graph in its place."""
     for group in [nodes.node, *(f.node_def for f in nodes.library.function)]:
         for node in group:
             # XLA knows While and If, not what they are lowered to
             node.attr.pop('_lower_using_switch_merge', None)
         _keep_divisions(group, '' if group is nodes.node else ':output:0')
-    fixed = {n: t for n, t in given.items() if _is_small_constant(t)}
+    fixed = {n: t for n, t in substitutes.items() if _is_small_constant(t)}
     constants = detached(ancestors(fixed.values(), set()))
-    handed = {n: t for n, t in given.items() if n not in fixed}
+    handed = {n: t for n, t in substitutes.items() if n not in fixed}
 
     def deepexplain2_compiled(*values):
         inside = tf.graph_util.import_graph_def(constants, name='constants',

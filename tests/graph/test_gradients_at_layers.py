@@ -74,3 +74,12 @@ def test_a_tensor_elsewhere():
         X, _, _, T = network()
         with pytest.raises(PathError, match='not found between X and T'):
             Copy(Path(T, [X]), PLAIN).install('at', at=[tf.exp(X)])
+
+
+def test_a_tensor_that_no_gradient_reaches():
+    with tf.Graph().as_default():
+        X = v1.placeholder(tf.float64, [None, 3])
+        a = tf.exp(X)
+        copy = Copy(Path(tf.reduce_sum(X + tf.round(a), 1), [X]), PLAIN)
+        with pytest.raises(PathError, match=r'no gradient of T .* by X "Exp:0"'):
+            copy.install('at', at=[a])

@@ -57,8 +57,8 @@ def in_order(mean, slopes, first, last, y, y_ref):
     the function is at both ends.
 
     x / |x| between 0 and x: |x| changes first; x / 0, or x times the largest scale there is, would be
-    credited to x and taken back from |x|. first,
-    last: the function after the factor has changed first, and before it changes last.
+    credited to x and taken back from |x|. first, last: the function after the factor has changed first, and
+    before it changes last.
     """
     exact = mean.dtype
     limit = LOST * (tf.abs(tf.cast(y, exact)) + tf.abs(tf.cast(y_ref, exact)))
@@ -71,11 +71,11 @@ def _divides(tensor: tf.Tensor) -> bool:
     op = tensor.op
     if op.type in ('Rsqrt', 'Reciprocal', 'Inv', 'Pow'):
         return True
-    given = [i.op.type == 'Const' or i.op.name.startswith('source_') for i in op.inputs]
+    outside = [i.op.type == 'Const' or i.op.name.startswith('source_') for i in op.inputs]
     if op.type in DIVISIONS:
-        return given[0] or (given[1] and _divides(op.inputs[0]))
+        return outside[0] or (outside[1] and _divides(op.inputs[0]))
     if op.type in ('Mul', 'AddV2', 'Sub', 'Minimum', 'Maximum'):
-        return sum(given) == 1 and _divides(op.inputs[given.index(False)])
+        return sum(outside) == 1 and _divides(op.inputs[outside.index(False)])
     return op.type in ('Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile',
                        'Cast', 'Neg', 'ClipByValue',
                        'StridedSlice') and _divides(op.inputs[0])

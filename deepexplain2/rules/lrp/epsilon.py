@@ -72,11 +72,11 @@ def power(eps: float, absorb: bool):
     """y = a^b: as an activation of a, which takes all where b does not depend on X, or of b; half each where
     both do. absorb: as in `epsilon`; a^0 = 1 is the bias of b."""
     def rule(op, r, varying):
-        y, taken = op.outputs[0], varying(op)
+        y, positions = op.outputs[0], varying(op)
         parts = [y, y - 1 if absorb else y]
-        return whole(op, {k: summed_to(r * parts[k] / len(taken) / _stabilized(op.inputs[k]
+        return whole(op, {k: summed_to(r * parts[k] / len(positions) / _stabilized(op.inputs[k]
                                                                                + tf.zeros_like(y), eps),
-                                       op.inputs[k]) for k in taken})
+                                       op.inputs[k]) for k in positions})
     return rule
 
 
@@ -96,7 +96,7 @@ def product(shares):
 
 def quotient(shares):
     """y = a / b as the product of a and 1/b: r_a = s_a r / b, and r_b = s_b r y / b, the negative gradient;
-    s_b = 1 where a is constant. 0 where r is 0: a branch that is not taken may divide by 0."""
+    s_b = 1 where a is constant. 0 where r is 0: a branch that is not positions may divide by 0."""
     def rule(op, r, varying):
         a, b = op.inputs[:2]
         s_a, s_b = shares(op, varying) if len(varying(op)) == 2 else (1., 1.)

@@ -67,11 +67,11 @@ def gate(tensor: tf.Tensor, varying: Varying) -> str:
     scaled, low, high = False, None, None
     while True:
         op = tensor.op
-        taken = varying(op)
-        if op.type in _THROUGH and taken:
+        positions = varying(op)
+        if op.type in _THROUGH and positions:
             tensor = op.inputs[{'Split': 1, 'IdentityN': tensor.value_index}.get(op.type, 0)]
-        elif op.type in _AFFINE and len(taken) == 1:
-            position, = taken
+        elif op.type in _AFFINE and len(positions) == 1:
+            position, = positions
             others = [_number(i) for k, i in enumerate(op.inputs) if k != position]
             if op.type in QUOTIENTS and position == 1:
                 return _divided(op.inputs[1], varying)
@@ -84,11 +84,12 @@ def gate(tensor: tf.Tensor, varying: Varying) -> str:
         elif op.type in ('Reciprocal', 'Inv'):
             return _divided(op.inputs[0], varying)
         elif op.type in _JOINED:
-            kinds = {gate(i, varying) for k, i in enumerate(op.inputs) if k in taken and i.dtype.is_floating}
+            kinds = {gate(i, varying) for k, i in enumerate(op.inputs)
+                     if k in positions and i.dtype.is_floating}
             return kinds.pop() if len(kinds) == 1 else SIGNAL
-        elif op.type in QUOTIENTS and len(taken) == 2:              # a softmax by hand
+        elif op.type in QUOTIENTS and len(positions) == 2:              # a softmax by hand
             return SOFTMAX if _is_softmax(op, varying) else SIGNAL
-        elif op.type == 'Mul' and len(taken) == 2:                  # a gate times a gate is one
+        elif op.type == 'Mul' and len(positions) == 2:                  # a gate times a gate is one
             return OPEN if {gate(i, varying) for i in op.inputs} == {OPEN} else SIGNAL
         else:
             break
