@@ -1,6 +1,7 @@
 """The arrows of ARCHITECTURE.md: each room imports only what lies below it."""
 
 import ast
+import re
 from pathlib import Path
 
 import deepexplain2
@@ -79,3 +80,23 @@ def test_metrics_see_no_session():
 def test_features_and_explanations_are_plain_numpy():
     for path in [*(ROOT / 'features').glob('*.py'), *ROOT.glob('explanation*.py'), ROOT / 'npz.py']:
         assert 'import tensorflow' not in path.read_text(), path
+
+
+def strings(path):
+    """The strings of a file that are no docstrings."""
+    tree = ast.parse(path.read_text())
+    owners = (n for n in ast.walk(tree) if isinstance(n, (ast.Module, ast.ClassDef, ast.FunctionDef))
+              and n.body)
+    docs = {id(n.body[0].value) for n in owners if isinstance(n.body[0], ast.Expr)}
+    return [n.value for n in ast.walk(tree)
+            if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs]
+
+
+def test_names_of_methods_stand_in_their_files_alone():
+    """What says which methods can do something asks the registry."""
+    own = {name: ROOT.joinpath(*cls.__module__.split('.')[1:]).with_suffix('.py')
+           for name, cls in deepexplain2.methods.items()}
+    for path in ROOT.rglob('*.py'):
+        for text in strings(path) if path != ROOT / 'attribution' / '__init__.py' else ():
+            named = [name for name in own if re.search(rf'(?<![\w.]){re.escape(name)}(?!\w)', text)]
+            assert all(own[name] == path for name in named), f'{path.relative_to(ROOT)}: {text}'

@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import re
 from types import FunctionType
 
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 import deepexplain2
 from deepexplain2 import DeepExplain, attribution, targets, testing
+from deepexplain2.parameters import kinds
 
 v1 = tf.compat.v1
 PLACES = [deepexplain2, attribution, targets, testing]
@@ -65,3 +67,15 @@ def test_methods_have_sections_and_examples(name):
     for section in 'Notes', 'References', 'Examples':
         assert f'\n{section}\n{"-" * len(section)}\n' in doc, f'{name} has no section {section}'
     assert '>>> ' in doc and 'Cost:' in doc
+
+
+@pytest.mark.parametrize('name', sorted(deepexplain2.methods))
+def test_methods_document_what_is_checked(name):
+    """The choices of every parameter, out of the table that checks them."""
+    cls = deepexplain2.methods[name]
+    doc = inspect.getdoc(cls)
+    for parameter, (kind, _) in kinds(cls).items():
+        assert re.search(rf'^{parameter} : ', doc, re.M), f'{name} does not document {parameter}'
+        if kind is not None and kind.label.startswith('one of '):
+            missing = [c for c in kind.label.removeprefix('one of ').split(', ') if c not in doc]
+            assert not missing, f'{name} does not document the choices {missing} of {parameter}'

@@ -34,7 +34,8 @@ def report(treatments: Sequence[Treatment], layer_of: LayerOfOps, method: str,
         masked = any(t.detail == CONDITION for t in treatments)
         message = (f'{method} has no rule for {len(plain)} nonlinear op(s) between X and T and uses their '
                    f'plain gradient: {_listed(plain)}. '
-                   'Attributions may not be complete. Choose T before them if you can, or use intgrad'
+                   'Attributions may not be complete. Choose T before them if you can, or use a method that '
+                   'follows the gradient along a path'
                    + (". For a mask that is made of X: masks='keep', or feed it, or take an X behind it"
                       if masked else ''))
         if on_unsupported == 'raise':

@@ -153,7 +153,7 @@ class Path:
                     if gradient_status(op) == 'unknown':
                         raise PathError(f'op {self.name(op)} between X and T has no gradient in TensorFlow. '
                                         f'Choose a T before it or an X behind it, or use a perturbation '
-                                        f'method (occlusion, shapley_sampling)')
+                                        f'method')
                     wanted.update(op.inputs[k].name for k in inputs_with_gradient(op)
                                   if op.inputs[k].name in carrying)
 

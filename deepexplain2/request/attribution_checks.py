@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..attribution.base import Method
+from ..attribution.registry import names_with
 from ..engine.model import Model
 from ..engine.sweep import Sweep
 from ..errors import MagnitudeWarning, PathWarning, ValueRangeError, warn
@@ -73,5 +74,5 @@ def _check_size(method: Method, model: Model, sweep: Sweep, ends: Ends, found: S
          f'{HUGE:.0e} times T at x and at the baseline, of row {ratio.argmax()} to '
          f'{sizes[ratio.argmax()]:.1g}: they cancel one another, '
          'and say nothing. Is there a mask that changes between x and the baseline? Take another '
-         'baseline, an X behind the mask, or '
-         'occlusion', MagnitudeWarning)
+         f'baseline, an X behind the mask, or a method that sees only values: '
+         f'{names_with("is_perturbation")}', MagnitudeWarning)

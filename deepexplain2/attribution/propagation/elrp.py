@@ -117,11 +117,11 @@ class EpsilonLRP(Method):
     def attribute(self, sweep, xs, baselines):
         answers = sweep.once(at_input(xs))
         result = [r * x for r, x in zip(answers['relevance'], xs)]
-        _check_size(result, answers['value'].astype(np.float64))
+        _check_size(self.name, result, answers['value'].astype(np.float64))
         return result
 
 
-def _check_size(attributions: list[np.ndarray], values: np.ndarray) -> None:
+def _check_size(name: str, attributions: list[np.ndarray], values: np.ndarray) -> None:
     """Warn where the attributions of a row sum in magnitude to more than LARGE |f(x)|. values: f(x) of each
     row."""
     f = np.abs(values)
@@ -130,9 +130,9 @@ def _check_size(attributions: list[np.ndarray], values: np.ndarray) -> None:
         return
     ratio = sizes / np.maximum(f, np.finfo(float).tiny)
     if ratio.max() > LARGE:
-        warn(f'elrp: the attributions of {np.count_nonzero(ratio > LARGE)} of {len(f)} rows sum in magnitude '
-             f'to more than {LARGE} |f(x)|, of row '
+        warn(f'{name}: the attributions of {np.count_nonzero(ratio > LARGE)} of {len(f)} rows sum in '
+             f'magnitude to more than {LARGE} |f(x)|, of row '
              f"{ratio.argmax()} to {ratio.max():.1g} |f(x)|: they cancel one another, and say little where "
              f"f(x) is not near 0 by chance. Take a "
-             "larger epsilon, products='signal' and offset='absorb' (the defaults), or another method, such "
-             "as deeplift", MagnitudeWarning)
+             "larger epsilon, products='signal' and offset='absorb' (the defaults), or another method",
+             MagnitudeWarning)
