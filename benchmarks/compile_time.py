@@ -37,8 +37,8 @@ def main(sizes):
                                                                          classifier_activation=None)}
     # the first one loads what TensorFlow loads late
     seconds(models[f'chain of {sizes[0]}'], 'deeplift')
-    print(
-        f'{"model":14}{"method":>10}{"from_keras s":>14}{"check s":>10}{"forward s":>11}{"explainer s":>13}{"ops":>8}')
+    print(f'{"model":14}{"method":>10}{"from_keras s":>14}{"check s":>10}{"forward s":>11}'
+          f'{"explainer s":>13}{"ops":>8}')
     for name, model in models.items():
         x = np.zeros((3, *model.inputs[0].shape[1:]), 'float32')
         model(x)

@@ -37,16 +37,25 @@ TITLES = {
 }
 TEXT = '''# The completeness gap of DeepLIFT
 
-DeepLIFT promises that the attributions of a row sum to f(x) - f(baseline). The tables show by how much they do not, in networks with
-random weights and random baselines: the gap relative to max(1, |f(x) - f(baseline)|) / relative to the sum of |attributions|, each the
-largest over {rows}. Where the first is {promise:.0e} or more it is **bold**. What is left where nothing is missing is rounding, which
-grows with the depth of a network and with how much positive and negative attributions cancel; the second number is free of the latter.
-Deep networks with random weights amplify rounding so much that f(x) - f(baseline) itself is off: the column *f itself* has the error of
-Keras in float32, measured in the same way against Keras in float64. The last table shows the attributions of such networks in float64.
+DeepLIFT promises that the attributions of a row sum to f(x) - f(baseline). The tables show by how much \
+they do not, in networks with
+random weights and random baselines: the gap relative to max(1, |f(x) - f(baseline)|) / relative to the sum \
+of |attributions|, each the
+largest over {rows}. Where the first is {promise:.0e} or more it is **bold**. What is left where nothing is \
+missing is rounding, which
+grows with the depth of a network and with how much positive and negative attributions cancel; the second \
+number is free of the latter.
+Deep networks with random weights amplify rounding so much that f(x) - f(baseline) itself is off: the \
+column *f itself* has the error of
+Keras in float32, measured in the same way against Keras in float64. The last table shows the attributions \
+of such networks in float64.
 
-Every Keras activation is there with its defaults (`threshold`: above 0.1, else 0). f is what each library evaluates itself; all agree
-with the Keras model to {agree:.0e} of the largest output. The networks of Captum are ports to torch with the same weights; *not ported*:
-torch has no module for it, or there is no port here. SHAP gets the Keras model, the baseline as its only background row, and no
+Every Keras activation is there with its defaults (`threshold`: above 0.1, else 0). f is what each library \
+evaluates itself; all agree
+with the Keras model to {agree:.0e} of the largest output. The networks of Captum are ports to torch with \
+the same weights; *not ported*:
+torch has no module for it, or there is no port here. SHAP gets the Keras model, the baseline as its only \
+background row, and no
 additivity check, which would raise from a gap of 0.01 on. *error*: what was raised instead of attributions.
 
 {versions}. To reproduce:
@@ -167,9 +176,8 @@ def tables(results, libraries):
                                                      for name in columns) + ' |\n|' + '---|' * (len(columns)
                                                                                                 + 1)
             yield from (f'| {key[1]} | ' + ' | '.join(cells[key].values()) + ' |' for key in keys)
-            yield f'| **complete, of {len(keys)}** | ' + ' | '.join(f'**{n}**'
-                                                                    for n in complete) + ' |' * (
-                                                                        1 + len(columns) - len(libraries)) + '\n'
+            yield f'| **complete, of {len(keys)}** | ' + ' | '.join(
+                f'**{n}**' for n in complete) + ' |' * (1 + len(columns) - len(libraries)) + '\n'
 
 
 def document(versions, results, libraries):

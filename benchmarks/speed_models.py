@@ -48,7 +48,8 @@ def mlp():
 
 def conv1d():
     x = keras.Input((128, 64))
-    return (keras.Model(x, layers.Dense(10)(layers.GlobalMaxPooling1D()(layers.ReLU()(layers.Conv1D(128, 5)(x))))))
+    h = layers.ReLU()(layers.Conv1D(128, 5)(x))
+    return keras.Model(x, layers.Dense(10)(layers.GlobalMaxPooling1D()(h)))
 
 
 def lstm():
@@ -61,7 +62,8 @@ def transformer():
     h = x
     for _ in range(2):
         h = layers.LayerNormalization()(layers.Add()([h, layers.MultiHeadAttention(4, 16)(h, h)]))
-        h = (layers.LayerNormalization()(layers.Add()([h, layers.Dense(64)(layers.Activation('gelu')(layers.Dense(256)(h)))])))
+        h = layers.LayerNormalization()(layers.Add()([
+            h, layers.Dense(64)(layers.Activation('gelu')(layers.Dense(256)(h)))]))
     return keras.Model(x, layers.Dense(10)(layers.GlobalAveragePooling1D()(h)))
 
 

@@ -92,8 +92,8 @@ def memory(quick):
     xs, ys = np.random.default_rng(0).normal(size=(1, 224, 224, 3)).astype('f'), np.array([3])
     warnings.simplefilter('ignore')                         # features that no window covers
     found = {}
-    for method, name, values in ('occlusion', 'step', (56, 28, 14) if quick else (56, 28, 14, 7)), ('intgrad',
-                                                                                                    'steps', (100, 1000)):
+    for method, name, values in (('occlusion', 'step', (56, 28, 14) if quick else (56, 28, 14, 7)),
+                                 ('intgrad', 'steps', (100, 1000))):
         found[method] = {}
         for k, value in enumerate(values[:1] + values):     # the first warms up
             explainer = de.get_explainer(method, T, X, **{name: value},

@@ -44,8 +44,8 @@ def main(short=False):
         found = {method: de.explain(method, logits, model.input, xs, ys=ys)
                  for method in ('grad*input', 'intgrad', 'elrp', 'deeplift')}
         f = de.session.run(logits, {de.inputs[0]: xs})[np.arange(100), ys]
-        print(
-            f'{"method":12}{"on the digit":>14}{"score":>8}{"without top 10 %":>18}{"without random 10 %":>21}')
+        print(f'{"method":12}{"on the digit":>14}{"score":>8}'
+              f'{"without top 10 %":>18}{"without random 10 %":>21}')
         rng = np.random.default_rng(0)
         for method, a in found.items():
             row = [np.abs(a)[xs > 0].sum() / np.abs(a).sum(), f.mean()]

@@ -68,7 +68,8 @@ def main(short=False):
                 parameters = {'baseline': baseline} if method in ('intgrad', 'deeplift') else {}
                 a, b = (np.abs(r) for r in de.explain(method, logit, X, xs, **parameters))
                 total = a.sum() + b.sum()
-                shares[method] = a.sum() / total, b.sum() / total, a[:, 36:53].sum() / a.sum(), b[:, 2].sum() / b.sum()
+                shares[method] = (a.sum() / total, b.sum() / total,
+                                  a[:, 36:53].sum() / a.sum(), b[:, 2].sum() / b.sum())
                 s = shares[method]
                 print(f'{method:12}{s[0]:8.0%}{s[1]:8.0%}   {s[2]:31.0%}   {s[3]:24.0%}')
     return shares

@@ -20,8 +20,10 @@ import numpy as np, tensorflow as tf
 v1 = tf.compat.v1
 with tf.Graph().as_default(), v1.Session() as session:
     x = v1.placeholder(tf.float32, [None, 6], 'measurements')
-    hidden = tf.nn.elu(x @ v1.get_variable('w1', initializer=np.random.default_rng(0).normal(size=(6, 8)).astype('f')), 'hidden')
-    risk = tf.identity(hidden @ v1.get_variable('w2', initializer=np.random.default_rng(1).normal(size=(8, 1)).astype('f')), 'risk')
+    hidden = tf.nn.elu(x @ v1.get_variable(
+        'w1', initializer=np.random.default_rng(0).normal(size=(6, 8)).astype('f')), 'hidden')
+    risk = tf.identity(hidden @ v1.get_variable(
+        'w2', initializer=np.random.default_rng(1).normal(size=(8, 1)).astype('f')), 'risk')
     session.run(v1.global_variables_initializer())
     v1.saved_model.simple_save(session, sys.argv[1], {'measurements': x}, {'risk': risk})
 '''

@@ -53,8 +53,8 @@ def main(short=False):
             after = len(graph.get_operations())
             growth[method] = after - before
             p50, p99 = np.percentile(latencies, [50, 99]) * 1e3
-            print(
-                f'{method:12}{batches * rows / sum(latencies):10.0f}{p50:10.2f}{p99:10.2f}{before:12}{after:12}')
+            print(f'{method:12}{batches * rows / sum(latencies):10.0f}{p50:10.2f}{p99:10.2f}'
+                  f'{before:12}{after:12}')
     return growth
 
 

@@ -32,8 +32,8 @@ def test_groups():
         assert found['elrp']['rule'] == ['Einsum', 'Mul', 'Relu', 'Sigmoid', 'Tanh']
         assert found['elrp'][
             'gradient on purpose'] == ['Max'] and found['elrp']['plain gradient'] == ['MatrixInverse']
-        assert found['saliency'].keys() == found['intgrad'].keys() == {'gradient',
-                                                                       'linear'} and 'Tanh' in found['saliency']['gradient']
+        assert found['saliency'].keys() == found['intgrad'].keys() == {'gradient', 'linear'}
+        assert 'Tanh' in found['saliency']['gradient']
         assert found['occlusion'].keys() == found['shapley_sampling'].keys() == {'evaluated'}
         assert len({sum(map(len, g.values())) for g in found.values()}) == 1
         assert de.audit('deeplift', target, X).fits and not de.audit('elrp', target, X).fits
@@ -53,7 +53,7 @@ def test_what_does_not_fit_is_in_the_table():
                                                                                          'is '
                                                                                        'not a comparison']
         assert 'does not fit' in str(audit) and audit.title in repr(audit)
-        assert '<table>' in audit._repr_html_() and 'SelectV2' in audit._repr_html_() and '<td>plain gradient' in audit._repr_html_()
+        assert all(part in audit._repr_html_() for part in ('<table>', 'SelectV2', '<td>plain gradient'))
         loop = tf.while_loop(lambda h: tf.reduce_sum(h) < 100., lambda h: tf.nn.softplus(h) + 1., [T])[0]
         refused = de.audit('deeplift', loop, X)
         assert not refused.fits and 'number of iterations' in str(refused)
@@ -80,10 +80,10 @@ def test_layers_are_named():
     model = keras.Model(x, L.Dense(2)(L.LSTM(3, name='recurrent')(L.Dense(4, 'relu', name='first')(x))))
     with DeepExplain.from_keras(model) as de:
         rows = de.audit('deeplift', de.outputs[0], de.inputs[0]).rows
-        assert {r.layer for r in rows if r.type == 'Relu'} == {'first'} and {r.layer for r in rows
-                                                                             if r.type == 'Tanh'} == {'recurrent'}
+        assert {r.layer for r in rows if r.type == 'Relu'} == {'first'}
+        assert {r.layer for r in rows if r.type == 'Tanh'} == {'recurrent'}
         h = keras.ops.where(keras.ops.equal(keras.ops.argmax(x, -1), 0)[..., None], x, 2 * x)
     model = keras.Model(x, L.Flatten(name='flat')(L.Dense(2)(h)))
-    with DeepExplain.from_keras(model) as de, pytest.warns(errors.NonlinearOpWarning, match=r'\(SelectV2\) '
-                                                                                            r'of layer "where'):
+    with DeepExplain.from_keras(model) as de, \
+            pytest.warns(errors.NonlinearOpWarning, match=r'\(SelectV2\) of layer "where'):
         de.get_explainer('deeplift', de.outputs[0], de.inputs[0])

@@ -46,9 +46,10 @@ def test_elrp_conserves_where_nothing_absorbs():
         h = tf.tanh(X @ A)
         gated = tf.sigmoid(X @ B) * h + tf.nn.relu(X @ C) / (1.5 + tf.abs(tf.sin(X @ A)))
         normed = h * tf.math.rsqrt(tf.reduce_sum(tf.square(h), 1, keepdims=True))
-        attended = tf.nn.softmax(X @ A) * (X @ C) + (X @ A) ** 3 + tf.maximum(X @ A, X @ B) + tf.where(X > 0, X @ A, h * h)
-        for options in {}, {'products': 'uniform'}, {'normalization': 'uniform'}, {'products': 'uniform',
-                                                                                   'normalization': 'uniform'}:
+        attended = (tf.nn.softmax(X @ A) * (X @ C) + (X @ A) ** 3 + tf.maximum(X @ A, X @ B)
+                    + tf.where(X > 0, X @ A, h * h))
+        for options in ({}, {'products': 'uniform'}, {'normalization': 'uniform'},
+                        {'products': 'uniform', 'normalization': 'uniform'}):
             for T in gated, attended, normed:
                 a, delta = de.explain('elrp', T, X, XS, epsilon=1e-12, offset='pass', return_delta=True,
                                       **options)

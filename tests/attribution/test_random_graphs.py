@@ -258,8 +258,8 @@ class Case:
         """a == b within the promise; scale: what they are sums of."""
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         excess = np.abs(a - b) / np.maximum(1, np.maximum(np.abs(b), scale))
-        assert excess.max() <= (tolerance
-                                or self.tolerance), f'off by {excess.max():.2g} at scale {np.max(scale):.2g}: {a} {b}'
+        assert excess.max() <= (tolerance or self.tolerance), \
+            f'off by {excess.max():.2g} at scale {np.max(scale):.2g}: {a} {b}'
 
     def complete(self, a, xs, baseline, tolerance=None):
         a = np.asarray(a, np.float64).reshape(len(xs), -1)
@@ -406,9 +406,8 @@ ADVERSARIAL = {                                             # name -> (T of x, x
     'sine far out': (lambda t: tf.sin(t) - tf.cos(t), V * 1e4, W * 1e4),
     'sine far out, near each other': (lambda t: tf.sin(t) - tf.cos(t), V * 1e4, V * 1e4 + W / 100),
     'softmax far from its reference': (lambda t: tf.nn.softmax(t) * t[:, :1] / 1e4, V * 1e4, W),
-    'cross-entropy far from its reference': (lambda t: tf.nn.softmax_cross_entropy_with_logits([1., 0, 0]
-                                                                                               if t.dtype == tf.float32 else
-                                             tf.constant([1., 0, 0], t.dtype), t), V * 1e4, W),
+    'cross-entropy far from its reference': (lambda t: tf.nn.softmax_cross_entropy_with_logits(
+        [1., 0, 0] if t.dtype == tf.float32 else tf.constant([1., 0, 0], t.dtype), t), V * 1e4, W),
     'saturation': (lambda t: sum(f(t) for f in (tf.tanh, tf.sigmoid, tf.nn.elu, tf.nn.softplus, tf.nn.gelu,
                                                 tf.nn.silu)), V * 1e4, W * 1e4),
     'poles of digamma': (tf.math.digamma, np.array([[-5.9, -1.2]]), np.array([[-6.05, -.95]])),

@@ -155,7 +155,8 @@ def test_errors_of_tensorflow_are_run_errors(monkeypatch):
             with pytest.raises(errors.RunError, match=r'could not compute T .* for 11 rows: not found in the '
                                                       r'graph'):
                 explainer.run(XS)
-        for error in RuntimeError('a closed Session'), ValueError('cannot feed'), TypeError('no'), tf.errors.CancelledError(None, None, ''):
+        for error in (RuntimeError('a closed Session'), ValueError('cannot feed'), TypeError('no'),
+                      tf.errors.CancelledError(None, None, '')):
             with monkeypatch.context() as patch:
                 def broken(*_, error=error):
                     raise error
@@ -483,7 +484,8 @@ def test_what_was_learned_outlives_the_explainer():
             warnings.simplefilter('error')
             first = de.get_explainer('deeplift', T, X, baseline=np.zeros(5))
             second = de.get_explainer('deeplift', T, X, baseline=lambda xs: 0)
-        assert first is not second and first._layouts.tuner is second._layouts.tuner and first.compile() is second.compile()
+        assert first is not second and first._layouts.tuner is second._layouts.tuner
+        assert first.compile() is second.compile()
         de.explain('deeplift', T, X, XS, baseline=np.zeros(5))
         assert kept(second)
         assert de.get_explainer('deeplift', T, X) is de.get_explainer('deeplift', T, X)

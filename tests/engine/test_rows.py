@@ -313,8 +313,8 @@ class TestWrittenRows:
         x = v1.placeholder(tf.float64, (None, 3))
         T = tf.reduce_sum({'plain': lambda z, c, k: tf.nn.softmax_cross_entropy_with_logits(c, z),
                            'function': self.ROW['function'],
-                           'branch': self.ROW['branch'], 'loop': self.ROW['loop']}[where](tf.tanh(x),
-                                                                                          tf.constant(self.C), self.LABELS))
+                           'branch': self.ROW['branch'], 'loop': self.ROW['loop']}[where](
+                               tf.tanh(x), tf.constant(self.C), self.LABELS))
         xs = XS[:5, :3]
         expected = session.run(tf.gradients(T, x)[0], {x: xs}) * xs if where == 'plain' else None
         with DeepExplain() as de:

@@ -79,7 +79,8 @@ def test_progress(method, capsys, monkeypatch):
         explainer.run(XS, YS, 2, progress=True)
         monkeypatch.setitem(__import__('sys').modules, 'tqdm.auto', None)
         explainer.run(XS, YS, 2, progress=True)
-        assert f'{method}: {told[-1].total or explainer.plan(11, 2).evaluations}'.split(':')[0] in capsys.readouterr().err
+        assert f'{method}: {told[-1].total or explainer.plan(11, 2).evaluations}'.split(
+            ':')[0] in capsys.readouterr().err
         with pytest.raises(errors.ParameterError, match='progress must be True, False or a function'):
             explainer.run(XS, YS, progress='yes')
 

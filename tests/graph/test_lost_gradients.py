@@ -23,7 +23,8 @@ F8 = tf.dtypes.experimental.float8_e4m3fn, tf.dtypes.experimental.float8_e5m2
 def outcome(f, method, xs=XS, dtype=tf.float64, **parameters):
     """(the map or the error, the gap, messages of path warnings, whether the audit fits) for T = f(x), rows
     summed."""
-    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de, warnings.catch_warnings(record=True) as caught:
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de, \
+            warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
         x = v1.placeholder(dtype, xs.shape)
         T = tf.reduce_sum(tf.reshape(f(x), [xs.shape[0], -1]), 1)
@@ -158,9 +159,10 @@ WRITTEN_TWICE = {
                                                     element_shape=(1,)).scatter([0, 1, 1],
                                                                                 columns(x ** 2)[:3]).stack(),
     'TensorListScatterIntoExistingList': listed,
-    'written twice in a loop': lambda x: columns(tf.while_loop(lambda i, h: i < 3,
-                                                               lambda i, h: (i + 1, tf.tensor_scatter_nd_update(
-        h, [[i], [i], [0]], tf.tanh(h)[:3])), [0, columns(x)])[1]),
+    'written twice in a loop': lambda x: columns(tf.while_loop(
+        lambda i, h: i < 3,
+        lambda i, h: (i + 1, tf.tensor_scatter_nd_update(h, [[i], [i], [0]], tf.tanh(h)[:3])),
+        [0, columns(x)])[1]),
     'written once': lambda x: tf.tensor_scatter_nd_update(columns(x), [[0], [3], [1]],
                                                           columns(tf.tanh(x))[1:])}
 
@@ -229,8 +231,8 @@ def test_every_input_that_is_dropped_is_known():
         checked = set()
         for op in graph.get_operations():
             numbers = [k for k, i in enumerate(op.inputs) if i.dtype.is_floating]
-            if op.type in checked or not numbers or not all(map(can_carry,
-                                                                op.outputs[:1])) or op_def_registry.get(op.type) is None:
+            if (op.type in checked or not numbers or not all(map(can_carry, op.outputs[:1]))
+                    or op_def_registry.get(op.type) is None):
                 continue
             try:
                 found = registered_gradient(op)(op, *[tf.ones_like(o) if can_carry(o) else None

@@ -33,7 +33,8 @@ def attention():
 def pooled():
     x = keras.Input((8, 8, 2))
     h = L.MaxPooling2D()(L.BatchNormalization()(L.Conv2D(4, 3, padding='same', activation='relu')(x)))
-    return (keras.Model(x, L.Dense(3)(L.GlobalMaxPooling2D()(L.DepthwiseConv2D(2, activation='relu6')(L.ZeroPadding2D()(h))))))
+    h = L.DepthwiseConv2D(2, activation='relu6')(L.ZeroPadding2D()(h))
+    return keras.Model(x, L.Dense(3)(L.GlobalMaxPooling2D()(h)))
 
 
 def both(de, method, T, X, xs, ys, **options):

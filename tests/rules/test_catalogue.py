@@ -29,7 +29,8 @@ def test_op(op):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1 if op in ONE_ROW else 4, 6)).clip(-3, 3)
     batch = 1 if op in ONE_ROW else None
-    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de, warnings.catch_warnings():
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de, \
+            warnings.catch_warnings():
         warnings.simplefilter('error')
         warnings.simplefilter('ignore', errors.TargetWarning)
         X = v1.placeholder(dtype, (batch, 6))

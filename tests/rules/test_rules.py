@@ -175,8 +175,8 @@ def test_secant_where_the_derivative_is_infinite(session):
                                        [[2., 0., 0.]])
 
 
-@pytest.mark.parametrize('op', sorted(set(two_factors.RULES) - {'ClipByValue', 'Conv3D',
-                                                                'Conv3DBackpropInputV2', 'Conv3DBackpropFilterV2'}))
+@pytest.mark.parametrize('op', sorted(set(two_factors.RULES) - {
+    'ClipByValue', 'Conv3D', 'Conv3DBackpropInputV2', 'Conv3DBackpropFilterV2'}))
 def test_two_factors(session, op):
     """The Shapley value of two players, the definition: T at the four combinations of factors from x and from
     the reference."""
@@ -189,7 +189,8 @@ def test_two_factors(session, op):
         function, shapes = SLOPES_OF_PAIRS[op], ((2, 3), (2, 3))
     elif pairs.get(op):
         function, shapes = {'Einsum': lambda a, b: tf.einsum('bi,bj->bij', a, b), 'Cross': tf.linalg.cross,
-                            'MatMul': tf.matmul, 'SparseMatMul': lambda a, b: tf.raw_ops.SparseMatMul(a=a, b=b)}[op], pairs[op]
+                            'MatMul': tf.matmul,
+                            'SparseMatMul': lambda a, b: tf.raw_ops.SparseMatMul(a=a, b=b)}[op], pairs[op]
     else:
         pytest.skip('bilinear as the ones before; its completeness is in the catalogue')
     a, a_ref, b, b_ref = (rng.normal(size=s).astype(dtype) for s in (shapes[0], shapes[0], shapes[1],

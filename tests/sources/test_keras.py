@@ -324,7 +324,8 @@ def test_keys_are_the_names_of_inputs_and_outputs():
         for name, value in {'p': expected['p'], 'q': expected['q'], 'more/0': xs['b'],
                             'more/1': expected['q'], 'more/2': expected['q']}.items():
             np.testing.assert_allclose(de.session.run(de.outputs[name], feed), value, atol=1e-6)
-        assert de.outputs['more/0'] is de.inputs['b'] and de.outputs['more/1'] is de.outputs['more/2'] is de.outputs['q']
+        assert de.outputs['more/0'] is de.inputs['b']
+        assert de.outputs['more/1'] is de.outputs['more/2'] is de.outputs['q']
         assert [t.name for t in de.inputs] == [de.inputs[k].name for k in ('a', 'b')] and len(de.outputs) == 5
         for t, y in zip(de.session.run(list(de.outputs), feed), tf.nest.flatten(expected)):
             np.testing.assert_allclose(t, y, atol=1e-6)
@@ -364,7 +365,8 @@ def test_input_signature():
     spec = tf.TensorSpec((None, 7, 4), tf.float32)
     for signature in [spec], spec, {'x': spec}, (spec,):
         with DeepExplain.from_keras(model, signature) as de:
-            assert de.inputs[0].shape.as_list() == [None, 7, 4] and from_keras(model, signature).specs[0].shape.as_list() == [None, 7, 4]
+            assert de.inputs[0].shape.as_list() == [None, 7, 4]
+            assert from_keras(model, signature).specs[0].shape.as_list() == [None, 7, 4]
             np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], 'x', x).sum(-1),
                                        model.predict(x, verbose=0)[..., 0], atol=1e-5)
     with DeepExplain.from_keras(model, [tf.TensorSpec(None, tf.float32)], check=False) as de:
@@ -535,7 +537,9 @@ LEGACY = '''
             return self.second(self.first(x)) + self.first(x)
 
     def backbone():
-        return K.Sequential([K.Input((4,)), L.Dense(4, activation='tanh', name='dense', activity_regularizer='l2'), L.Dropout(.5)], name='backbone')
+        return K.Sequential([K.Input((4,)),
+                             L.Dense(4, activation='tanh', name='dense', activity_regularizer='l2'),
+                             L.Dropout(.5)], name='backbone')
 
     def functional(kind):
         x = K.Input((4,))
@@ -546,18 +550,21 @@ LEGACY = '''
         return K.Model([a, b], {'p': enc(a) + 1., 'q': 2. * enc(b)})
 
     def image():
-        return K.Sequential([K.Input((6, 6, 3)), L.RandomRotation(.2), L.RandomTranslation(.2, .2), L.GaussianNoise(1.),
-                             L.RandomContrast(.5), L.AlphaDropout(.5), L.Flatten(), L.Dense(2)])
+        return K.Sequential([K.Input((6, 6, 3)), L.RandomRotation(.2), L.RandomTranslation(.2, .2),
+                             L.GaussianNoise(1.), L.RandomContrast(.5), L.AlphaDropout(.5), L.Flatten(),
+                             L.Dense(2)])
 
     def everything(model):
         layers = list(model._flatten_layers())
         nodes = [n for layer in layers for n in layer._inbound_nodes + layer._outbound_nodes]
-        return [[(k, id(v), [*map(id, v)] if isinstance(v, list) else 0) for k, v in vars(layer).items()] for layer in layers], [
-            (id(n), id(n.layer)) for n in nodes], [float(x) for x in model.losses]
+        return ([[(k, id(v), [*map(id, v)] if isinstance(v, list) else 0) for k, v in vars(layer).items()]
+                 for layer in layers],
+                [(id(n), id(n.layer)) for n in nodes], [float(x) for x in model.losses])
 
     for make in lambda: functional(K.Model), lambda: functional(Scaled), shared, image, Sub:
         model = make()
-        xs = [rng.uniform(.1, 1, size=(3, *s)).astype('f') for s in ([(4,)] if make is Sub else [t.shape[1:] for t in model.inputs])]
+        xs = [rng.uniform(.1, 1, size=(3, *s)).astype('f')
+              for s in ([(4,)] if make is Sub else [t.shape[1:] for t in model.inputs])]
         given = xs if len(xs) > 1 else xs[0]
         expected = tf.nest.flatten(model(given, training=False))
         before = everything(model)
@@ -565,18 +572,21 @@ LEGACY = '''
         with DeepExplain.from_keras(model, signature) as de:
             assert everything(model) == before, make
             feed = dict(zip(de.inputs, xs))
-            for a, b, c in zip(de.session.run(list(de.outputs), feed), expected, from_keras(model, signature).original(*map(tf.constant, xs))):
+            for a, b, c in zip(de.session.run(list(de.outputs), feed), expected,
+                               from_keras(model, signature).original(*map(tf.constant, xs))):
                 np.testing.assert_allclose(a, b, atol=1e-5)
                 np.testing.assert_allclose(c, b, atol=1e-5)
             assert everything(model) == before, make
             assert len(de.outputs) == len(expected)
             if make is Sub:
-                np.testing.assert_allclose(de.session.run(de.tensor('first/0'), feed), model.first(xs[0]), atol=1e-5)
+                np.testing.assert_allclose(de.session.run(de.tensor('first/0'), feed), model.first(xs[0]),
+                                           atol=1e-5)
             elif make is shared:
                 enc = model.get_layer('enc')
                 for k in 0, 1:
                     for name in f'enc/{k}', enc.get_output_at(k):
-                        np.testing.assert_allclose(de.session.run(de.tensor(name), feed), enc(xs[k]), atol=1e-5)
+                        np.testing.assert_allclose(de.session.run(de.tensor(name), feed), enc(xs[k]),
+                                                   atol=1e-5)
                 np.testing.assert_allclose(de.session.run(de.outputs['q'], feed), 2 * enc(xs[1]), atol=1e-5)
                 try:
                     de.tensor('enc')
@@ -586,7 +596,8 @@ LEGACY = '''
             elif make is not image:
                 inner = model.get_layer('backbone')
                 for name in 'dense', 'backbone/dense', inner.get_layer('dense').output:
-                    np.testing.assert_allclose(de.session.run(de.tensor(name), feed), inner.get_layer('dense')(xs[0]), atol=1e-5)
+                    np.testing.assert_allclose(de.session.run(de.tensor(name), feed),
+                                               inner.get_layer('dense')(xs[0]), atol=1e-5)
     open_ended = K.Sequential([K.Input((None, 4)), L.TimeDistributed(L.Dense(1))])
     x = rng.normal(size=(3, 7, 4)).astype('f')
     with DeepExplain.from_keras(open_ended, [tf.TensorSpec((None, 7, 4))]) as de:

@@ -83,8 +83,8 @@ WRONG = {
     'rounded': (lambda: sequential((3,), L.Lambda(lambda x: x if tf.executing_eagerly()
                                                   else tf.cast(tf.cast(x, tf.float16), tf.float32) * 1.2)),
                 'differs by up to'),
-    'integers': (lambda: sequential((3,), L.Lambda(lambda x: tf.argmax(x if tf.executing_eagerly() else -x,
-                                                                       -1)), ), 'differs by up to [12] where'),
+    'integers': (lambda: sequential((3,), L.Lambda(
+        lambda x: tf.argmax(x if tf.executing_eagerly() else -x, -1))), 'differs by up to [12] where'),
     'nan': (lambda: sequential((3,), L.Lambda(lambda x: x if tf.executing_eagerly() else tf.math.log(x))),
             'is NaN, infinite or another text in one'),
 }

@@ -110,7 +110,8 @@ def inputs(model, n=4):
 def explained(de, X, xs, only=()):
     """All methods that take these inputs, with a baseline of their own where they have one: method -> a list
     of arrays."""
-    many, baseline = isinstance(xs, list), [x[-1] for x in xs] if isinstance(xs, list) else int(xs[0, 0]) if xs.dtype.kind == 'i' else xs[-1]
+    many = isinstance(xs, list)
+    baseline = [x[-1] for x in xs] if many else int(xs[0, 0]) if xs.dtype.kind == 'i' else xs[-1]
     options = {'saliency': {}, 'grad*input': {}, 'elrp': {}, 'deeplift': {}, 'intgrad': {'steps': 3},
                'occlusion': {}, 'shapley_sampling': {'samples': 1}}
     assert sorted(options) == sorted(methods())
@@ -342,7 +343,8 @@ def float64():
 
 def by_hand(kind, model, xs):
     """What all methods say on the same network made of raw ops in a TF1 graph."""
-    feeds, weights, expected = xs if isinstance(xs, list) else [xs], model.get_weights(), model.predict(xs, verbose=0)
+    feeds, weights = xs if isinstance(xs, list) else [xs], model.get_weights()
+    expected = model.predict(xs, verbose=0)
     with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session, DeepExplain(session) as de:
         X = [v1.placeholder(t.dtype, (None, *t.shape[1:])) for t in model.inputs]
         T = getattr(twins, kind)(*X, *weights)
@@ -534,7 +536,8 @@ def test_functions_that_write_variables():
                         'writes a variable': lambda x: read_and_write(read_and_write(x)),
                         r'depend on "while" \(While\), which writes variables': loop,
                         r'\(RngReadAndSkip\), which writes': lambda x: x + generator.normal((3,)),
-                        r'\(LookupTableFindV2\), is a table': lambda x: x * table.lookup(tf.cast(x, tf.int32))}.items():
+                        r'\(LookupTableFindV2\), is a table':
+                            lambda x: x * table.lookup(tf.cast(x, tf.int32))}.items():
         with pytest.raises(errors.SourceError, match=message):
             DeepExplain.from_function(fn, spec)
     assert count.numpy() == 2
@@ -547,14 +550,14 @@ def test_bad_sources(tmp_path):
     for message, call in {
             'takes a Keras model or the path of one, not int': lambda: DeepExplain.from_keras(3),
             'no SavedModel at': lambda: DeepExplain.from_saved_model(str(tmp_path)),
-            'is not a GraphDef, neither binary nor text': lambda: DeepExplain.from_graph_def(tmp_path / 'no.pb'),
+            'is not a GraphDef, neither binary nor text': lambda: DeepExplain.from_graph_def(
+                tmp_path / 'no.pb'),
             'the graph is not frozen: it has 1 variables, e.g. "w"': lambda: DeepExplain.from_graph_def(
                 unfrozen.as_graph_def()),
             'needs an input_signature': lambda: DeepExplain.from_function(lambda x: x),
             'takes a function of tensors, not str': lambda: DeepExplain.from_function('f'),
-            'the model takes strings': lambda: DeepExplain.from_function(lambda x: tf.strings.to_number(x),
-                                                                         [
-                                                                             tf.TensorSpec((None,), tf.string)])}.items():
+            'the model takes strings': lambda: DeepExplain.from_function(
+                lambda x: tf.strings.to_number(x), [tf.TensorSpec((None,), tf.string)])}.items():
         with pytest.raises(errors.SourceError, match=message):
             call()
 
@@ -591,7 +594,8 @@ WRITERS = {
         with tf.Graph().as_default(), v1.Session() as s:
             x = v1.placeholder(tf.float32, (None, 4), 'x')
             w = v1.get_variable('w', initializer=weights[0]); b = v1.get_variable('b', initializer=weights[1])
-            y = tf.nn.relu(x @ w + b) @ v1.get_variable('w2', initializer=weights[2]) + v1.get_variable('b2', initializer=weights[3])
+            y = (tf.nn.relu(x @ w + b) @ v1.get_variable('w2', initializer=weights[2])
+                 + v1.get_variable('b2', initializer=weights[3]))
             s.run(v1.global_variables_initializer())
             v1.saved_model.simple_save(s, path + '/m', {'x': x}, {'y': y})''',
     'frozen': '''
@@ -652,7 +656,8 @@ LEGACY = '''
     path, xs = sys.argv[1], np.random.default_rng(0).normal(size=(4, 5, 4)).astype('f')
     x = K.Input((5, 4), name='series')
     h = K.layers.BatchNormalization()(K.layers.LSTM(6, name='recurrent')(x))
-    model = K.Model(x, K.layers.Dense(3, name='logits')(K.layers.Dropout(.5)(K.layers.Dense(5, activation='swish')(h))))
+    model = K.Model(x, K.layers.Dense(3, name='logits')(
+        K.layers.Dropout(.5)(K.layers.Dense(5, activation='swish')(h))))
     with tf.GradientTape() as tape:
         t = tf.constant(xs); tape.watch(t)
         y = tf.reduce_sum(model(t, training=False))
@@ -664,18 +669,24 @@ LEGACY = '''
         ways.append(lambda: DeepExplain.from_keras(path + '/m.h5'))
     for way in ways:
         with way() as de:
-            np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], de.inputs[0], xs), expected, atol=1e-5)
+            np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], de.inputs[0], xs), expected,
+                                       atol=1e-5)
             a = de.explain('deeplift', de.outputs[0], de.inputs[0], xs)
-            np.testing.assert_allclose(a, de.explain('deeplift', de.outputs[0], de.inputs[0], xs, batch_size=1), atol=1e-5)
+            single = de.explain('deeplift', de.outputs[0], de.inputs[0], xs, batch_size=1)
+            np.testing.assert_allclose(a, single, atol=1e-5)
     with DeepExplain.from_keras(model) as de:
-        np.testing.assert_allclose(de.explain('deeplift', model.get_layer('logits').output, model.input, xs), a, atol=1e-5)
+        np.testing.assert_allclose(de.explain('deeplift', model.get_layer('logits').output, model.input, xs),
+                                   a, atol=1e-5)
         assert 'recurrent' in str(de.describe())
-    for layer, text in [(K.layers.StringLookup(vocabulary=['good', 'bad', 'film'], name='words'), [['good', 'film', 'x'], ['bad', 'film', 'film']]),
-                        (K.layers.TextVectorization(output_sequence_length=3, vocabulary=['good', 'bad', 'film'], name='words'),
+    for layer, text in [(K.layers.StringLookup(vocabulary=['good', 'bad', 'film'], name='words'),
+                         [['good', 'film', 'x'], ['bad', 'film', 'film']]),
+                        (K.layers.TextVectorization(output_sequence_length=3,
+                                                    vocabulary=['good', 'bad', 'film'], name='words'),
                          [['a good film'], ['bad bad']])]:
         words, number = K.Input((len(text[0]),), dtype='string'), K.Input((2,), name='number')
         ids = layer(words)
-        h = K.layers.Concatenate()([K.layers.Flatten()(K.layers.Embedding(5, 4)(ids)), K.layers.Rescaling(.5)(number)])
+        h = K.layers.Concatenate()([K.layers.Flatten()(K.layers.Embedding(5, 4)(ids)),
+                                    K.layers.Rescaling(.5)(number)])
         model = K.Model([words, number], K.layers.Dense(2, name='head')(h))
         tokens, numbers = layer(tf.constant(text)).numpy(), np.ones((2, 2), 'f')
         with DeepExplain.from_keras(model) as de:
@@ -683,10 +694,11 @@ LEGACY = '''
             y = de.session.run(de.outputs[0], {ids_in: tokens, number_in: numbers})
             np.testing.assert_allclose(y, model([tf.constant(text), numbers]), rtol=1e-5)
             y0 = de.session.run(de.tensor('head'), {ids_in: 0 * tokens, number_in: numbers})
-            a = de.explain('deeplift', 'head', ids, tokens, sum_embedding=True, baseline=0, feed_dict={number_in: numbers})
+            a = de.explain('deeplift', 'head', ids, tokens, sum_embedding=True, baseline=0,
+                           feed_dict={number_in: numbers})
             np.testing.assert_allclose(a.sum(1), (y - y0).sum(1), atol=1e-5)
             b = de.explain('grad*input', 'head', number, numbers, feed_dict={ids_in: tokens})
-            assert layer.output is ids and model.layers[-1].output is model.output      # the model is as before
+            assert layer.output is ids and model.layers[-1].output is model.output  # the model is as before
             np.testing.assert_allclose(b[0], model.layers[-1].get_weights()[0].sum(1)[-2:] / 2, rtol=1e-4)
     if os.environ.get('TF_USE_LEGACY_KERAS'):           # the session of Keras in TF1 style
         tf.compat.v1.disable_eager_execution()

@@ -43,8 +43,8 @@ SEEN = {
     'by hand, shift stopped': (shifted, lambda z: z),
     'by hand, exp written twice': (lambda z: tf.exp(z) / tf.reduce_sum(tf.exp(z), 1, keepdims=True),
                                    lambda z: z),
-    'by hand, reciprocal': (lambda z: tf.exp(z) * tf.math.reciprocal(tf.reduce_sum(tf.exp(z), -1,
-                                                                                   keepdims=True)), lambda z: z),
+    'by hand, reciprocal': (
+        lambda z: tf.exp(z) * tf.math.reciprocal(tf.reduce_sum(tf.exp(z), -1, keepdims=True)), lambda z: z),
     'temperature': (lambda z: tf.nn.softmax(z / 3), lambda z: z / 3),
     'sigmoid': (tf.sigmoid, lambda z: z),
     'sigmoid by hand': (lambda z: 1 / (1 + tf.exp(-z)), lambda z: z),
@@ -153,7 +153,8 @@ def test_logits(name):
 
 
 def test_what_is_there_is_not_made_again():
-    for name in 'softmax', 'by hand', 'sigmoid by hand', 'sigmoid as tanh', 'clip', 'custom gradient', 'identities':
+    for name in ('softmax', 'by hand', 'sigmoid by hand', 'sigmoid as tanh', 'clip', 'custom gradient',
+                 'identities'):
         o = Opened(SEEN[name][0])
         ops = len(o.session.graph.get_operations())
         with o.de as de:
