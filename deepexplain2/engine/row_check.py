@@ -33,6 +33,7 @@ class RowCheck:
                        for d in [*dtypes, model.target.dtype])
 
     def __call__(self, n: int, size: int, fixed: bool, first: int, between: int, last: int) -> bool:
+        """Whether all n rows must run together although the graph does not say so."""
         together = fixed
         if not fixed:
             try:
