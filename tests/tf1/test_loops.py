@@ -94,11 +94,11 @@ def test_the_users_graph_stays_as_it_is():
             np.testing.assert_allclose(a, b, rtol=1e-9)
         # TensorFlow's gradients have added counters and stacks to the loops
         with DeepExplain(s) as de:
-            same(de, T + 0., flat, x)
+            same(de, T + 0., flat, x, names=('elrp', 'grad*input'))
         train = v1.train.GradientDescentOptimizer(.01).minimize(tf.reduce_sum(T ** 2))
         s.run(train, {x: XS})
         with DeepExplain(s) as de:                          # with the new weights
-            same(de, T + 0., flat, x)
+            same(de, T + 0., flat, x, names=('deeplift',))
 
 
 def test_refused_and_named():
