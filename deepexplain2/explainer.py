@@ -131,11 +131,26 @@ class Explainer(BaseExplainer):
         return self._layouts.tuner.rows
 
     def plan(self, n: int, batch_size: int | None = None, memory_limit: int | None = None) -> RunPlan:
-        """What `run` will do with n rows against one baseline, at most where inputs turn out to be the same
-        (see RunPlan): runs nothing.
+        """What `run` will do with n rows against one baseline; runs nothing.
 
-        Raises ShapeError where X leaves the size of a feature axis open, ParameterError where a tolerance
-        decides.
+        Parameters
+        ----------
+        n : int
+            Rows of xs.
+        batch_size, memory_limit
+            As for `run`.
+
+        Returns
+        -------
+        RunPlan
+            Calls, rows per call, model evaluations, bytes; at most, where inputs turn out to be the same.
+
+        Raises
+        ------
+        ShapeError
+            Where X leaves the size of a feature axis open.
+        ParameterError
+            Where a tolerance decides.
         """
         integer(n, 'n', 1)
         Options(batch_size, memory_limit=memory_limit)          # which checks them

@@ -40,59 +40,111 @@ class ModelContext(HoldsSession):
     @classmethod
     def from_keras(cls, model: Any, input_signature: Sequence[tf.TensorSpec] | None = None,
                    check: bool = True) -> Self:
-        """A context for a Keras 3 or tf_keras model (Functional, Sequential, subclassed), or for the path of
-        a saved one.
+        """A context for a Keras model, or for the path of a saved one.
 
-        What is explained is `model(x, training=False)`, as in `predict`: a `call` of your own is used, layers
-        that train by default do not, those that draw or count are as they are in inference. It is traced into
-        a graph of its own, with a snapshot of the weights; the model, its optimizer and Keras stay as they
-        are, and later training does not reach the context. Symbolic tensors of the model (`layer.output`,
-        `model.input`) and layer names can be given as T and X, see `tensor`.
+        Parameters
+        ----------
+        model : Keras 3 or tf_keras model (Functional, Sequential, subclassed), or path
+            What is explained is `model(x, training=False)`, as in `predict`: a `call` of your own is used,
+            layers that train by default do not, those that draw or count are as they are in inference.
+        input_signature : tf.TensorSpec, or a list or dict of one per input, optional
+            What the model takes, with None for the batch. Subclassed models that do not know their input need
+            it; for the others it fixes sizes that they leave open.
+        check : bool, default True
+            Whether a few rows go through the graph and through `model(x, training=False)`: SourceError where
+            their outputs differ beyond rounding, SourceWarning where the model fails on all that is tried.
+            Nothing of the model changes by it. Where the model leaves an axis open, two lengths are tried.
 
-        input_signature: what the model takes, with None for the batch: a tf.TensorSpec, or a list or dict of
-            one per input. Subclassed models that do not know their input need it; for the others it fixes
-            sizes that they leave open.
-        check: whether a few rows go through the graph and through `model(x, training=False)`: SourceError
-            where their outputs differ beyond rounding, SourceWarning where the model fails on all that is
-            tried. Nothing of the model changes by it. Where the model leaves an axis open, two lengths are
-            tried.
+        Returns
+        -------
+        DeepExplain
+            With a graph of its own and a snapshot of the weights: the model, its optimizer and Keras stay as
+            they are, and later training does not reach the context. Symbolic tensors of the model
+            (`layer.output`, `model.input`) and layer names can be given as T and X, see `tensor`.
+
+        Raises
+        ------
+        SourceError
+            Where the model cannot be traced, the signature does not fit, or eager execution is off.
+
+        Notes
+        -----
         Cost: one trace of the model, and for the check, at each length, one eager call with 3 rows and one
-        run of the graph. Raises SourceError where that is not possible, the signature does not fit, or eager
-        execution is off.
+        run of the graph.
         """
         return cls._of('from_keras', check, from_keras, model, input_signature)
 
     @classmethod
-    def from_saved_model(cls, path: Any, signature: str = 'serving_default',
-                         check: bool = True) -> Self:
-        """A context for one signature of a SavedModel (TensorFlow 2, Keras export, or TensorFlow 1), with a
-        snapshot of its weights.
+    def from_saved_model(cls, path: Any, signature: str = 'serving_default', check: bool = True) -> Self:
+        """A context for one signature of a SavedModel (TensorFlow 2, Keras export, or TensorFlow 1).
 
-        check: whether a few rows of the graph are compared with the signature, see from_keras.
-        Raises SourceError for a path without a SavedModel or an unknown signature, which lists the known
-        ones.
+        Parameters
+        ----------
+        path : str or path
+            The folder.
+        signature : str, default 'serving_default'
+            Its name.
+        check : bool, default True
+            Whether a few rows of the graph are compared with the signature, see `from_keras`.
+
+        Returns
+        -------
+        DeepExplain
+            With a snapshot of the weights.
+
+        Raises
+        ------
+        SourceError
+            For a path without a SavedModel, or an unknown signature, which lists the known ones.
         """
         return cls._of('from_saved_model', check, from_saved_model, path, signature)
 
     @classmethod
     def from_graph_def(cls, graph_def: Any, check: bool = True) -> Self:
-        """A context for a frozen GraphDef: a proto, or the path of a binary or text file.
+        """A context for a frozen GraphDef.
 
-        check: as in the other ways in; a graph is its own model, and there is nothing to compare it with.
-        Inputs are its placeholders, outputs the tensors that nothing takes. Raises SourceError for other
-        files and graphs with variables.
+        Parameters
+        ----------
+        graph_def : tf.compat.v1.GraphDef or path
+            A proto, or a binary or text file.
+        check : bool, default True
+            As in the other ways in; a graph is its own model, and there is nothing to compare it with.
+
+        Returns
+        -------
+        DeepExplain
+            Inputs are the placeholders of the graph, outputs the tensors that nothing takes.
+
+        Raises
+        ------
+        SourceError
+            For other files, and for graphs with variables.
         """
         return cls._of('from_graph_def', check, from_graph_def, graph_def)
 
     @classmethod
     def from_function(cls, fn: Callable, input_signature: Sequence[tf.TensorSpec] | None = None,
                       check: bool = True) -> Self:
-        """A context for a tf.function, a ConcreteFunction or a Python function of tensors, with a snapshot of
-        the variables it uses.
+        """A context for a function of tensors, with a snapshot of the variables that it uses.
 
-        input_signature: one tf.TensorSpec per argument, None for the batch; not needed for a ConcreteFunction
-        or a tf.function that has one. check: whether a few rows of the graph are compared with the function,
-        see from_keras. Raises SourceError where the function cannot be traced or frozen.
+        Parameters
+        ----------
+        fn : tf.function, ConcreteFunction or Python function
+            What is explained.
+        input_signature : sequence of tf.TensorSpec, optional
+            One per argument, None for the batch; not needed for a ConcreteFunction or a tf.function that has
+            one.
+        check : bool, default True
+            Whether a few rows of the graph are compared with the function, see `from_keras`.
+
+        Returns
+        -------
+        DeepExplain
+
+        Raises
+        ------
+        SourceError
+            Where the function cannot be traced or frozen.
         """
         return cls._of('from_function', check, from_function, fn, input_signature)
 
@@ -145,15 +197,25 @@ class ModelContext(HoldsSession):
         return Tensors(self._source.outputs, self._source.output_names)
 
     def tensor(self, name: Any) -> tf.Tensor:
-        """The tensor of this context's graph that `name` stands for.
+        """The tensor of this context's graph that a name stands for.
 
-        name: 'scope/op:0', which is always that tensor; an op ('scope/op'), an input, output or Keras layer
-            by name; a Keras symbolic tensor; or a tensor of the graph itself. A layer in a model or layer is
+        Parameters
+        ----------
+        name : str, tensor or Keras symbolic tensor
+            'scope/op:0', which is always that tensor; an op ('scope/op'), an input, output or Keras layer by
+            name; a Keras symbolic tensor; or a tensor of the graph itself. A layer in a model or layer is
             'backbone/conv', or 'conv' where no other layer has that name; the calls of a shared layer are
             'enc/0' and 'enc/1', the outputs of a layer with several 'lstm:0' and 'lstm:1'.
 
-        Raises TensorError with the closest names where there is no such tensor, and with all that it could
-        mean where there are several.
+        Returns
+        -------
+        tf.Tensor
+
+        Raises
+        ------
+        TensorError
+            With the closest names where there is no such tensor, and with all that it could mean where there
+            are several.
         """
         if isinstance(name, tf.Tensor):
             return as_tensor(name, self.graph, 'the tensor')

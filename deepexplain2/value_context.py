@@ -130,16 +130,29 @@ class ValueContext(ModelContext):
                       metric.better)
 
     def logits(self, T: Any) -> tf.Tensor:
-        """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T; T
-        itself where it is none.
+        """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T.
 
-        Softmax and sigmoid may be ops, or written by hand with exp or tanh, and inside of functions. What
-        only moves the values on the way to T (cast, reshape, transpose, slice, gather, split, concatenation
-        of outputs of one kind) is applied to the logits, what clips or masks them is left out. Where that
-        needs new ops they are added to the graph, once for each T.
+        Parameters
+        ----------
+        T : tensor, name or Keras symbolic tensor
+            Softmax and sigmoid may be ops, or written by hand with exp or tanh, and inside of functions. What
+            only moves the values on the way to T (cast, reshape, transpose, slice, gather, split,
+            concatenation of outputs of one kind) is applied to the logits, what clips or masks them is left
+            out.
 
-        Raises TensorError where T has no single logits: averages, products and other mixtures of
-        probabilities, conditionals; ContextError where ops are needed and the graph is finalized.
+        Returns
+        -------
+        tf.Tensor
+            T itself where it is no such output. Where new ops are needed they are added to the graph, once
+            per T.
+
+        Raises
+        ------
+        TensorError
+            Where T has no single logits: averages, products and other mixtures of probabilities,
+            conditionals.
+        ContextError
+            Where ops are needed and the graph is finalized.
         """
         target = self.tensor(T)
         with graph_lock(self.graph):

@@ -63,8 +63,8 @@ def test_features_first(session, x, name):
 
 @pytest.mark.parametrize('kind', ['feeds', 'None', 'variable'])
 def test_one_row_of_baseline_where_shapes_mislead(session, x, kind):
-    """Static shapes say (?, 4), and one row of the reference would become a column."""
-    """A bias vector makes (?, ?) look like (?, 4): the static shape does not say what one row of baseline becomes."""
+    """Static shapes say (?, 4), and one row of the reference would become a column: a bias vector makes
+    (?, ?) look like (?, 4), and does not say what one row of baseline becomes."""
     c, b = np.array([-.5, .25, .5, -1]), np.array([0., 1, 2, 3])
     xs = np.random.default_rng(0).normal(size=(4, 4))
     size, feed = {'feeds': lambda: ((s := v1.placeholder(tf.int32, ())), {s: 4}), 'None': lambda: (4, {}),
