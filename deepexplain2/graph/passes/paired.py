@@ -11,22 +11,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from ..op_types import RANDOM_PREFIXES
+from ..op_types import BRANCHES, CONTAINERS, LOOPS, RANDOM_PREFIXES
 from .context import Context
 
 ACTUAL, REFERENCE = 'deepexplain2.actual/', 'deepexplain2.reference/'          # scopes that no user has
-LOOPS = {'While', 'StatelessWhile'}
-BRANCHES = {'If', 'StatelessIf', 'Case', 'StatelessCase'}
-CONTAINERS = LOOPS | BRANCHES
-
-
-def functions_of(node: tf.compat.v1.NodeDef) -> list[str]:
-    """Names of the functions of a loop (condition, body) or of a conditional (its branches)."""
-    if node.op in LOOPS:
-        return [node.attr['cond'].func.name, node.attr['body'].func.name]
-    if node.op in ('If', 'StatelessIf'):
-        return [node.attr['then_branch'].func.name, node.attr['else_branch'].func.name]
-    return [f.name for f in node.attr['branches'].list.func]
 
 
 def alone(graph_def: tf.compat.v1.GraphDef, context: Context) -> tf.compat.v1.GraphDef:
