@@ -178,8 +178,8 @@ def test_one_loop_in_two_layers():
     """A function with a loop that two layers call: the rule of one layer is not that of the other one."""
     w = numbers(5, 5, seed=7)
 
-    @tf.function(autograph=False)
-    def call(h):
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None], tf.float64)])
+    def call(h):                        # traced once: both calls have the same loop body
         return in_loop(h, tf.constant(w))
     with tf.Graph().as_default():
         X = v1.placeholder(tf.float64, [None, 5])
