@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
@@ -13,6 +14,7 @@ from .attribution.registry import create
 from .audit import Audit
 from .compiled import compiled_for, warn_of_probabilities
 from .engine.locks import graph_lock
+from .errors import ParameterError
 from .explainer import Explainer
 from .explanation import Explanation
 from .graph.constants import split_weights
@@ -217,15 +219,18 @@ class DeepExplain(ValueContext):
             found = lookups(as_target(target, self.graph), ids)
         if not found:
             return None
-        named = method
         if isinstance(method, Method):
-            sums = {k: v for k, v in parameters.items() if k == 'sum_embedding'}
-            create(method, {k: v for k, v in parameters.items() if k not in sums}, OTHERS)
-            named, parameters = method.name, {k: v for k, v in method.parameters.items()
-                                              if v is not None} | sums
+            create(method, {k: v for k, v in parameters.items() if k != 'sum_embedding'}, OTHERS)
+            method, baseline = _without_baseline(method)
+            parameters = parameters | baseline
 
         def make(given):
-            explainer, constant_weights = self._compiled(named, target, found if len(found) > 1 else found[0],
+            if isinstance(method, Method):          # with a baseline at the embedding
+                made: str | Method = replace(method, **given)       # type: ignore[type-var]
+                given = {}
+            else:
+                made = method
+            explainer, constant_weights = self._compiled(made, target, found if len(found) > 1 else found[0],
                                                          given, jit_compile)
             return explainer.weighted(constant_weights)
         return TokenExplainer(make, self.session, ids, found, parameters)
@@ -252,3 +257,14 @@ class DeepExplain(ValueContext):
                 if made.is_small:
                     compiled.keep(key, explainer)
             return explainer, constant_weights
+
+
+def _without_baseline(method: Method) -> tuple[Method, dict[str, Any]]:
+    """A method without its baseline, and the baseline by name, where there is one."""
+    if method.baseline is None:
+        return method, {}
+    if 'baseline' not in method.parameters:
+        raise ParameterError(f'{method!r} has a method with a baseline inside, and X are token ids: explain '
+                             f'the '
+                             'embedding (the output of the lookup) with it')
+    return replace(method, baseline=None), {'baseline': method.baseline}  # type: ignore[type-var]

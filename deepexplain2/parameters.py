@@ -8,16 +8,18 @@ A parameter is a field of a dataclass, and its annotation is its kind: `samples:
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
-from .errors import ParameterError
+from .errors import ParameterError, shown
 from .kinds_of_values import choice, flag, integer, positive, sequence
 
 
@@ -103,6 +105,32 @@ Axes = Annotated[tuple[Any, ...],
                       each(axes))]
 
 
+def number(value: Any, name: str) -> float:
+    """Check a finite number."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    if not is_number or not np.isfinite(value):
+        raise ParameterError(f'{name} must be a number, not {shown(value)}')
+    return float(value)
+
+
+def whole_number(value: Any, name: str) -> int:
+    """Check an integer of any sign."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise ParameterError(f'{name} must be an integer, not {shown(value)}')
+    return int(value)
+
+
+def text(value: Any, name: str) -> str:
+    """Check a string."""
+    if not isinstance(value, str):
+        raise ParameterError(f'{name} must be a string, not {shown(value)}')
+    return value
+
+
+PLAIN_KINDS = {bool: Kind('True or False', flag), int: Kind('an integer', whole_number),
+               float: Kind('a number', number), str: Kind('a string', text)}
+
+
 def kind_of(annotation: Any) -> tuple[Kind | None, bool]:
     """The kind of an annotation, and whether None is allowed beside it; (None, ...) where nothing is known of
     it."""
@@ -116,7 +144,7 @@ def kind_of(annotation: Any) -> tuple[Kind | None, bool]:
         known = list(typing.get_args(annotation))
         return Kind('one of ' + ', '.join(map(repr, known)),
                     lambda value, name: choice(value, name, known)), False
-    return (Kind('True or False', flag), False) if annotation is bool else (None, False)
+    return (PLAIN_KINDS.get(annotation) if isinstance(annotation, type) else None), False
 
 
 def kinds(cls: Any) -> dict[str, tuple[Kind | None, bool]]:
@@ -138,18 +166,21 @@ def check_all(method: Any) -> None:
 def comparable(value: Any) -> Hashable:
     """A hashable stand-in for the value of a field, equal for equal values; arrays are compared by their
     bytes."""
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return 'number', value
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
+        kind = 'integer' if isinstance(value, numbers.Integral) else 'float'
+        return kind, value, math.copysign(1, value)             # 0. and -0. are equal, and are not the same
     if isinstance(value, (list, tuple)):
         return type(value).__name__, *map(comparable, value)
+    if isinstance(value, (set, frozenset)):
+        return type(value).__name__, frozenset(map(comparable, value))
+    if isinstance(value, dict):
+        return 'dict', *((comparable(k), comparable(v)) for k, v in value.items())
     if isinstance(value, np.ndarray) and value.dtype != object:
         return value.shape, value.dtype.str, value.tobytes()
-    if isinstance(value, Mapping):
-        return type(value).__name__, *((name, comparable(v)) for name, v in value.items())
     try:
         hash(value)
     except TypeError:
-        return id(value)
+        return object()                 # equal to nothing: it may change
     return type(value).__name__, value
 
 
@@ -161,7 +192,30 @@ def is_small(value: Any) -> bool:
                                                                                             False)
 
 
-class Parametrized:
+class _Parameters(type):
+    """Makes objects of dataclasses with parameters, and answers a misspelt one with the closest."""
+
+    def __call__(cls, *values: Any, **given: Any) -> Any:
+        if '__dataclass_fields__' not in vars(cls):
+            raise ParameterError(f'{cls.__name__} is not a dataclass: put @dataclass(frozen=True) above the '
+                                 f'class')
+        fields = [f for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
+        known = [f.name for f in fields]
+        for name in given:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                raise ParameterError(f'{cls.__name__} has no parameter {name!r}.'
+                                     + (f' Did you mean "{close[0]}"?' if close else '')
+                                     + f' It takes: {", ".join(known) or "none"}')
+        missing = [f.name for f in fields[len(values):] if f.name not in given
+                   and f.default is f.default_factory]
+        if missing:
+            raise ParameterError(f'{cls.__name__} needs {", ".join(missing)}: '
+                                 f'{cls.__name__}({missing[0]}=...)')
+        return super().__call__(*values, **given)
+
+
+class Parametrized(metaclass=_Parameters):
     """Base of frozen dataclasses whose fields are parameters: checked by their annotations, and comparable.
 
     `@dataclass(frozen=True)` makes methods that compare and print arrays badly; those of this class take

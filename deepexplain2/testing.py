@@ -52,7 +52,7 @@ def check_method(method: type[Method] | Method) -> None:
         with _opened() as scene:
             try:
                 clause(made, scene)
-            except AssertionError as e:
+            except (AssertionError, DeepExplainError) as e:
                 raise AssertionError(f'{made!r}: {clause.__doc__} {e}') from e
 
 

@@ -12,13 +12,16 @@ from .compiled import compiled_for
 from .engine.locks import graph_lock
 from .engine.model import Model
 from .errors import ContextError, ParameterError, TensorError, shown
+from .explanation import Explanation
 from .graph.constants import split_weights
 from .graph.squashing import Mixed, logits, squashing
+from .graph.walks import ancestors
 from .metrics.base import Metric, Scores
 from .metrics.measure import measure
 from .model_context import ModelContext
 from .request import evaluate
 from .request.options import VALUES, ValueOptions, parse
+from .request.samples import as_samples
 from .session import check_open
 from .sources.tensors_by_name import Tensors
 from .targets.base import Target, map_entries, names_of
@@ -95,11 +98,29 @@ class ValueContext(ModelContext):
             tensors.append(as_tensor(self._resolve(layer), self.graph, 'each of the layers'))
             return len(tensors) - 1
         places = map_entries(place, layers)
-        with graph_lock(self.graph):
-            compiled = compiled_for(self.session)
-            models = [compiled.model(self.session, t, inputs, self._layers) for t in tensors]
-        found = evaluate.values(models, is_list, xs, checked)
+        if is_list:
+            as_samples(xs, inputs, is_list)         # all of them, with the message for all of X
+        found: dict[int, np.ndarray] = {}
+        for chosen, group in self._by_inputs(tensors, inputs).items():
+            with graph_lock(self.graph):
+                compiled = compiled_for(self.session)
+                models = [compiled.model(self.session, tensors[k], [inputs[i] for i in chosen], self._layers)
+                          for k in group]
+            given = xs if len(chosen) == len(inputs) else [xs[i] for i in chosen]
+            found |= dict(zip(group, evaluate.values(models, is_list, given, checked)))
         return map_entries(lambda k: found[k], places)
+
+    def _by_inputs(self, tensors: list[tf.Tensor], inputs: list[tf.Tensor]) -> dict[tuple[int, ...],
+                                                                                    list[int]]:
+        """The positions of tensors by those of the inputs that they depend on; by all, where that is none."""
+        names = {x.name for x in inputs}
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for k, t in enumerate(tensors):
+            ops = ancestors([t], names)
+            taken = {i.name for op in ops for i in op.inputs} | {t.name}
+            chosen = tuple(i for i, x in enumerate(inputs) if x.name in taken) or tuple(range(len(inputs)))
+            groups.setdefault(chosen, []).append(k)
+        return groups
 
     def evaluate(self, metric: Metric, T: Any, X: Any, xs: Any, attributions: Any, ys: Any = None,
                  batch_size: int | None = None, **options: Unpack[ValueOptions]) -> Scores:
@@ -122,8 +143,12 @@ class ValueContext(ModelContext):
             One number per row.
         """
         if not isinstance(metric, Metric):
+            is_class = isinstance(metric, type) and issubclass(metric, Metric)
             raise ParameterError(f'metric must be a Metric, an object with its parameters, not '
-                                 f'{shown(metric)}')
+                                 f'{shown(metric)}'
+                                 + (f'. Give {metric.__name__}(...)' if is_class else ''))
+        if isinstance(attributions, Explanation):
+            attributions = attributions.values
         checked = parse(batch_size, options, 'evaluate', VALUES)
         model, target, is_list = self._scored(T, X)
         return Scores(measure(metric, model, target, is_list, xs, attributions, ys, checked), repr(metric),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from deepexplain2 import methods
+from deepexplain2 import DeepExplain, errors, methods
 from deepexplain2.attribution import Method
 from deepexplain2.attribution.base import at_input
 from deepexplain2.testing import check_method
@@ -86,3 +87,39 @@ def test_finds_missing_documentation():
         check_method(Silent)
     with pytest.raises(AssertionError, match='is not registered'):
         check_method(Silent)
+
+
+def test_what_a_wrong_method_gives_is_refused_in_every_run():
+    """Shapes that were not planned, no list, a slip in `query`, and a class that is no dataclass."""
+    @dataclass(frozen=True)
+    class Wrong(Method):
+        """Of some kind."""
+
+        kind: str = 'sum'
+        size: int = 3
+
+        def query(self, model):
+            return model.gradient() if self.kind == 'slip' else model.gradient(self.name)
+
+        def attribute(self, sweep, xs, baselines):
+            g, = gradients(sweep, xs)
+            return {'sum': [g.sum(1)], 'no list': g, 'fine': [g]}[self.kind]
+    with registered('wrong', Wrong), tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        X = tf.compat.v1.placeholder(tf.float64, (None, 3))
+        de = DeepExplain(session)
+        for kind in 'sum', 'no list':
+            with pytest.raises(errors.ShapeError, match='the method gives attributions of shape'):
+                de.explain('wrong', tf.tanh(X), X, np.ones((2, 3)), kind=kind)
+        assert de.explain('wrong', tf.tanh(X), X, np.ones((2, 3)), kind='fine').shape == (2, 3)
+        with pytest.raises(TypeError, match='missing 1 required positional argument'):
+            de.explain('wrong', tf.tanh(X), X, np.ones((2, 3)), kind='slip')
+        for given, said in ({'size': 2.5}, 'size must be an integer'), ({'kind': 3},
+                                                                        'kind must be a string'), \
+                ({'kynd': 'fine'}, 'Wrong has no parameter .kynd.. Did you mean "kind"'):
+            with pytest.raises(errors.ParameterError, match=said):
+                Wrong(**given)
+
+    class Plain(Method):
+        """No dataclass."""
+    with pytest.raises(errors.ParameterError, match=r'put @dataclass\(frozen=True\) above the class'):
+        Plain()

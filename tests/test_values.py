@@ -77,6 +77,19 @@ def test_other_inputs_and_several(net):
                                    HIDDEN @ V + rows)
 
 
+def test_layers_of_one_branch_each(net):
+    """Each layer takes the inputs that it depends on."""
+    de, X, hidden, T = net
+    Y = v1.placeholder(tf.float64, (None, 2))
+    other, ys = tf.sinh(Y), RNG.normal(size=(7, 2))
+    a, b, c = de.activations([hidden, other, tf.concat([hidden, other], 1)], [X, Y], [XS, ys], batch_size=3)
+    np.testing.assert_allclose(a, HIDDEN)
+    np.testing.assert_allclose(b, np.sinh(ys))
+    np.testing.assert_allclose(c, np.c_[HIDDEN, np.sinh(ys)])
+    with pytest.raises(errors.ShapeError, match='a list of 2 tensors'):
+        de.activations([hidden], [X, Y], [XS])
+
+
 def test_a_fixed_batch(net):
     de = net[0]
     fixed = v1.placeholder(tf.float64, (3, 4))

@@ -129,14 +129,14 @@ def create(method: str | Method, parameters: Mapping[str, Any], others: Iterable
     if isinstance(method, Method):
         return method
     if all(type(value) in PLAIN_TYPES for value in parameters.values()):
-        return _made(cls, tuple(  # type: ignore[arg-type]
-            (name, type(value), value) for name, value in parameters.items()))
+        return _made(cls, tuple(
+            (name, type(value), repr(value), value) for name, value in parameters.items()))
     return cls(**parameters)
 
 
 @lru_cache(maxsize=256)         # to make and check a method takes 20 us, a tenth of a small run
-def _made(cls: Callable[..., Method], parameters: tuple[tuple[str, type, Any], ...]) -> Method:
-    return cls(**{name: value for name, _, value in parameters})
+def _made(cls: Callable[..., Method], parameters: tuple[tuple[str, type, str, Any], ...]) -> Method:
+    return cls(**{name: value for name, _, _, value in parameters})
 
 
 def names_with(capability: str) -> str:

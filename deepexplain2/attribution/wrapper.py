@@ -5,9 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from ..errors import ParameterError, shown
+from ..parameters import Kind
 from .base import Method, Plan
+from .registry import create
+
+
+def inner(value: Any, name: str) -> Method:
+    """Check a method, or the name of one with its default parameters."""
+    if not isinstance(value, (str, Method)):
+        raise ParameterError(f'{name} must be a method, an object with its parameters, or the name of one, '
+                             f'not '
+                             f'{shown(value)}')
+    return create(value, {})
+
+
+Inner = Annotated[Method, Kind('a method', inner)]
 
 
 @dataclass(frozen=True)
@@ -18,7 +33,7 @@ class Wrapper(Method):
     (`times`).
     """
 
-    of: Method
+    of: Inner
 
     #: How often `of` is asked.
     times = 1

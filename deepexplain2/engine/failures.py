@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import traceback
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
@@ -36,10 +37,17 @@ def built(target: tf.Tensor, inputs: Sequence[tf.Tensor], method: str) -> Iterat
     except DeepExplainError:
         raise
     except (tf.errors.OpError, RuntimeError, ValueError, TypeError, LookupError) as e:
+        if _is_of_author(e):
+            raise
         names = ', '.join(f'"{x.name}"' for x in inputs)
         raise PathError(f'{method} cannot follow the ops between X {names} and T "{target.name}". '
                         f'TensorFlow says: {str(e)[:500]}. Choose a T '
                         'before or an X behind what it names, or use a perturbation method') from e
+
+
+def _is_of_author(error: BaseException) -> bool:
+    """Whether an error was raised by the lines of `Method.query` themselves, not by what they call."""
+    return traceback.extract_tb(error.__traceback__)[-1].name == 'query'
 
 
 def _cause(message: str) -> str:

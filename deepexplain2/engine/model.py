@@ -186,7 +186,7 @@ class Model:
             gradients of T with respect to them, 'layer_gradient' (under rules their multipliers). PathError
             for a tensor that is not between X and T, or inside a function or loop.
         """
-        key = book.key, *(t.name for t in at)
+        key = book.key, with_value, *(t.name for t in at)
         if key in self._relevances:
             query, _, treatments = self._relevances[key]
             self.report(treatments, method, on_unsupported)

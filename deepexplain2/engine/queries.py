@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from ..errors import PathError, RuleError
+from ..errors import PathError, RuleError, TensorError
 from ..graph import clone, integral
 from ..graph.masks import have_rows
 from ..graph.rulebook import Rulebook
 from ..graph.treatments import Treatment, lost_in_place
+from ..tensors import batch_of, shape_text
 from .answers import Answer, AtLayers, Gradient, Value, WeightedValue
 from .in_place import check_in_place, must_stay
 from .line_query import LineQuery
@@ -61,6 +62,11 @@ def relevance(model: Model, book: Rulebook, method: str, on_unsupported: str,
     answers: list[Answer] = [Gradient(name, model.target, made.relevances, model.inputs)]
     if made.value is not None:
         answers.append(WeightedValue('value', model.target, [made.value]))
+    for layer in at:
+        if batch_of(layer) is not None and all(batch_of(x) is None for x in model.inputs):
+            raise TensorError(f'tensor "{layer.name}" has shape {shape_text(layer.shape)}: its first axis is '
+                              f'not '
+                              'the batch, which is open. Choose a tensor with one entry per row')
     if at:
         answers.append(AtLayers('layer_gradient', model.target, made.layer_gradients, at,
                                 f'the gradient of T "{model.target.name}" with respect to'))

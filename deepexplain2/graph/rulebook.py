@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property, partial
-from types import FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from .completed import COMPLETED
@@ -136,22 +137,50 @@ def _is_open(node: tf.compat.v1.NodeDef, linear: bool) -> bool:
     return node.op not in (UNMARKED if linear else DIFFERENTIATED_INSIDE) and is_differentiable(node.op)
 
 
-def _identity(value: Any) -> Hashable:
-    """What a rule or predicate consists of: its code and the values that it closes over."""
+def _identity(value: Any, seen: frozenset[int] = frozenset()) -> Hashable:
+    """What a rule or predicate consists of: its code, and the values that it closes over or takes from its
+    module. seen: what this is part of."""
+    if id(value) in seen:
+        return 'itself'                 # a function that calls itself
+    within = seen | {id(value)}
+
+    def of(part: Any) -> Hashable:
+        return _identity(part, within)
     if isinstance(value, FunctionType):
-        closed = tuple(_identity(cell.cell_contents) for cell in value.__closure__ or ())
-        return (value.__module__, value.__qualname__, value.__code__, _identity(value.__defaults__),
-                _identity(value.__kwdefaults__), closed)
+        closed = tuple(of(cell.cell_contents) if cell != CellType() else None for cell in value.__closure__
+                       or ())
+        return (value.__module__, value.__qualname__, value.__code__, of(value.__defaults__),
+                of(value.__kwdefaults__), closed, tuple(map(of, _taken_from_module(value))))
     if isinstance(value, partial):
-        return _identity((value.func, value.args, value.keywords))
+        return of((value.func, value.args, value.keywords))
     if isinstance(value, Mapping):
-        return _identity(tuple(value.items()))
-    if isinstance(value, tuple):
-        return tuple(map(_identity, value))
+        return tuple((of(k), of(v)) for k, v in value.items())
+    if isinstance(value, (tuple, list)):
+        return type(value).__name__, *map(of, value)
+    if isinstance(value, (set, frozenset)):
+        return type(value).__name__, frozenset(map(of, value))
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return value.shape, value.dtype.str, value.tobytes()
     if is_dataclass(value) and not isinstance(value, type):
-        return type(value), tuple(_identity(getattr(value, f.name)) for f in fields(value))
+        return type(value), tuple(of(getattr(value, f.name)) for f in fields(value))
     if isinstance(value, MethodType):
-        return _identity(value.__func__), _identity(value.__self__)
-    if value is None or isinstance(value, (str, bool, int, float, frozenset)):
-        return type(value).__name__, value
+        return of(value.__func__), of(value.__self__)
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return type(value).__name__, value, repr(value)
     return id(value)            # of a book that is kept
+
+
+def _taken_from_module(function: FunctionType) -> list[Any]:
+    """The functions, numbers and containers of its module that a function outside of this library uses: they
+    may be defined anew, as cells of a notebook are."""
+    if function.__module__.partition('.')[0] == __name__.partition('.')[0]:
+        return []
+    codes, names = [function.__code__], list[str]()
+    for code in codes:
+        names += code.co_names
+        codes += [c for c in code.co_consts if isinstance(c, CodeType)]
+    found = [function.__globals__[name] for name in names if name in function.__globals__]
+    kinds = FunctionType, int, float, str, tuple, list, dict, set, np.ndarray
+    return [v for v in found if isinstance(v, kinds)
+            and not (isinstance(v, FunctionType)
+                     and v.__module__.partition('.')[0] in ('tensorflow', 'numpy'))]

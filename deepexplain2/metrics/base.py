@@ -73,6 +73,9 @@ class Scores:
         n = len(self.values)
         return float(self.values.std(ddof=1) / n ** .5) if n > 1 else float('nan')
 
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self.values, dtype)
+
     def __repr__(self) -> str:
         return (f'{self.metric}: {self.mean:.4g} +- {self.std_error:.2g} over {len(self.values)} rows, '
                 f'{self.better} is better')

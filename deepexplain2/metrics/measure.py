@@ -76,5 +76,7 @@ def _as_maps(attributions: Any, shapes: list[tuple[int, ...]], model: Model,
             raise ShapeError(f'attributions for X "{x.name}" have shape {found.shape}, and xs {shape}. Give '
                              f'one '
                              'number per feature')
+        found = found.view()
+        found.setflags(write=False)         # a view of the array of the caller
         maps.append(found)
     return maps

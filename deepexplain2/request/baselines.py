@@ -46,6 +46,8 @@ def as_baselines(given: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> lis
                 raise ShapeError(f'baseline has shape {b.shape}, but X "{x.name}" takes '
                                  f'{shape_text(features)} per row. Give a scalar, one baseline of that '
                                  f'shape, or one per row with the batch axis in front')
+    for b in checked:
+        b.setflags(write=False)             # kept from run to run
     return checked
 
 
@@ -94,7 +96,9 @@ def fit_to_rows(given: list[np.ndarray], shapes: Sequence[tuple[int, ...]], tens
 def _rows_of(baseline: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
     """A checked baseline with a batch axis."""
     if baseline.ndim == 0:
-        return np.full((1,) + shape[1:], baseline)
+        full = np.full((1,) + shape[1:], baseline)
+        full.setflags(write=False)
+        return full
     if baseline.shape == shape[1:]:
         return baseline[None]
     if baseline.ndim == len(shape) and baseline.shape[1:] == shape[1:]:

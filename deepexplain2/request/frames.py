@@ -61,6 +61,8 @@ def series_to_array(series: Any, index: Any, what: str) -> np.ndarray:
     check_index(index, series.index, what)
     if isinstance(series.dtype, np.dtype):
         return series.to_numpy()
+    if series.dtype.kind == 'b' and not series.isna().any():
+        return series.to_numpy(dtype=bool)
     if series.dtype.kind in 'iu' and not series.isna().any():
         return series.to_numpy(dtype=np.int64)
     return series.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -23,13 +23,18 @@ class Output:
     def __init__(self, out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], is_list: bool,
                  read: Sequence[Any] = ()):
         self._out = None if out is None else _checked(out, shapes, dtypes, is_list, read)
-        self._is_list, self._rows = is_list, 0
+        self._is_list, self._rows, self._shapes = is_list, 0, shapes
         self._pieces: list[list[np.ndarray]] = []
         self._more: dict[str, list[Any]] = {}
 
     def add(self, attributions: list[np.ndarray], more: dict[str, Any]) -> None:
         """Take the next rows. more: what else there is of them by name, the same names every time."""
         n = len(attributions[0])
+        found = [a.shape[1:] for a in attributions]
+        if self._shapes is not None and found != [shape[1:] for shape in self._shapes]:
+            raise ShapeError(f'the method gives attributions of shape {found} per row, and planned '
+                             f'{[shape[1:] for shape in self._shapes]}: a list of one array per tensor of X, '
+                             'each shaped like `Method.plan` says')
         for o, a in zip(self._out or (), attributions):
             if len(o) < self._rows + n or o.shape[1:] != a.shape[1:]:
                 raise ShapeError(f'out has shape {o.shape}, which has no room for rows {self._rows} to '

@@ -78,7 +78,10 @@ class Request(NamedTuple):
 def take_rows(arrays: Sequence[np.ndarray], rows: slice | np.ndarray,
               inputs: Sequence[tf.Tensor]) -> list[np.ndarray]:
     """These rows of arrays, in memory and in the dtypes of X."""
-    return [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, inputs)]
+    found = [np.asarray(a[rows], x.dtype.as_numpy_dtype) for a, x in zip(arrays, inputs)]
+    for a in found:
+        a.setflags(write=False)             # views of arrays of the caller
+    return found
 
 
 def as_request(model: Model, layouts: Layouts, target: Units | BuiltTarget, samples: Samples, ys: Any,

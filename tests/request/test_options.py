@@ -50,7 +50,7 @@ def test_parsed():
     (None, {'with_ends': True}, "no option 'with_ends'"), (None, {'qqq': 1}, "no option 'qqq'. It takes")])
 def test_refused(batch_size, given, said):
     with pytest.raises(errors.ParameterError, match=said):
-        parse(batch_size, given, parameters=['steps', 'quadrature'])
+        parse(batch_size, given, parameters=lambda: ['steps', 'quadrature'])
 
 
 def test_ways_to_call():
