@@ -3,11 +3,10 @@ by hand."""
 
 import contextlib
 import gc
-import os
 import subprocess
 import sys
-import textwrap
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -586,47 +585,20 @@ def test_context_closes_what_it_opened_and_nothing_else():
     assert sum(isinstance(o, tf.Graph) for o in gc.get_objects()) <= before + 5
 
 
-WRITERS = {
-    'keras': "model.save(path + '/m.keras')",
-    'h5': "model.save(path + '/m.h5')",
-    'export': "model.export(path + '/m', verbose=False)",
-    'tf1': '''
-        with tf.Graph().as_default(), v1.Session() as s:
-            x = v1.placeholder(tf.float32, (None, 4), 'x')
-            w = v1.get_variable('w', initializer=weights[0]); b = v1.get_variable('b', initializer=weights[1])
-            y = (tf.nn.relu(x @ w + b) @ v1.get_variable('w2', initializer=weights[2])
-                 + v1.get_variable('b2', initializer=weights[3]))
-            s.run(v1.global_variables_initializer())
-            v1.saved_model.simple_save(s, path + '/m', {'x': x}, {'y': y})''',
-    'frozen': '''
-        from deepexplain2 import DeepExplain
-        with DeepExplain.from_keras(model) as de:
-            tf.io.write_graph(de.graph, path, 'm.pb', as_text=False)''',
-}
+WRITER = Path(__file__).parents[1] / 'programs' / 'writers.py'
 
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
-    """A folder for each of WRITERS, filled by one other process."""
+    """A folder for each way to write a model, filled by another process."""
     folder = tmp_path_factory.mktemp('written')
-    script = '''
-        import numpy as np, tensorflow as tf, keras
-        v1 = tf.compat.v1
-        rng = np.random.default_rng(0)
-        weights = [rng.normal(size=s).astype('f') for s in ((4, 6), (6,), (6, 2), (2,))]
-        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6, 'relu'), keras.layers.Dense(2)])
-        model.set_weights(weights)
-    '''
-    script = textwrap.dedent(script)
-    for way, lines in WRITERS.items():
-        (folder / way).mkdir()
-        script += f'path = {str(folder / way)!r}\n{textwrap.dedent(lines)}\n'
-    run = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=300)
+    run = subprocess.run([sys.executable, str(WRITER), str(folder)], capture_output=True, text=True,
+                         timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
     return folder
 
 
-@pytest.mark.parametrize('way', WRITERS)
+@pytest.mark.parametrize('way', ['keras', 'h5', 'export', 'tf1', 'frozen'])
 def test_models_written_by_another_process(way, written):
     tmp_path = written / way
     rng = np.random.default_rng(0)
@@ -647,82 +619,6 @@ def test_models_written_by_another_process(way, written):
     if way == 'tf1':
         with pytest.raises(errors.SourceError, match=r"has no signature 'other'. It has: serving_default"):
             DeepExplain.from_saved_model(tmp_path / 'm', signature='other')
-
-
-LEGACY = '''
-    import os, sys
-    import numpy as np, tensorflow as tf, tf_keras as K
-    from deepexplain2 import DeepExplain
-    path, xs = sys.argv[1], np.random.default_rng(0).normal(size=(4, 5, 4)).astype('f')
-    x = K.Input((5, 4), name='series')
-    h = K.layers.BatchNormalization()(K.layers.LSTM(6, name='recurrent')(x))
-    model = K.Model(x, K.layers.Dense(3, name='logits')(
-        K.layers.Dropout(.5)(K.layers.Dense(5, activation='swish')(h))))
-    with tf.GradientTape() as tape:
-        t = tf.constant(xs); tape.watch(t)
-        y = tf.reduce_sum(model(t, training=False))
-    expected = tape.gradient(y, t).numpy() * xs
-    model.save(path + '/m', save_format='tf')
-    model.save(path + '/m.h5')
-    ways = [lambda: DeepExplain.from_keras(model), lambda: DeepExplain.from_saved_model(path + '/m')]
-    if os.environ.get('TF_USE_LEGACY_KERAS'):
-        ways.append(lambda: DeepExplain.from_keras(path + '/m.h5'))
-    for way in ways:
-        with way() as de:
-            np.testing.assert_allclose(de.explain('grad*input', de.outputs[0], de.inputs[0], xs), expected,
-                                       atol=1e-5)
-            a = de.explain('deeplift', de.outputs[0], de.inputs[0], xs)
-            single = de.explain('deeplift', de.outputs[0], de.inputs[0], xs, batch_size=1)
-            np.testing.assert_allclose(a, single, atol=1e-5)
-    with DeepExplain.from_keras(model) as de:
-        np.testing.assert_allclose(de.explain('deeplift', model.get_layer('logits').output, model.input, xs),
-                                   a, atol=1e-5)
-        assert 'recurrent' in str(de.describe())
-    for layer, text in [(K.layers.StringLookup(vocabulary=['good', 'bad', 'film'], name='words'),
-                         [['good', 'film', 'x'], ['bad', 'film', 'film']]),
-                        (K.layers.TextVectorization(output_sequence_length=3,
-                                                    vocabulary=['good', 'bad', 'film'], name='words'),
-                         [['a good film'], ['bad bad']])]:
-        words, number = K.Input((len(text[0]),), dtype='string'), K.Input((2,), name='number')
-        ids = layer(words)
-        h = K.layers.Concatenate()([K.layers.Flatten()(K.layers.Embedding(5, 4)(ids)),
-                                    K.layers.Rescaling(.5)(number)])
-        model = K.Model([words, number], K.layers.Dense(2, name='head')(h))
-        tokens, numbers = layer(tf.constant(text)).numpy(), np.ones((2, 2), 'f')
-        with DeepExplain.from_keras(model) as de:
-            number_in, ids_in = de.inputs
-            y = de.session.run(de.outputs[0], {ids_in: tokens, number_in: numbers})
-            np.testing.assert_allclose(y, model([tf.constant(text), numbers]), rtol=1e-5)
-            y0 = de.session.run(de.tensor('head'), {ids_in: 0 * tokens, number_in: numbers})
-            a = de.explain('deeplift', 'head', ids, tokens, sum_embedding=True, baseline=0,
-                           feed_dict={number_in: numbers})
-            np.testing.assert_allclose(a.sum(1), (y - y0).sum(1), atol=1e-5)
-            b = de.explain('grad*input', 'head', number, numbers, feed_dict={ids_in: tokens})
-            assert layer.output is ids and model.layers[-1].output is model.output  # the model is as before
-            np.testing.assert_allclose(b[0], model.layers[-1].get_weights()[0].sum(1)[-2:] / 2, rtol=1e-4)
-    if os.environ.get('TF_USE_LEGACY_KERAS'):           # the session of Keras in TF1 style
-        tf.compat.v1.disable_eager_execution()
-        x = tf.compat.v1.keras.layers.Input((6,))
-        model = tf.compat.v1.keras.Model(x, tf.compat.v1.keras.layers.Dense(3, activation='tanh')(x))
-        with DeepExplain(tf.compat.v1.keras.backend.get_session()) as de:
-            a = de.explain('deeplift', model.output, model.input, np.ones((2, 6)))
-            np.testing.assert_allclose(a.sum(1), model.predict(np.ones((2, 6))).sum(1), atol=1e-5)
-            try:
-                DeepExplain.from_keras(model)
-            except Exception as e:
-                assert 'needs eager execution' in str(e) and 'DeepExplain(session)' in str(e)
-'''
-
-
-@pytest.mark.parametrize('legacy', [False, True])
-def test_tf_keras(legacy, tmp_path):
-    """Keras 2 beside Keras 3, and in its place: live models, SavedModel, HDF5, TF1-style session."""
-    pytest.importorskip('tf_keras')
-    environment = {**os.environ, **({'TF_USE_LEGACY_KERAS': '1'} if legacy else {})}
-    run = subprocess.run([sys.executable, '-c', textwrap.dedent(LEGACY), str(tmp_path)], capture_output=True,
-                         text=True, timeout=400,
-                         env=environment)
-    assert run.returncode == 0, run.stderr[-3000:]
 
 
 @pytest.mark.filterwarnings('ignore::deepexplain2.errors.NonlinearOpWarning')
