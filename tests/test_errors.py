@@ -286,7 +286,7 @@ def test_nonlinear_ops_without_a_rule_are_named(method, name):
         a = explainer.run(X4)                                   # once per explainer: an error here, by the settings of the suite
         np.testing.assert_array_equal(de.explain(method, target, X, X4, on_unsupported='ignore'), a)
         before = len(session.graph.get_operations())
-        with pytest.raises(errors.RuleError, match=rf'{method} has no rule for 1 .*\({name}\).*use intgrad'):
+        with pytest.raises(errors.RuleError, match=rf'{method} has no rule for 1 .*\({name}\).*follows the gradient along a path'):
             de.get_explainer(method, target, X, on_unsupported='raise')
         assert len(session.graph.get_operations()) == before
         with pytest.raises(errors.ParameterError, match="on_unsupported must be one of 'warn', 'raise', 'ignore', not 'stop'"):

@@ -173,7 +173,7 @@ def _identity(value: Any, seen: frozenset[int] = frozenset()) -> Hashable:
 def _taken_from_module(function: FunctionType) -> list[Any]:
     """The functions, numbers and containers of its module that a function outside of this library uses: they
     may be defined anew, as cells of a notebook are."""
-    if function.__module__.partition('.')[0] == __name__.partition('.')[0]:
+    if (function.__module__ or '').partition('.')[0] == __name__.partition('.')[0]:
         return []
     codes, names = [function.__code__], list[str]()
     for code in codes:
