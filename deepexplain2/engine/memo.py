@@ -42,7 +42,8 @@ class Memo:
     baseline.
 
     Each input is evaluated once in a call. From call to call are kept: T at x and at the baseline, and T at
-    all inputs of the rows that have the fewest, up to TABLE values in all.
+    all inputs of the rows that have the fewest, up to TABLE values in all; of none, where all rows have
+    as many and too many.
 
     changed: (n, features), the features of each row that differ from the baseline: only these matter.
     """
@@ -58,14 +59,17 @@ class Memo:
         inputs = 1 << np.minimum(self.changed.sum(1), 40)
         order = inputs.argsort(kind='stable')
         stops = inputs[order].cumsum()
-        kept = int(np.count_nonzero(stops <= TABLE))
+        is_dense = bool(self.changed.all())
+        kept = 0 if is_dense and stops[-1] > TABLE else int(np.count_nonzero(stops <= TABLE))
         self._start, self._inputs = np.full(n, -1), inputs      # where a row begins in the table, if it does
         self._start[order[:kept]] = (stops - inputs[order])[:kept]
-        self._table = np.full(stops[kept - 1] if kept else 0, np.nan)
+        # memory that nothing is written to costs nothing
+        size = int(stops[kept - 1]) if kept else 0
+        self._table, self._known = np.empty(size), np.zeros(size, bool)
         has_table, numbers = self._start >= 0, np.arange(n)
         self._parts = [(slice(0, n) if of.all() else numbers[of], of is has_table)
                        for of in (has_table, ~has_table) if of.any()]
-        self._is_plain = not kept and bool(self.changed.all())          # all rows have the same inputs
+        self._is_plain = not kept and is_dense              # all rows have the same inputs
 
     @property
     def size(self) -> int:
@@ -78,8 +82,8 @@ class Memo:
         if np.isnan(self._ends).any():
             for rows, has_table in self._parts:
                 if has_table:
-                    self._ends[rows, 0] = self._table[self._start[rows]]
-                    self._ends[rows, 1] = self._table[self._start[rows] + self._inputs[rows] - 1]
+                    for end, at in (0, self._start[rows]), (1, self._start[rows] + self._inputs[rows] - 1):
+                        self._ends[rows, end] = np.where(self._known[at], self._table[at], np.nan)
             self._ends[:, 1] = np.where(self.changed.any(1), *self._ends.T[::-1])
         return self._ends
 
@@ -116,7 +120,7 @@ class Memo:
             if has_table:
                 weights = np.where(changed, 1 << (changed.cumsum(1) - changed), 0)
                 places[rows] = self._start[rows, None] + coalitions.sums(rows, weights)
-                wanted[rows] = _first_unknown(self._table, places[rows])
+                wanted[rows] = _first_unknown(self._known, places[rows])
             else:
                 places[rows] = coalitions.first_alike(rows, changed)
                 wanted[rows], found = self._wanted(rows, places[rows])
@@ -155,13 +159,14 @@ class Memo:
                 continue
             at, is_known = places[rows], ~np.isnan(found[:, :k])
             self._table[at[is_known]] = found[:, :k][is_known]
+            self._known[at[is_known]] = True
             values[rows, :k] = self._table[at]
 
 
-def _first_unknown(table: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Where places point at unknown values of a table, each place once."""
+def _first_unknown(known: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Where places point at values of a table that are not known, each place once."""
     wanted = np.zeros(places.shape, bool)
-    unknown = np.flatnonzero(np.isnan(table[places]))
+    unknown = np.flatnonzero(~known[places])
     wanted.flat[unknown[np.unique(places.flat[unknown], return_index=True)[1]]] = True
     return wanted
 
