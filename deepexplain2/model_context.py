@@ -33,7 +33,7 @@ class ModelContext(HoldsSession):
 
     def __init__(self, session: Any = None, graph: tf.Graph | None = None):
         self.session, self.graph = open_session(session, graph)
-        # of a graph and session of our own, closed when the context is left
+        # of a graph and session of our own, which `close` closes
         self._source: Source | None = None
         self._entered: list[ExitStack] = []
 
@@ -250,7 +250,7 @@ class ModelContext(HoldsSession):
         print(rows)
         return rows
 
-    @property
+    @cached_property
     def _layers(self) -> dict[str, tf.Tensor]:
         return {layer.label: layer.tensor for layer in self._names.layers if layer.tensor is not None}
 

@@ -1,8 +1,8 @@
 """Objects with parameters, and what parameters may be: one table of kinds, for errors and documentation.
 
 A parameter is a field of a dataclass, and its annotation is its kind: `samples: Count = 5`,
-`tolerance: Positive | None = None`, `masks: Literal['keep', 'follow'] = 'keep'`, `average: bool | None =
-    None`.
+`tolerance: Positive | None = None`, `masks: Literal['keep', 'follow'] = 'keep'`,
+`average: bool | None = None`.
 """
 
 from __future__ import annotations

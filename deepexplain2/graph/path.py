@@ -86,11 +86,6 @@ class Path:
         """Positions of the inputs of `op` that vary."""
         return [k for k, i in enumerate(op.inputs) if self.varies(i)]
 
-    @cached_property
-    def source_ancestors(self) -> set[str]:
-        """Names of the tensors that the sources are computed from."""
-        return {o.name for op in ancestors(self.sources, {x.name for x in self.inputs}) for o in op.outputs}
-
     @property
     def _floats(self) -> list[tf.Tensor]:
         return self.inputs + [o for op in self.ops for o in op.outputs if o.dtype.is_floating]

@@ -20,8 +20,7 @@ from .base import Metric
 
 
 def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any,
-            attributions: Any,
-            ys: Any, options: Options) -> np.ndarray:
+            attributions: Any, ys: Any, options: Options) -> np.ndarray:
     """The score of every row; everything that can be checked is checked before anything runs.
 
     Parameters
@@ -53,8 +52,7 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: 
     name = type(metric).__name__
     reporter = Reporter(options.progress, None, name) if is_wanted(options.progress) else None
     sweep = Sweep(lambda points, some: model.plain_value.evaluate(batch.at(points, some)), request.n,
-                  layout.rows,
-                  layout.fixed_batch, report=reporter, tuner=layout.tuner)
+                  layout.rows, layout.fixed_batch, report=reporter, tuner=layout.tuner)
     try:
         return np.asarray(metric.score(sweep, rows, maps, baselines), np.float64)
     finally:

@@ -104,8 +104,7 @@ def _values_of(models: Sequence[Model], request: Request) -> Evaluate:
 
 
 def checked_request(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys: Any,
-                    options: Options,
-             needs_rows: bool) -> Request:
+                    options: Options, needs_rows: bool) -> Request:
     """What is given, checked, with a layout for it."""
     check_open(model.session)
     layouts = Layouts(model, NAME, needs_rows=needs_rows)
