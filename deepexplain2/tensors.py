@@ -69,12 +69,14 @@ def as_inputs(value: Any, graph: tf.Graph) -> tuple[list[tf.Tensor], bool]:
 def sizes(tensor: tf.Tensor) -> tuple[int | None, ...]:
     """The sizes of the axes, None for an open one; () for an unknown rank. The same with and without
     TensorFlow's v2 behaviour."""
-    return tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else ()
+    shape = tensor.shape
+    return tuple(shape.as_list()) if shape.rank is not None else ()
 
 
 def batch_of(tensor: tf.Tensor) -> int | None:
     """The number of rows that a tensor fixes, if it does."""
-    return sizes(tensor)[0] if tensor.shape.rank else None
+    shape = tensor.shape
+    return shape.as_list()[0] if shape.rank else None
 
 
 def shape_text(shape: tf.TensorShape) -> str:

@@ -13,7 +13,8 @@ from .errors import ShapeError, ValueRangeError, first_line
 def as_numbers(value: Any, wanted: str, what: str) -> np.ndarray:
     """`value` as a NumPy array of numbers, as it is; ShapeError for what NumPy would take apart or take for
     something else."""
-    refuse_lossy(value, wanted, what)
+    if type(value) is not np.ndarray:           # which has nothing to lose
+        refuse_lossy(value, wanted, what)
     try:
         given = np.asarray(value)
     except Exception as e:          # ragged lists, and whatever the __array__ of other libraries raises
@@ -74,9 +75,12 @@ def as_array(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
     given = as_numbers(value, dtype.name, what)
     if given.dtype.kind == 'c' and not dtype.is_complex:
         raise ShapeError(f'{what} is not an array of {dtype.name}: got complex numbers')
-    with np.errstate(over='ignore', invalid='ignore'):
-        result = given.astype(dtype.as_numpy_dtype, copy=False)
-    for a in (given, result):
+    if given.dtype == dtype.as_numpy_dtype:
+        result = given
+    else:
+        with np.errstate(over='ignore', invalid='ignore'):
+            result = given.astype(dtype.as_numpy_dtype, copy=False)
+    for a in (given,) if result is given else (given, result):
         if a.dtype.kind not in 'iub' and not np.isfinite(a).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
             raise ValueRangeError(f'{what} holds {np.count_nonzero(~np.isfinite(a))} values that are NaN or '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import threading
 from collections.abc import Iterator
 
@@ -41,9 +42,11 @@ class BatchSizeTuner:
     def sizes(self, evaluations: int) -> Iterator[int]:
         """The sizes of the runs of a sweep over so many evaluations; a size that does not fit is timed in the
         next sweep."""
+        if self._settled or evaluations < 2 * self._estimate:
+            yield from itertools.repeat(self.rows)
         left = evaluations
         tries = collections.Counter({size: len(seconds) for size, seconds in self._times().items()})
-        while not self._settled and evaluations >= 2 * self._estimate:
+        while not self._settled:
             size = max((s for s in self._times() if tries[s] < ROUNDS and s <= left), default=self.rows)
             tries[size] += 1
             left -= size

@@ -22,7 +22,7 @@ def in_dtypes(found: Sequence[np.ndarray], dtypes: Sequence[Any], method: Method
     give NaN, for features that nothing covers."""
     with np.errstate(over='ignore'):
         results = [r.astype(d, copy=False) for r, d in zip(found, dtypes)]
-    if any(np.isinf(r).any() or (not method.is_perturbation and np.isnan(r).any()) for r in results):
+    if any(np.isinf(r).any() if method.is_perturbation else not np.isfinite(r).all() for r in results):
         raise ValueRangeError(f'attributions of "{method.name}" leave the range of '
                               f'{np.dtype(dtypes[0]).name}. Build the model in a '
                               'wider dtype, or scale its input')

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import ShapeError, shown
-from ..tensors import shape_text
+from ..tensors import shape_text, sizes
 from ..values import as_array, as_numbers
 from .frames import check_index, frame_to_array, is_frame, labels_of
 
@@ -55,7 +55,7 @@ def as_samples(xs: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> Samples:
 
 def _check_shape(a: np.ndarray, x: tf.Tensor, columns: list[Any] | None, of_list: bool) -> None:
     """Raise ShapeError where an array does not fit its tensor of X, or has no rows."""
-    if a.ndim == 0 or not x.shape.is_compatible_with((None,) + a.shape[1:]):
+    if not _fits(a, x):
         hint = ''
         if columns is not None:
             hint = f'. Give its columns only; xs has {shown(columns)}'
@@ -66,6 +66,14 @@ def _check_shape(a: np.ndarray, x: tf.Tensor, columns: list[Any] | None, of_list
         raise ShapeError(f'xs has shape {a.shape}, but X "{x.name}" takes {shape_text(x.shape)}{hint}')
     if a.size == 0:
         raise ShapeError(f'xs for X "{x.name}" is an empty batch, shape {a.shape}')
+
+
+def _fits(a: np.ndarray, x: tf.Tensor) -> bool:
+    """Whether an array has the axes of a tensor of X, any number of rows. (`is_compatible_with` takes 2 us.)"""
+    if a.ndim == 0 or x.shape.rank is None:
+        return a.ndim > 0
+    axes = sizes(x)
+    return len(axes) == a.ndim and all(d is None or d == size for d, size in zip(axes[1:], a.shape[1:]))
 
 
 def _sample(value: Any, dtype: tf.DType, what: str) -> np.ndarray:
