@@ -69,7 +69,9 @@ def _check_shape(a: np.ndarray, x: tf.Tensor, columns: list[Any] | None, of_list
 
 
 def _fits(a: np.ndarray, x: tf.Tensor) -> bool:
-    """Whether an array has the axes of a tensor of X, any number of rows. (`is_compatible_with` takes 2 us.)"""
+    """Whether an array has the axes of a tensor of X, any number of rows.
+
+    `is_compatible_with` takes 2 us."""
     if a.ndim == 0 or x.shape.rank is None:
         return a.ndim > 0
     axes = sizes(x)
