@@ -100,6 +100,10 @@ class SourceWarning(UserWarning):
     """A model could not be compared with the graph that was made from it."""
 
 
+class BaselineWarning(UserWarning):
+    """A baseline has as many rows as xs, and could be a set of references as well."""
+
+
 class CoverageWarning(UserWarning):
     """No occlusion window covers some features: their attribution is NaN."""
 

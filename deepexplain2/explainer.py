@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +59,9 @@ class Explainer(BaseExplainer):
                  is_probability: bool = False):
         self._method, self._model, self._is_list = method, model, is_list
         self._target = target                           # what ys are
-        self._references = References(method.baseline, model.inputs, is_list, method.average, method.averages)
+        self._references = References(
+            method.baseline, model.inputs, is_list, method.references, method.average, method.averages,
+            partial(model.warn_once, method.name))
         method.check_tensors([model.target, *model.inputs])
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
@@ -111,6 +113,9 @@ class Explainer(BaseExplainer):
                                  f'{names_with("draws_samples")}')
         if options.return_std_error:
             self._method.check_std_error()
+            if self._method.references is not None:
+                raise ParameterError('return_std_error: standard errors of a mean over references are not '
+                                     'those of its parts. Explain against one baseline at a time')
 
     def _checked(self, xs: Any, ys: Any, options: Options) -> tuple[Request, Output]:
         """What is given for a run, checked against the graph, and what takes the attributions; runs nothing,

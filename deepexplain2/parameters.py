@@ -77,6 +77,8 @@ def per_input(value: Any, count: int, name: str) -> list[Any]:
 
 Baseline = Annotated[Any, Kind('a number, an array, a list of them or a function of xs', own)]
 
+References = Annotated[Any, Kind('arrays (k, ...) or (n, k, ...), a list of them or a function of xs', own)]
+
 
 def counts(value: Any, name: str) -> int | tuple[int, ...]:
     """Check an integer >= 1, or one per feature axis; None is 1, as in DeepExplain."""

@@ -195,6 +195,19 @@ def meaningful(method: Method, scene: _Scene) -> None:
         assert gap <= .02 * largest, f'the sum misses f(x) - f(baseline) by {gap:.2g}'
 
 
+def averaged(method: Method, scene: _Scene) -> None:
+    """Against several references it gives the mean of what it gives against each."""
+    if 'references' not in method.parameters:
+        return
+
+    def against(**compared: Any) -> np.ndarray:
+        made = dataclasses.replace(method, baseline=None, **compared)   # type: ignore[type-var]
+        return scene.explain(made, ys=scene.ys)
+    references = np.random.default_rng(4).normal(size=(2, *scene.xs.shape[1:]))
+    single = [against(references=r[None]) for r in references]
+    _same(against(references=references), np.mean(single, 0), 'the mean over two references')
+
+
 def harmless(method: Method, scene: _Scene) -> None:
     """Nothing of the caller changes: arrays, random state, graph of a call that fails."""
     xs, ys = scene.xs.copy(), scene.ys.copy()
@@ -214,4 +227,4 @@ def harmless(method: Method, scene: _Scene) -> None:
     assert len(scene.session.graph.get_operations()) == before, 'a call that fails adds ops'
 
 
-CLAUSES = [documented, shaped, independent, targeted, fitting, meaningful, harmless]
+CLAUSES = [documented, shaped, independent, targeted, fitting, meaningful, averaged, harmless]

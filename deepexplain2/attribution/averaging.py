@@ -26,7 +26,7 @@ def mean_over(sweep: Sweep, count: int, attribute: Attribute) -> list[np.ndarray
     attribute : function (pairs, variants) -> list of arrays
         Attributions of some variants of all rows: `pairs` is a sweep with one row per pair, row by row, all
         variants of a row before the next; `variants` is the slice of their numbers. See `repeated` and
-        `tiled`.
+        `paired`.
     """
     n, together = sweep.n, 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
     totals: list[np.ndarray] = []
@@ -44,7 +44,10 @@ def repeated(array: np.ndarray, variants: slice) -> np.ndarray:
     return array if len(array) == 1 else np.repeat(array, variants.stop - variants.start, 0)
 
 
-def tiled(array: np.ndarray, variants: slice, n: int) -> np.ndarray:
-    """These variants, for each of n rows; a single one stays one row for all."""
-    some = array[variants]
-    return some if len(some) == 1 else np.tile(some, (n,) + (1,) * (array.ndim - 1))
+def paired(array: np.ndarray, variants: slice, n: int) -> np.ndarray:
+    """These variants for each of n rows, of an array (1 or n, variants) + features, one row per pair; a
+    single one that all rows share stays one row."""
+    some = array[:, variants]
+    if some.shape[:2] == (1, 1):
+        return some[0]
+    return np.broadcast_to(some, (n, *some.shape[1:])).reshape(-1, *some.shape[2:])

@@ -51,6 +51,7 @@ class Method(Parametrized):
     remedy_for_zeros: ClassVar[str] = ''
 
     baseline: Any = None            # None: 0, and the zero vector for token ids
+    references: Any = None          # a set of baselines that every row is compared with
     # whether a baseline with rows is a set, or one per row; None: seen from their number
     average: bool | None = None
     masks: str = 'follow'           # 'keep': masks that the model makes of X stay as they are at x

@@ -12,7 +12,7 @@ from ..errors import ParameterError, ToleranceWarning, warn
 from ..features.axes import Axes as AxesOfInput
 from ..features.base import Features, join
 from ..features.coalitions import Masks
-from ..parameters import Baseline, Count, Positive, Seed
+from ..parameters import Baseline, Count, Positive, References, Seed
 from .base import Method, Plan
 
 HELD = 1 << 19          # estimates of a round, unless a single draw has more
@@ -33,6 +33,10 @@ class Sampling(Method):
     baseline : number, array, list of them or function, default 0
         The value of an absent feature: a scalar, an array of the shape of one row, or one with a row for each
         row of xs; or a function of xs that returns one of these. For a list X a list of them.
+    references : array, list of arrays or function, optional
+        Several baselines, whose attributions are averaged: (k,) + the shape of one row, shared by all rows;
+        (n, k) + that shape, k for each row of xs; or a function of xs that returns one of these. In place of
+        baseline. Cost: k times as much.
     seed : int, default 0
         Seed of the draws; the same seed gives the same answer.
     tolerance : float, optional
@@ -50,6 +54,7 @@ class Sampling(Method):
 
     samples: Count = 1000
     baseline: Baseline | None = None
+    references: References | None = None
     seed: Seed = 0
     tolerance: Positive | None = None
     max_samples: Count = 10000

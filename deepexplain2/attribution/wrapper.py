@@ -44,6 +44,11 @@ class Wrapper(Method):
         return self.of.baseline
 
     @property
+    def references(self) -> Any:
+        """As for the method inside."""
+        return self.of.references
+
+    @property
     def average(self) -> bool | None:  # type: ignore[override]
         """As for the method inside."""
         return self.of.average

@@ -42,7 +42,7 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: 
     -------
     array, (n,) in float64
     """
-    references = References(metric.baseline, model.inputs, is_list, None, False)
+    references = References(metric.baseline, model.inputs, is_list)
     request = checked_request(model, target, is_list, xs, ys, options, needs_rows=True)
     maps = _as_maps(attributions, request.shapes, model, is_list)
     references.check(request.shapes)

@@ -51,27 +51,26 @@ def as_baselines(given: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> lis
     return checked
 
 
-def call_baseline(function: Callable, xs: list[np.ndarray], tensors: Sequence[tf.Tensor],
-                 is_list: bool) -> list[np.ndarray]:
-    """What a function given as baseline returns for xs, checked as `baselines` is."""
+def call_baseline(function: Callable, xs: list[np.ndarray], is_list: bool, what: str) -> Any:
+    """What a function given as baseline, or as references, returns for xs."""
     try:
         answer = function([x.copy() for x in xs] if is_list else xs[0].copy())
     except Exception as e:
-        raise ParameterError(f'the function given as baseline cannot take xs: {shown(function)} raised '
+        raise ParameterError(f'the function given as {what} cannot take xs: {shown(function)} raised '
                              f'{type(e).__name__}: {first_line(e)}') from e
     if answer is None or callable(answer):
-        raise ShapeError(f'the function given as baseline returned '
+        raise ShapeError(f'the function given as {what} returned '
                          f'{"None" if answer is None else type(answer).__name__}, not an array. It is '
-                         f'called with xs, and returns the baseline: {shown(function)}')
-    found = as_baselines(answer, tensors, is_list)
-    assert not callable(found)
-    return found
+                         f'called with xs, and returns the {what}: {shown(function)}')
+    return answer
 
 
 def fit_to_rows(given: list[np.ndarray], shapes: Sequence[tuple[int, ...]], tensors: Sequence[tf.Tensor],
                average: bool | None,
                averages: bool) -> tuple[list[np.ndarray], int]:
-    """(baselines with a batch axis, how many of them each row is compared with) for xs of these shapes.
+    """(baselines with a batch axis, how many of them each row is compared with) for xs of these shapes; k > 1
+    that all rows share are (1, k) + features.
+
     average: whether an array with rows is a set of references for every row, or holds one for each; None: the
     latter where it has as many rows as xs. averages: whether the method can."""
     n = shapes[0][0]
@@ -90,7 +89,7 @@ def fit_to_rows(given: list[np.ndarray], shapes: Sequence[tuple[int, ...]], tens
         raise ShapeError('the inputs have different numbers of baselines: '
                          + ', '.join(f'{len(b)} for "{x.name}"' for b, x in zip(found, tensors)))
     (k,) = counts
-    return [np.broadcast_to(b, (k, *b.shape[1:])) for b in found], k
+    return [np.broadcast_to(b, (1, k, *b.shape[1:])) for b in found], k
 
 
 def _rows_of(baseline: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:

@@ -15,7 +15,8 @@ from ..errors import ValueRangeError
 class Ends(NamedTuple):
     """Rows of xs and what they are compared with.
 
-    xs: arrays of X. baselines: of one row, or as many as xs, or k references for every row.
+    xs: arrays of X. baselines: of one row, or as many as xs; where k > 1 references are averaged over,
+    (1 or rows, k) + features.
     """
 
     xs: list[np.ndarray]
@@ -28,7 +29,7 @@ class Ends(NamedTuple):
 
     def at_baseline(self, sweep: Sweep, j: int = 0) -> np.ndarray:
         """T at the baseline, or at the j-th of several references."""
-        starts = [b[j:j + 1] for b in self.baselines] if self.k > 1 else self.baselines
+        starts = [b[:, j] for b in self.baselines] if self.k > 1 else self.baselines
         return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape)
                                               for b, x in zip(starts, self.xs)])['value']
 

@@ -1,45 +1,64 @@
-"""The baselines that rows are compared with."""
+"""What the attributions of rows are compared with: a baseline, or several references."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ..errors import ParameterError
+from ..errors import BaselineWarning, ParameterError, warn
 from .baselines import as_baselines, call_baseline, fit_to_rows
+from .reference_sets import as_reference_sets, fit_sets
 
 Shapes = Sequence[tuple[int, ...]]
+Warn = Callable[[str, type[Warning]], None]
 
 
 class References:
-    """What a method was given as baseline, fitted to rows.
+    """The baseline or the references of a method, fitted to rows.
 
     Parameters
     ----------
-    given : baseline
+    baseline : baseline
         A number, an array, a list of them or a function of xs.
     inputs : sequence of tensors
         X.
     is_list : bool
         Whether X is a list of tensors.
-    average : bool or None
-        Whether an array with rows is a set of references (True) or has one for each row of xs (False); None:
-        seen from their number.
+    references : arrays or function, optional
+        In place of a baseline.
+    average : bool, optional
+        Whether a baseline with rows is a set of references (True) or has one for each row of xs (False);
+        None: seen from their number.
     averages : bool
-        Whether the method can be averaged over several references.
+        Whether the method takes a baseline that is a set of references.
+    warn : function (message, category)
+        Gives a warning.
+
+    Raises
+    ------
+    ParameterError
+        Where both a baseline and references are given.
     """
 
-    def __init__(self, given: Any, inputs: Sequence[tf.Tensor], is_list: bool, average: bool | None,
-                 averages: bool):
-        self._given = as_baselines(given, inputs, is_list)
-        self._inputs, self._is_list, self._average, self._averages = inputs, is_list, average, averages
+    def __init__(self, baseline: Any, inputs: Sequence[tf.Tensor], is_list: bool, references: Any = None,
+                 average: bool | None = None, averages: bool = False, warn: Warn = warn):
+        self._inputs, self._is_list, self._warn = inputs, is_list, warn
+        self._average, self._averages, self._is_set = average, averages, references is not None
+        if self._is_set and baseline is not None:
+            raise ParameterError('baseline and references are given, and both say what x is compared with. '
+                                 'Give one of them')
+        self._given = self._checked(references if self._is_set else baseline)
         # whether the rows of the baseline were a set of references, once that is settled
         self._settled: bool | None = None
         # (shapes of rows, baselines of one row each that fit them): of the last run, replaced as a whole
         self._single: tuple[list[tuple[int, ...]], list[np.ndarray]] | None = None
+
+    def _checked(self, given: Any) -> list[np.ndarray] | Callable:
+        check = as_reference_sets if self._is_set else as_baselines
+        return check(given, self._inputs, self._is_list)
 
     def check(self, shapes: Shapes) -> None:
         """Raise where the baseline does not fit xs of these shapes; a function is called later."""
@@ -47,36 +66,49 @@ class References:
             self._fitted(self._given, shapes)
 
     def of(self, arrays: list[np.ndarray], shapes: Shapes, start: int = 0) -> tuple[list[np.ndarray], int]:
-        """(baselines, how many each row is compared with) of rows that begin with `start`. arrays: these
-        rows; shapes: of all rows."""
+        """(baselines, how many each row is compared with) of rows that begin with `start`.
+
+        arrays: these rows; shapes: of all rows. A single baseline has an axis of rows, of 1 or of all of
+        them; k > 1 have one more behind it: (1 or rows, k) + features.
+        """
         given = self._given
         is_function = callable(given)
         if callable(given):
-            given = call_baseline(given, arrays, self._inputs, self._is_list)
+            what = 'references' if self._is_set else 'baseline'
+            given = self._checked(call_baseline(given, arrays, self._is_list, what))
+            assert not callable(given)
             shapes = [a.shape for a in arrays]
         baselines, k = self._fitted(given, shapes)
-        if max(map(len, baselines)) > 1 and self._average is None:
-            self._settle(baselines, k, shapes[0][0])
-        if k == 1 and not is_function:
+        if self._averages and self._average is None and not self._is_set:
+            self._settle(k if k > 1 else max(map(len, baselines)), k, shapes[0][0], is_function)
+        if not is_function:
             baselines = [b if len(b) == 1 else b[start:start + len(arrays[0])] for b in baselines]
         return baselines, k
 
     def _fitted(self, given: list[np.ndarray], shapes: Shapes) -> tuple[list[np.ndarray], int]:
-        """As `fit_to_rows`; what fits xs of any number of rows is kept for the next run."""
+        """As `fit_to_rows` or `fit_sets`; what fits xs of any number of rows is kept for the next run."""
         features = [shape[1:] for shape in shapes]
         if given is self._given and self._single is not None and self._single[0] == features:
             return self._single[1], 1
+        if self._is_set:
+            return fit_sets(given, shapes, self._inputs)
         baselines, k = fit_to_rows(given, shapes, self._inputs, self._average, self._averages)
-        if given is self._given and all(len(b) == 1 for b in baselines):
+        if given is self._given and k == 1 and all(len(b) == 1 for b in baselines):
             self._single = features, baselines
         return baselines, k
 
-    def _settle(self, baselines: list[np.ndarray], k: int, n: int) -> None:
-        """Raise ParameterError where the same rows of the baseline had another meaning in an earlier run."""
+    def _settle(self, rows: int, k: int, n: int, is_function: bool) -> None:
+        """Warn of the rows of an array that could be a set as well; raise ParameterError where the rows had
+        another meaning in an earlier run."""
+        if rows == 1:
+            return
         if self._settled is None:
             self._settled = k > 1
         if self._settled != (k > 1):
             before, now = ('averaged over', 'one per row') if k == 1 else ('one per row', 'averaged over')
-            raise ParameterError(f'baseline has {max(map(len, baselines))} rows and xs {n}: '
-                                 f'they would be {now}, but were {before} '
-                                 f'in an earlier run. Say which: average={k == 1}')
+            raise ParameterError(f'baseline has {rows} rows and xs {n}: they would be {now}, but were '
+                                 f'{before} in an earlier run. Say which: average={k == 1}')
+        if k == 1 and not is_function:
+            self._warn(f'baseline has as many rows as xs, {n}: each row is compared with its own. If it is a '
+                       f'set that every row is compared with, give it as references=; average=False says '
+                       f'that this is meant', BaselineWarning)

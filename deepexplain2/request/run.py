@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..attribution.averaging import mean_over, tiled
+from ..attribution.averaging import mean_over, paired
 from ..attribution.base import Method
 from ..engine.failures import built
 from ..engine.locks import graph_lock
@@ -113,7 +113,7 @@ class Run:
         def against(pairs: Sweep, some: slice) -> list[np.ndarray]:
             count = some.stop - some.start
             return self.method.attribute(pairs, [np.repeat(x, count, 0) for x in ends.xs],
-                                         [tiled(b, some, sweep.n) for b in ends.baselines])
+                                         [paired(b, some, sweep.n) for b in ends.baselines])
         return mean_over(sweep, ends.k, against)
 
     def _ends(self, request: Request, rows: slice) -> Ends:

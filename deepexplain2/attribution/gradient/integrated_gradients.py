@@ -9,7 +9,7 @@ from ...engine.arrays import add_rows, take
 from ...errors import ParameterError, ToleranceWarning, warn
 from ...features.quadrature import quadrature as nodes_and_weights
 from ...features.quadrature import refined
-from ...parameters import Baseline, Count, Positive
+from ...parameters import Baseline, Count, Positive, References
 from ..base import Method, Plan, at_input
 from ..registry import register
 
@@ -30,16 +30,20 @@ class IntegratedGradients(Method):
         Points on the path, at least 1 (2 for 'trapezoid'). By default 100, or 8 to begin with where a
         tolerance is given.
     baseline : number, array, list or function, optional
-        Where the path starts, by default 0: a scalar; an array of the shape of one row; an array with one row
-        per row of xs; or a set of references, (k,) + the shape of one row, over which attributions are
-        averaged (expected gradients, Erion et al. 2021). A function is called with xs and returns one of
-        these. For several inputs a list of these.
+        Where the path starts, by default 0: a scalar; an array of the shape of one row; or an array with one
+        row per row of xs. A function is called with xs and returns one of these. For several inputs a list of
+        these. An array with another number of rows than xs is taken as references.
+    references : array, list of arrays or function, optional
+        Several baselines, whose attributions are averaged (expected gradients, Erion et al. 2021): (k,) + the
+        shape of one row, shared by all rows; (n, k) + that shape, k for each row of xs; or a function of xs
+        that returns one of these. For several inputs a list of arrays. In place of baseline. Cost: k times as
+        much.
     quadrature : str, default 'gausslegendre'
         'gausslegendre' (fewest points for smooth functions), 'riemann_middle', 'trapezoid', or
         'riemann_right', the sum of DeepExplain, whose error falls as 1/steps.
     average : bool, optional
-        Whether an array with rows is a set of references (True), or has one for each row of xs (False). By
-        default one for each where it has as many rows as xs.
+        Whether a baseline with rows is a set of references (True), or has one for each row of xs (False). By
+        default one for each where it has as many rows as xs, with a BaselineWarning.
     tolerance : float, optional
         Double the steps of a row until |f(x) - f(baseline) - sum| <= tolerance |f(x) - f(baseline)|.
         'trapezoid' and 'riemann_right' keep the points they have, the others begin anew. Cost: 2 more
@@ -72,6 +76,7 @@ class IntegratedGradients(Method):
 
     steps: Count | None = None
     baseline: Baseline | None = None
+    references: References | None = None
     quadrature: Literal['gausslegendre', 'riemann_middle', 'riemann_right', 'trapezoid'] = 'gausslegendre'
     average: bool | None = None
     tolerance: Positive | None = None

@@ -11,7 +11,7 @@ from ...engine.memo import without_each
 from ...errors import CoverageWarning, ShapeError, warn
 from ...features.base import join
 from ...features.windows import Windows, windows
-from ...parameters import Baseline, Counts, per_input
+from ...parameters import Baseline, Counts, References, per_input
 from ..base import Method, Plan
 from ..registry import register
 
@@ -32,6 +32,10 @@ class Occlusion(Method):
     baseline : number, array, list of them or function, default 0
         What replaces a window: a scalar, an array of the shape of one row, or one with a row for each row of
         xs; or a function of xs that returns one of these. For a list X a list of them.
+    references : array, list of arrays or function, optional
+        Several baselines, whose attributions are averaged: (k,) + the shape of one row, shared by all rows;
+        (n, k) + that shape, k for each row of xs; or a function of xs that returns one of these. For several
+        inputs a list of arrays. In place of baseline. Cost: k times as much.
 
     Notes
     -----
@@ -55,6 +59,7 @@ class Occlusion(Method):
     window_shape: Counts = 1
     step: Counts = 1
     baseline: Baseline | None = None
+    references: References | None = None
 
     is_perturbation = True
 

@@ -14,7 +14,7 @@ from ...features.axes import Axes as AxesOfInput
 from ...features.base import join
 from ...features.coalitions import Prefixes
 from ...features.permutations import permutation
-from ...parameters import Axes, Baseline, Count, Positive, Seed, per_input
+from ...parameters import Axes, Baseline, Count, Positive, References, Seed, per_input
 from ..registry import register
 from ..sampling import Sampling
 
@@ -35,6 +35,10 @@ class ShapleySampling(Sampling):
     baseline : number, array, list of them or function, default 0
         The value of an absent feature: a scalar, an array of the shape of one row, or one with a row for each
         row of xs; or a function of xs that returns one of these. For a list X a list of them.
+    references : array, list of arrays or function, optional
+        Several baselines, whose attributions are averaged: (k,) + the shape of one row, shared by all rows;
+        (n, k) + that shape, k for each row of xs; or a function of xs that returns one of these. For several
+        inputs a list of arrays. In place of baseline. Cost: k times as much.
     seed : int, default 0
         Seed of the permutations; the same seed gives the same answer.
     antithetic : bool, default True
@@ -75,6 +79,7 @@ class ShapleySampling(Sampling):
     samples: Count = 5
     sampling_dims: Axes | None = None
     baseline: Baseline | None = None
+    references: References | None = None
     seed: Seed = 0
     antithetic: bool = True
     tolerance: Positive | None = None

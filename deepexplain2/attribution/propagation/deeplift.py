@@ -6,7 +6,7 @@ from typing import Literal
 from ...engine.arrays import take
 from ...graph.passes import WITH_REFERENCE
 from ...graph.rulebook import Rulebook, table
-from ...parameters import Baseline
+from ...parameters import Baseline, References
 from ...rules.deeplift import decisions, maxima, normalization, rescale, softmax, sorting, two_factors
 from ...rules.deeplift.mean_jacobian import mean_jacobian
 from ...rules.deeplift.refused import REFUSED
@@ -22,13 +22,17 @@ class DeepLift(Method):
     Parameters
     ----------
     baseline : number, array, list or function, optional
-        The reference input, by default 0: a scalar; an array of the shape of one row; an array with one row
-        per row of xs; or a set of references, (k,) + the shape of one row, over which attributions are
-        averaged (DeepSHAP, Lundberg and Lee 2017). A function is called with xs and returns one of these. For
-        several inputs a list of these.
+        The reference input, by default 0: a scalar; an array of the shape of one row; or an array with one
+        row per row of xs. A function is called with xs and returns one of these. For several inputs a list of
+        these. An array with another number of rows than xs is taken as references.
+    references : array, list of arrays or function, optional
+        Several baselines, whose attributions are averaged (DeepSHAP, Lundberg and Lee 2017): (k,) + the
+        shape of one row, shared by all rows; (n, k) + that shape, k for each row of xs; or a function of xs
+        that returns one of these. For several inputs a list of arrays. In place of baseline. Cost: k times as
+        much.
     average : bool, optional
-        Whether an array with rows is a set of references (True), or has one for each row of xs (False). By
-        default one for each where it has as many rows as xs.
+        Whether a baseline with rows is a set of references (True), or has one for each row of xs (False). By
+        default one for each where it has as many rows as xs, with a BaselineWarning.
     max_pooling : str, default 'cross'
         'cross': the cross-maximum rule. 'gradient': the plain gradient of maxima over windows and axes, as in
         DeepExplain: complete only where x and the baseline have the same winner.
@@ -68,6 +72,7 @@ class DeepLift(Method):
     """
 
     baseline: Baseline | None = None
+    references: References | None = None
     average: bool | None = None
     max_pooling: Literal['cross', 'gradient'] = 'cross'
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
