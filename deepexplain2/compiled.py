@@ -54,8 +54,19 @@ class Compiled:
 
     def target_of(self, score: tf.Tensor) -> Units | BuiltTarget:
         """What ys are for this T: data of the target that it was built for, or its units."""
-        built = (t for t in self.targets.values() if t.score is score and t.placeholders)
-        return next(built, Units(score))
+        built = self._built(score)
+        if built is not None and built.placeholders:
+            return built
+        needs_ys = built is not None and built.target.needs_ys and score.shape[1:].num_elements() != 1
+        return Units(score, needs_ys=needs_ys)
+
+    def uses_probabilities(self, score: tf.Tensor) -> bool:
+        """Whether T is the score of a target that is made of probabilities by its definition."""
+        built = self._built(score)
+        return built is not None and built.target.uses_probabilities
+
+    def _built(self, score: tf.Tensor) -> BuiltTarget | None:
+        return next((t for t in self.targets.values() if t.score is score), None)
 
 
 def compiled_for(session: Any) -> Compiled:

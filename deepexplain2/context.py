@@ -252,8 +252,9 @@ class DeepExplain(ValueContext):
             if explainer is None:
                 model = compiled.model(self.session, target, inputs, self._layers, jit)
                 model = model.keeping_masks if made.masks == 'keep' else model
-                explainer = Explainer(made, model, compiled.target_of(target), is_list,
-                                      warn_of_probabilities(model, made.name, weighted))
+                is_probability = compiled.uses_probabilities(target) \
+                    or warn_of_probabilities(model, made.name, weighted)
+                explainer = Explainer(made, model, compiled.target_of(target), is_list, is_probability)
                 if made.is_small:
                     compiled.keep(key, explainer)
             return explainer, constant_weights

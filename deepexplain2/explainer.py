@@ -63,6 +63,8 @@ class Explainer(BaseExplainer):
             method.baseline, model.inputs, is_list, method.references, method.average, method.averages,
             partial(model.warn_once, method.name))
         method.check_tensors([model.target, *model.inputs])
+        if isinstance(target, BuiltTarget):
+            target.target.check_method(method)
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._columns: dict[str, list[Any]] = {}        # of the first DataFrames, by tensor of X

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
+from ..attribution.base import Method
 from ..parameters import Parametrized
 
 
@@ -56,6 +57,11 @@ class Target(Parametrized):
     _: KW_ONLY
     outputs: Any = None
 
+    #: Whether the score is made of probabilities by its definition: methods do not warn of them then.
+    uses_probabilities: ClassVar[bool] = False
+    #: Whether ys must say which of several units of the score is meant, for targets without data.
+    needs_ys: ClassVar[bool] = False
+
     def data(self, outputs: Any) -> tf.TensorSpec | Sequence[tf.TensorSpec] | None:
         """What `ys` are: a specification, a list of them where they are several arrays, or None.
 
@@ -71,6 +77,28 @@ class Target(Parametrized):
             weigh the units of the score, as those of any T.
         """
         return None
+
+    def arrays(self, ys: Any, n: int, specs: Sequence[tf.TensorSpec]) -> Any:
+        """The arrays that `data` specifies, made of ys in the forms in which people have them.
+
+        Parameters
+        ----------
+        ys : any
+            As given, None included.
+        n : int
+            The number of rows.
+        specs : list of tf.TensorSpec
+            As `data` says.
+
+        Returns
+        -------
+        array, or list of arrays
+            They are checked next. By default ys as they are.
+        """
+        return ys
+
+    def check_method(self, method: Method) -> None:
+        """Raise ParameterError where a method has nothing to say about this target."""
 
     def build(self, outputs: Any, ys: Any) -> tf.Tensor:
         """Add the ops of the score to the default graph.

@@ -37,6 +37,7 @@ class BuiltTarget(NamedTuple):
     def feeds(self, ys: Any, n: int) -> dict[str, Feed]:
         """The data of n rows, checked, by the names of the placeholders."""
         what = f'ys of target {type(self.target).__name__}'
+        ys = self.target.arrays(ys, n, [tf.TensorSpec(p.shape, p.dtype) for p in self.placeholders])
         if ys is None:
             raise FeedError(f'target {self.target!r} needs ys: {self._wanted(n)}, one entry per row of xs')
         arrays = ys if self.is_list else [ys]

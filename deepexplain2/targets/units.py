@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..engine.row_data import Feed, Weights
-from ..errors import ShapeError, ValueRangeError
+from ..errors import FeedError, ShapeError, ValueRangeError
 from ..tensors import shape_text, sizes
 from ..values import as_array, as_numbers
 
@@ -16,12 +16,18 @@ WRITTEN = 'the array that T is multiplied by'
 
 
 class Units(NamedTuple):
-    """A tensor T whose units ys choose or weigh. constant_weights: an array that T was multiplied by."""
+    """A tensor T whose units ys choose or weigh. constant_weights: an array that T was multiplied by.
+    needs_ys: whether the sum of all units is no answer."""
     score: tf.Tensor
     constant_weights: np.ndarray | None = None
+    needs_ys: bool = False
 
     def feeds(self, ys: Any, n: int) -> dict[str, Feed]:
         """Nothing is fed for ys."""
+        if ys is None and self.needs_ys:
+            raise FeedError(f'"{self.score.name}" has one score per class, {shape_text(self.score.shape)}, '
+                            f'and the sum of all says little. Give ys: class indices of shape ({n},), or '
+                            f'weights; or a target with of=...')
         return {}
 
     def weights(self, ys: Any, n: int, per_row: bool) -> Weights:
