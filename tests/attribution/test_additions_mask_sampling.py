@@ -23,7 +23,7 @@ def rise():
     class Rise(Sampling):
         """Mean of T over random masks that keep a feature, over how often they do (Petsiuk et al. 2018).
 
-        samples, baseline, seed, tolerance, max_samples: see Sampling. keep: probability that a feature stays.
+        samples, baseline, references, seed, tolerance, max_samples: see Sampling. keep: chance to stay.
         """
 
         keep: float = .5
@@ -39,7 +39,7 @@ def rise():
     class OfCells(Rise):
         """RISE of a grid of 3 x 2 cells.
 
-        samples, baseline, seed, tolerance, max_samples, keep: see Rise.
+        samples, baseline, references, seed, tolerance, max_samples, keep: see Rise.
         """
 
         def features(self, shapes):
