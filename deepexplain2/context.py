@@ -240,21 +240,21 @@ class DeepExplain(ValueContext):
         """The explainer of T without the weights written into it, and these weights."""
         check_open(self.session)
         jit = flag(jit_compile, 'jit_compile')
-        inputs, is_list = self._inputs(X)
+        inputs, form = self._inputs(X)
         T = self._resolve_target(T)
         with graph_lock(self.graph):
             weighted = as_target(T, self.graph)
             target, constant_weights = split_weights(weighted, inputs)
             made = create(method, parameters, OTHERS)
             compiled = compiled_for(self.session)
-            key = is_list, jit, target.name, *(x.name for x in inputs), made
+            key = form, jit, target.name, *(x.name for x in inputs), made
             explainer = compiled.kept(key) if made.is_small else None
             if explainer is None:
                 model = compiled.model(self.session, target, inputs, self._layers, jit)
                 model = model.keeping_masks if made.masks == 'keep' else model
                 is_probability = compiled.uses_probabilities(target) \
                     or warn_of_probabilities(model, made.name, weighted)
-                explainer = Explainer(made, model, compiled.target_of(target), is_list, is_probability)
+                explainer = Explainer(made, model, compiled.target_of(target), form, is_probability)
                 if made.is_small:
                     compiled.keep(key, explainer)
             return explainer, constant_weights

@@ -17,6 +17,7 @@ from .engine.query import Query
 from .errors import ParameterError, ShapeError
 from .kinds_of_values import integer
 from .request.base_explainer import BaseExplainer, Finished
+from .request.form import Form
 from .request.frames import check_columns
 from .request.layout import Layouts
 from .request.options import Options
@@ -55,12 +56,12 @@ class Explainer(BaseExplainer):
     follows changes of the weights in the session.
     """
 
-    def __init__(self, method: Method, model: Model, target: Units | BuiltTarget, is_list: bool,
+    def __init__(self, method: Method, model: Model, target: Units | BuiltTarget, form: Form,
                  is_probability: bool = False):
-        self._method, self._model, self._is_list = method, model, is_list
+        self._method, self._model, self._form = method, model, form
         self._target = target                           # what ys are
         self._references = References(
-            method.baseline, model.inputs, is_list, method.references, method.average, method.averages,
+            method.baseline, model.inputs, form, method.references, method.average, method.averages,
             partial(model.warn_once, method.name))
         method.check_tensors([model.target, *model.inputs])
         if isinstance(target, BuiltTarget):
@@ -122,17 +123,18 @@ class Explainer(BaseExplainer):
     def _checked(self, xs: Any, ys: Any, options: Options) -> tuple[Request, Output]:
         """What is given for a run, checked against the graph, and what takes the attributions; runs nothing,
         unless T seems to have no batch axis."""
-        samples = as_samples(xs, self._model.inputs, self._is_list)
+        samples = as_samples(xs, self._model.inputs, self._form)
         check_columns(self._columns, samples.columns, self._model.inputs)
         shapes = [a.shape for a in samples.arrays]
         planned = self._method.plan(shapes)
-        request = as_request(self._model, self._layouts, self._target, samples, ys, options)
+        request = as_request(self._model, self._layouts, self._target, samples, ys, self._form, options)
         self._references.check(shapes)
-        return request, Output(options.out, planned.shapes, self._dtypes, self._is_list, request.read())
+        return request, Output(options.out, planned.shapes, self._dtypes, self._form, request.read())
 
     def _about(self) -> dict[str, Any]:
+        names = list(self._form.keys or (x.name for x in self._model.inputs))
         return {'target': self._model.target.name, 'method': repr(self._method),
-                'parameters': self._method.parameters, 'input_names': [x.name for x in self._model.inputs]}
+                'parameters': self._method.parameters, 'input_names': names}
 
     def _rows(self) -> int:
         return self._layouts.tuner.rows

@@ -16,6 +16,7 @@ from .graph.lookups import vocabulary
 from .kinds_of_values import flag
 from .request.base_explainer import BaseExplainer, Finished
 from .request.feeds import as_feeds
+from .request.form import ONE
 from .request.frames import check_columns, is_series, series_to_array
 from .request.options import Options
 from .request.output import Output
@@ -36,7 +37,7 @@ class TokenExplainer(BaseExplainer):
     are summed over the axis of the embedding.
     """
 
-    _is_list = False            # the attributions at several lookups are added up
+    _form = ONE                 # the attributions at several lookups are added up
 
     def __init__(self, make: Callable[[dict[str, Any]], Explainer], session: Any, ids: tf.Tensor,
                  lookups: list[tf.Tensor],
@@ -77,7 +78,7 @@ class TokenExplainer(BaseExplainer):
                                  f'lookups themselves')
 
     def _run(self, xs: Any, ys: Any, options: Options) -> Finished:
-        samples = as_samples(xs, [self._ids], False)
+        samples = as_samples(xs, [self._ids], ONE)
         check_columns(self._columns, samples.columns, [self._ids])
         if is_series(ys):
             ys = series_to_array(ys, samples.index, 'ys')
@@ -140,7 +141,7 @@ class TokenExplainer(BaseExplainer):
         features = [[d for d in sizes(t)[1:] if d is not None] for t in self._lookups]
         if any(t.shape.rank != len(f) + 1 for t, f in zip(self._lookups, features)):
             # an axis is open: how long the lookups are shows later
-            return Output(out, None, self._dtypes, False, [ids])
+            return Output(out, None, self._dtypes, ONE, [ids])
         shapes = [(len(ids), *f) for f in features]
         zeros = [np.broadcast_to(np.zeros((), t.dtype.as_numpy_dtype), shape) for t,
                  shape in zip(self._lookups, shapes)]
@@ -149,7 +150,7 @@ class TokenExplainer(BaseExplainer):
         whole = self._summed(parts, ids.ndim)
         if len(set(whole)) > 1:
             raise self._widths(whole)
-        return Output(out, whole[:1], self._dtypes, False, [ids])
+        return Output(out, whole[:1], self._dtypes, ONE, [ids])
 
     def _summed(self, shapes: list[tuple[int, ...]], rank: int) -> list[tuple[int, ...]]:
         return [s[:-1] if self._sum and len(s) > rank else s for s in shapes]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from .metrics.base import Metric, Scores
 from .metrics.measure import measure
 from .model_context import ModelContext
 from .request import evaluate
+from .request.form import Form
 from .request.options import VALUES, ValueOptions, parse
 from .request.samples import as_samples
 from .session import check_open
@@ -63,8 +66,8 @@ class ValueContext(ModelContext):
         checked = parse(batch_size, options, 'value', VALUES)
         if ys is None and not isinstance(T, Target):
             return self.activations([T], X, xs, batch_size, **options)[0]
-        model, target, is_list = self._scored(T, X)
-        return evaluate.score(model, target, is_list, xs, ys, checked)
+        model, target, form = self._scored(T, X)
+        return evaluate.score(model, target, form, xs, ys, checked)
 
     def activations(self, layers: Any, X: Any, xs: Any, batch_size: int | None = None,
                     **options: Unpack[ValueOptions]) -> Any:
@@ -91,15 +94,16 @@ class ValueContext(ModelContext):
         """
         checked = parse(batch_size, options, 'activations', VALUES)
         check_open(self.session)
-        inputs, is_list = self._inputs(X)
+        inputs, form = self._inputs(X)
         tensors: list[tf.Tensor] = []
 
         def place(layer):
             tensors.append(as_tensor(self._resolve(layer), self.graph, 'each of the layers'))
             return len(tensors) - 1
         places = map_entries(place, layers)
-        if is_list:
-            as_samples(xs, inputs, is_list)         # all of them, with the message for all of X
+        xs = form.listed(xs, 'xs')
+        if form.is_list:
+            as_samples(xs, inputs, form)            # all of them, with the message for all of X
         found: dict[int, np.ndarray] = {}
         for chosen, group in self._by_inputs(tensors, inputs).items():
             with graph_lock(self.graph):
@@ -107,7 +111,8 @@ class ValueContext(ModelContext):
                 models = [compiled.model(self.session, tensors[k], [inputs[i] for i in chosen], self._layers)
                           for k in group]
             given = xs if len(chosen) == len(inputs) else [xs[i] for i in chosen]
-            found |= dict(zip(group, evaluate.values(models, is_list, given, checked)))
+            of_chosen = replace(form, names=tuple(form.names[i] for i in chosen))
+            found |= dict(zip(group, evaluate.values(models, of_chosen, given, checked)))
         return map_entries(lambda k: found[k], places)
 
     def _by_inputs(self, tensors: list[tf.Tensor], inputs: list[tf.Tensor]) -> dict[tuple[int, ...],
@@ -150,8 +155,8 @@ class ValueContext(ModelContext):
         if isinstance(attributions, Explanation):
             attributions = attributions.values
         checked = parse(batch_size, options, 'evaluate', VALUES)
-        model, target, is_list = self._scored(T, X)
-        return Scores(measure(metric, model, target, is_list, xs, attributions, ys, checked), repr(metric),
+        model, target, form = self._scored(T, X)
+        return Scores(measure(metric, model, target, form, xs, attributions, ys, checked), repr(metric),
                       metric.better)
 
     def logits(self, T: Any) -> tf.Tensor:
@@ -197,22 +202,33 @@ class ValueContext(ModelContext):
                 made[target.name] = logits(found, self.graph)
             return made[target.name]
 
-    def _scored(self, T: Any, X: Any) -> tuple[Model, Units | BuiltTarget, bool]:
-        """The model of T and X, what ys are, and whether X is a list."""
+    def _scored(self, T: Any, X: Any) -> tuple[Model, Units | BuiltTarget, Form]:
+        """The model of T and X, what ys are, and how X was given."""
         check_open(self.session)
-        inputs, is_list = self._inputs(X)
+        inputs, form = self._inputs(X)
         T = self._resolve_target(T)
         with graph_lock(self.graph):
             target, constant_weights = split_weights(as_target(T, self.graph), inputs)
             compiled = compiled_for(self.session)
             model = compiled.model(self.session, target, inputs, self._layers)
             units = compiled.target_of(target)
-        return model, units if constant_weights is None else Units(target, constant_weights), is_list
+        return model, units if constant_weights is None else Units(target, constant_weights), form
 
-    def _inputs(self, X: Any) -> tuple[list[tf.Tensor], bool]:
-        """X as a list of tensors, and whether it is a list."""
+    def _inputs(self, X: Any) -> tuple[list[tf.Tensor], Form]:
+        """X as a list of tensors, and how it was given."""
+        keys = None
+        if isinstance(X, Mapping):
+            keys, X = tuple(X), list(X.values())
+            if not all(isinstance(key, str) for key in keys):
+                raise TensorError(f'X is a dict with keys that are no strings: {shown(list(keys))}')
         is_list = isinstance(X, (list, tuple, Tensors))
-        return as_inputs([self._resolve(x) for x in X] if is_list else self._resolve(X), self.graph)
+        given = list(X) if is_list else [X]
+        tensors, _ = as_inputs([self._resolve(x) for x in given], self.graph)
+        labels = self._names.inputs
+        names = [[key, *(n for n, t in labels if t is tensor), tensor.name, tensor.op.name] for key, tensor in
+                 zip(keys or [x if isinstance(x, str) else '' for x in given], tensors)]
+        return tensors, Form(is_list, keys, tuple(tuple(dict.fromkeys(filter(None, some))) for some in names),
+                             self._names.tensor)
 
     def _resolve_target(self, T: Any) -> Any:
         """As `_resolve`; of a Target its score, which is built the first time."""

@@ -10,6 +10,7 @@ from ..engine.model import Model
 from ..engine.sweep import Sweep
 from ..errors import ShapeError
 from ..request.evaluate import checked_request
+from ..request.form import Form
 from ..request.options import Options
 from ..request.progress import Reporter, is_wanted
 from ..request.references import References
@@ -19,7 +20,7 @@ from ..values import as_array
 from .base import Metric
 
 
-def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any,
+def measure(metric: Metric, model: Model, target: Units | BuiltTarget, form: Form, xs: Any,
             attributions: Any, ys: Any, options: Options) -> np.ndarray:
     """The score of every row; everything that can be checked is checked before anything runs.
 
@@ -31,8 +32,8 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: 
         T and X.
     target : Units or BuiltTarget
         What ys are.
-    is_list : bool
-        Whether X is a list of tensors.
+    form : Form
+        How X was given.
     xs, ys, options
         As for `run`; of the options count batch_size, feed_dict, progress and memory_limit.
     attributions : array, or list of arrays for a list X
@@ -42,9 +43,9 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: 
     -------
     array, (n,) in float64
     """
-    references = References(metric.baseline, model.inputs, is_list)
-    request = checked_request(model, target, is_list, xs, ys, options, needs_rows=True)
-    maps = _as_maps(attributions, request.shapes, model, is_list)
+    references = References(metric.baseline, model.inputs, form)
+    request = checked_request(model, target, form, xs, ys, options, needs_rows=True)
+    maps = _as_maps(attributions, request.shapes, model, form)
     references.check(request.shapes)
     rows = request.rows(slice(0, request.n))
     baselines, _ = references.of(rows, request.shapes, 0)
@@ -61,9 +62,10 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, is_list: 
 
 
 def _as_maps(attributions: Any, shapes: list[tuple[int, ...]], model: Model,
-             is_list: bool) -> list[np.ndarray]:
+             form: Form) -> list[np.ndarray]:
     """Attributions as one array per tensor of X, finite and shaped like xs."""
-    given = list(attributions) if is_list and isinstance(attributions, (list, tuple)) else [attributions]
+    attributions = form.listed(attributions, 'attributions')
+    given = list(attributions) if form.is_list and isinstance(attributions, (list, tuple)) else [attributions]
     if len(given) != len(shapes):
         raise ShapeError(f'attributions must be a list of {len(shapes)} arrays, one for each tensor of X')
     maps = []

@@ -13,6 +13,7 @@ from typing_extensions import Unpack  # comes with TensorFlow
 from ..errors import ParameterError
 from ..explanation import Explanation
 from ..session import HoldsSession
+from .form import Form
 from .options import STREAMED, Options, RunOptions, StreamOptions, parse
 from .output import PIECE, Output
 from .samples import Samples
@@ -30,7 +31,7 @@ class Finished(NamedTuple):
 class BaseExplainer(HoldsSession):
     """Base of explainers: what is asked of them goes through one run, `_run`, which each explainer has."""
 
-    _is_list: bool
+    _form: Form
 
     def _run(self, xs: Any, ys: Any, options: Options) -> Finished:
         """Explain arrays or DataFrames."""
@@ -122,8 +123,8 @@ class BaseExplainer(HoldsSession):
             return self._returned(self._run(xs, ys, checked).output, checked)
         if ys is not None:
             raise ParameterError('xs is a tf.data.Dataset: ys comes with it, in batches (xs, ys)')
-        whole = Output(checked.out, None, self._dtypes, self._is_list)
-        for batch_xs, batch_ys in batches_of(xs, 0):
+        whole = Output(checked.out, None, self._dtypes, self._form)
+        for batch_xs, batch_ys in batches_of(xs, 0, self._form):
             found = self._run(batch_xs, batch_ys, replace(checked, out=None)).output
             whole.add(found.arrays(), found.more())
         return self._returned(whole, checked)
@@ -146,7 +147,7 @@ class BaseExplainer(HoldsSession):
             What `run` returns, for each batch.
         """
         checked = parse(batch_size, options, 'stream', STREAMED, self._parameter_names)
-        pieces = batches_of(batches, PIECE * (batch_size or self._rows()))
+        pieces = batches_of(batches, PIECE * (batch_size or self._rows()), self._form)
         return self._streamed(pieces, checked)
 
     def _streamed(self, pieces: Iterator[tuple[Any, Any]], options: Options) -> Iterator[Any]:
@@ -187,8 +188,9 @@ class BaseExplainer(HoldsSession):
         names = [c if c is not None and len(c) == a[0].size else None
                  for a, c in zip(arrays, samples.columns)]
         return Explanation(
-            output.values(), samples.arrays if self._is_list else samples.arrays[0], **ends, **self._about(),
-            std_error=error if error is None or self._is_list else error[0], ys=ys,
+            arrays if self._form.is_list else arrays[0],
+            samples.arrays if self._form.is_list else samples.arrays[0], **ends, **self._about(),
+            std_error=error if error is None or self._form.is_list else error[0], ys=ys,
             feature_names=names if any(names) else None, index=samples.labels())
 
     def _parsed(self, batch_size: Any, options: Any) -> Options:
@@ -204,7 +206,7 @@ class BaseExplainer(HoldsSession):
         more = output.more()
         wanted = []
         if options.return_std_error:
-            wanted.append(more['std_error'] if self._is_list else more['std_error'][0])
+            wanted.append(self._form.returned(more['std_error']))
         if options.return_delta:
             wanted.append(more['delta'])
         return (output.values(), *wanted) if wanted else output.values()

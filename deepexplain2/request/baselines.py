@@ -11,6 +11,7 @@ import tensorflow as tf
 from ..errors import ParameterError, ShapeError, first_line, shown
 from ..tensors import shape_text
 from ..values import as_array, as_numbers
+from .form import Form
 
 
 def as_baselines(given: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> list[np.ndarray] | Callable:
@@ -51,10 +52,10 @@ def as_baselines(given: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> lis
     return checked
 
 
-def call_baseline(function: Callable, xs: list[np.ndarray], is_list: bool, what: str) -> Any:
+def call_baseline(function: Callable, xs: list[np.ndarray], form: Form, what: str) -> Any:
     """What a function given as baseline, or as references, returns for xs."""
     try:
-        answer = function([x.copy() for x in xs] if is_list else xs[0].copy())
+        answer = function(form.returned([x.copy() for x in xs]))
     except Exception as e:
         raise ParameterError(f'the function given as {what} cannot take xs: {shown(function)} raised '
                              f'{type(e).__name__}: {first_line(e)}') from e

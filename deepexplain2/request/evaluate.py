@@ -14,6 +14,7 @@ from ..engine.sweep import Evaluate, Sweep, joined
 from ..session import check_open
 from ..targets.built import BuiltTarget
 from ..targets.units import Units
+from .form import Form
 from .layout import Layouts
 from .options import Options
 from .progress import Reporter, is_wanted
@@ -24,7 +25,7 @@ NAME = 'values'         # in warnings
 DEFAULTS = Options()
 
 
-def score(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys: Any = None,
+def score(model: Model, target: Units | BuiltTarget, form: Form, xs: Any, ys: Any = None,
           options: Options = DEFAULTS) -> np.ndarray:
     """T, weighted by ys and summed over its units.
 
@@ -34,8 +35,8 @@ def score(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys:
         T, X and the session.
     target : Units or BuiltTarget
         What ys are.
-    is_list : bool
-        Whether X is a list of tensors.
+    form : Form
+        How X was given.
     xs, ys, options
         As for `run`; of the options count batch_size, feed_dict, progress and memory_limit.
 
@@ -44,7 +45,7 @@ def score(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys:
     array, (n,) in float64; (number of batches,) where T has one value for all rows of a batch that the graph
     fixes.
     """
-    request = checked_request(model, target, is_list, xs, ys, options, needs_rows=False)
+    request = checked_request(model, target, form, xs, ys, options, needs_rows=False)
     batch = request.batch
 
     def evaluate(arrays, rows):
@@ -52,15 +53,15 @@ def score(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys:
     return _swept(request, options, evaluate)['value']
 
 
-def values(models: Sequence[Model], is_list: bool, xs: Any, options: Options = DEFAULTS) -> list[np.ndarray]:
+def values(models: Sequence[Model], form: Form, xs: Any, options: Options = DEFAULTS) -> list[np.ndarray]:
     """Values of tensors, as they are.
 
     Parameters
     ----------
     models : sequence of Model
         One for each tensor, with the tensor for T, of any numeric dtype; all with the same X and session.
-    is_list : bool
-        Whether X is a list of tensors.
+    form : Form
+        How X was given.
     xs, options
         As for `run`; of the options count batch_size, feed_dict, progress and memory_limit.
 
@@ -74,7 +75,7 @@ def values(models: Sequence[Model], is_list: bool, xs: Any, options: Options = D
     TensorError
         Where values of a row change with the other rows, or are not one per row.
     """
-    requests = [checked_request(m, Units(m.target), is_list, xs, None, options, needs_rows=True)
+    requests = [checked_request(m, Units(m.target), form, xs, None, options, needs_rows=True)
                 for m in models]
     together = [k for k, r in enumerate(requests) if r.layout.per_row and not r.layout.fixed_batch]
     groups = [together] if together else []
@@ -103,13 +104,13 @@ def _values_of(models: Sequence[Model], request: Request) -> Evaluate:
     return evaluate
 
 
-def checked_request(model: Model, target: Units | BuiltTarget, is_list: bool, xs: Any, ys: Any,
+def checked_request(model: Model, target: Units | BuiltTarget, form: Form, xs: Any, ys: Any,
                     options: Options, needs_rows: bool) -> Request:
     """What is given, checked, with a layout for it."""
     check_open(model.session)
     layouts = Layouts(model, NAME, needs_rows=needs_rows)
-    samples = as_samples(xs, model.inputs, is_list)
-    request = as_request(model, layouts, target, samples, ys, options)
+    samples = as_samples(xs, model.inputs, form)
+    request = as_request(model, layouts, target, samples, ys, form, options)
     model.check_statistics(request.rows(slice(0, 1)), request.feeds)
     return request.packed(layouts, options.batch_size)
 

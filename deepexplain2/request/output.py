@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError, ShapeError, ValueRangeError, shown
+from .form import Form
 
 PIECE = 16              # runs whose attributions are held together when they are written into an array
 
@@ -20,10 +21,10 @@ class Output:
     `out` must not share memory.
     """
 
-    def __init__(self, out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], is_list: bool,
+    def __init__(self, out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], form: Form,
                  read: Sequence[Any] = ()):
-        self._out = None if out is None else _checked(out, shapes, dtypes, is_list, read)
-        self._is_list, self._rows, self._shapes = is_list, 0, shapes
+        self._out = None if out is None else _checked(out, shapes, dtypes, form, read)
+        self._form, self._rows, self._shapes = form, 0, shapes
         self._pieces: list[list[np.ndarray]] = []
         self._more: dict[str, list[Any]] = {}
 
@@ -56,8 +57,8 @@ class Output:
         return self._out or [_joined(a) for a in zip(*self._pieces)]
 
     def values(self) -> Any:
-        """The attributions: an array, a list for a list X."""
-        return self.arrays() if self._is_list else self.arrays()[0]
+        """The attributions: an array, a list for a list X, a dict for a dict."""
+        return self._form.returned(self.arrays())
 
     def more(self) -> dict[str, Any]:
         """What else there is of the rows, by name: an array, or one per tensor of X."""
@@ -65,9 +66,10 @@ class Output:
                 for name, parts in self._more.items()}
 
 
-def _checked(out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], is_list: bool,
+def _checked(out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], form: Form,
              read: Sequence[Any]) -> list[np.ndarray]:
     """`out` as a list of arrays that the attributions can be written into."""
+    out, is_list = form.listed(out, 'out'), form.is_list
     given = out if is_list else [out]
     if not isinstance(given, (list, tuple)) or len(given) != len(dtypes) or not all(map(_is_plain, given)):
         each = f', one for each of the {len(dtypes)} tensors of X, in a list' if is_list else ''

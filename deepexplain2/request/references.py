@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ..errors import BaselineWarning, ParameterError, warn
 from .baselines import as_baselines, call_baseline, fit_to_rows
+from .form import Form
 from .reference_sets import as_reference_sets, fit_sets
 
 Shapes = Sequence[tuple[int, ...]]
@@ -25,8 +26,8 @@ class References:
         A number, an array, a list of them or a function of xs.
     inputs : sequence of tensors
         X.
-    is_list : bool
-        Whether X is a list of tensors.
+    form : Form
+        How X was given.
     references : arrays or function, optional
         In place of a baseline.
     average : bool, optional
@@ -43,9 +44,9 @@ class References:
         Where both a baseline and references are given.
     """
 
-    def __init__(self, baseline: Any, inputs: Sequence[tf.Tensor], is_list: bool, references: Any = None,
+    def __init__(self, baseline: Any, inputs: Sequence[tf.Tensor], form: Form, references: Any = None,
                  average: bool | None = None, averages: bool = False, warn: Warn = warn):
-        self._inputs, self._is_list, self._warn = inputs, is_list, warn
+        self._inputs, self._form, self._warn = inputs, form, warn
         self._average, self._averages, self._is_set = average, averages, references is not None
         if self._is_set and baseline is not None:
             raise ParameterError('baseline and references are given, and both say what x is compared with. '
@@ -58,7 +59,8 @@ class References:
 
     def _checked(self, given: Any) -> list[np.ndarray] | Callable:
         check = as_reference_sets if self._is_set else as_baselines
-        return check(given, self._inputs, self._is_list)
+        return check(self._form.listed(given, 'references' if self._is_set else 'baseline'), self._inputs,
+                     self._form.is_list)
 
     def check(self, shapes: Shapes) -> None:
         """Raise where the baseline does not fit xs of these shapes; a function is called later."""
@@ -75,7 +77,7 @@ class References:
         is_function = callable(given)
         if callable(given):
             what = 'references' if self._is_set else 'baseline'
-            given = self._checked(call_baseline(given, arrays, self._is_list, what))
+            given = self._checked(call_baseline(given, arrays, self._form, what))
             assert not callable(given)
             shapes = [a.shape for a in arrays]
         baselines, k = self._fitted(given, shapes)

@@ -14,6 +14,7 @@ from ..engine.row_data import Feed, Weights
 from ..targets.built import BuiltTarget
 from ..targets.units import Units
 from .feeds import as_feeds
+from .form import Form
 from .frames import is_series, series_to_array
 from .layout import Layout, Layouts
 from .options import Options
@@ -85,14 +86,15 @@ def take_rows(arrays: Sequence[np.ndarray], rows: slice | np.ndarray,
 
 
 def as_request(model: Model, layouts: Layouts, target: Units | BuiltTarget, samples: Samples, ys: Any,
-               options: Options) -> Request:
+               form: Form, options: Options) -> Request:
     """What is given for a run as a Request; runs nothing, unless T seems to have no batch axis. target: what
     ys are."""
     arrays = samples.arrays
     n = len(arrays[0])
     if is_series(ys):
         ys = series_to_array(ys, samples.index, 'ys')
-    feeds = as_feeds(options.feed_dict, model.target.graph, model.inputs, model.path.varies, n)
+    feed_dict = form.by_tensor(options.feed_dict)
+    feeds = as_feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
     feeds |= target.feeds(ys, n)
     model.check_fed(feeds)
     layout = layouts.of(n, options.batch_size, options.memory_limit)

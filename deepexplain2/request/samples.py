@@ -11,6 +11,7 @@ import tensorflow as tf
 from ..errors import ShapeError, shown
 from ..tensors import shape_text, sizes
 from ..values import as_array, as_numbers
+from .form import Form
 from .frames import check_index, frame_to_array, is_frame, labels_of
 
 LOOK = 1 << 26          # bytes of a memmap that are checked at once
@@ -29,9 +30,10 @@ class Samples(NamedTuple):
         return None if self.index is None else labels_of(self.index)
 
 
-def as_samples(xs: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> Samples:
+def as_samples(xs: Any, tensors: Sequence[tf.Tensor], form: Form) -> Samples:
     """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays
     a memmap, of its own dtype."""
+    xs, is_list = form.listed(xs, 'xs'), form.is_list
     if is_list and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
         raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
                          + (f', not {len(xs)}' if isinstance(xs, (list, tuple))

@@ -11,10 +11,11 @@ from tensorflow.python.eager.context import eager_mode
 
 from ..errors import ParameterError, ShapeError, shown
 from ..values import as_numbers, refuse_lossy
+from .form import Form
 from .frames import are_chunks, is_frame
 
 
-def batches_of(given: Any, rows: int) -> Iterator[tuple[Any, Any]]:
+def batches_of(given: Any, rows: int, form: Form) -> Iterator[tuple[Any, Any]]:
     """(xs, ys) of every batch, ys None where there is none; an array or a DataFrame is cut into pieces of so
     many rows. What can be checked is checked at once, batches as they come."""
     if isinstance(given, np.ndarray) or is_frame(given):
@@ -23,29 +24,36 @@ def batches_of(given: Any, rows: int) -> Iterator[tuple[Any, Any]]:
         rowwise = given.iloc if is_frame(given) else given
         if not is_frame(given):
             as_numbers(given[:1], 'numbers', 'batches')         # no more than a row of a memmap is read
-        return _pairs(rowwise[k:k + rows] for k in range(0, len(given), rows))
+        return _pairs((rowwise[k:k + rows] for k in range(0, len(given), rows)), form)
     if isinstance(given, tf.data.Dataset):
-        return _pairs(_of_dataset(given))
+        return _pairs(_of_dataset(given), form)
     if not isinstance(given, (list, tuple)) and not are_chunks(given):
         refuse_lossy(given, 'numbers', 'batches')
     if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping, set, frozenset, tf.Tensor)):
         raise ParameterError(f'batches must be an array, a batched tf.data.Dataset, or an iterable of xs or '
                              f'(xs, ys), not {shown(given)}')
-    return _pairs(given)
+    return _pairs(given, form)
 
 
-def _pairs(batches: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-    """(xs, ys) of every batch."""
+def _pairs(batches: Iterable[Any], form: Form) -> Iterator[tuple[Any, Any]]:
+    """(xs, ys) of every batch. For a list X a tuple of as many arrays is xs."""
     empty = True
     for batch in batches:
         empty = False
-        if isinstance(batch, tuple) and len(batch) != 2:
+        is_pair = isinstance(batch, tuple) and not _is_xs(batch, form)
+        if is_pair and len(batch) != 2:
             raise ShapeError(f'a batch is xs, or a tuple (xs, ys), not a tuple of {len(batch)}')
-        xs, ys = batch if isinstance(batch, tuple) else (batch, None)
+        xs, ys = batch if is_pair else (batch, None)
         yield _arrays(xs), None if ys is None else _arrays(ys)
     if empty:
         raise ShapeError('a stream or tf.data.Dataset without batches: it is empty, or a generator that was '
                          'used up before')
+
+
+def _is_xs(batch: tuple[Any, ...], form: Form) -> bool:
+    """Whether a tuple is xs for a list X: one array per tensor, the first of which could not be all of xs."""
+    return form.is_list and 1 < len(batch) == len(form.names) \
+        and not isinstance(batch[0], (list, tuple, Mapping))
 
 
 def _of_dataset(dataset: tf.data.Dataset) -> Iterator[Any]:
@@ -66,6 +74,8 @@ def _of_dataset(dataset: tf.data.Dataset) -> Iterator[Any]:
 
 def _arrays(batch: Any) -> Any:
     """Eager tensors as arrays."""
+    if isinstance(batch, Mapping):
+        return {name: _arrays(b) for name, b in batch.items()}
     if isinstance(batch, (list, tuple)):
         return [_arrays(b) for b in batch]
     return batch.numpy() if isinstance(batch, tf.Tensor) and not tf.is_symbolic_tensor(batch) else batch
