@@ -108,6 +108,10 @@ class CoverageWarning(UserWarning):
     """No occlusion window covers some features: their attribution is NaN."""
 
 
+class CostWarning(UserWarning):
+    """A call will evaluate the model very often for every row, and shows no progress."""
+
+
 class ToleranceWarning(UserWarning):
     """A method reached its limit of steps or samples before the requested tolerance."""
 

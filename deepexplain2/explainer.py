@@ -14,7 +14,7 @@ from .audit import Audit
 from .engine.model import Model
 from .engine.packing import calls
 from .engine.query import Query
-from .errors import ParameterError, ShapeError
+from .errors import CostWarning, ParameterError, ShapeError
 from .kinds_of_values import integer
 from .request.base_explainer import BaseExplainer, Finished
 from .request.form import Form
@@ -22,6 +22,7 @@ from .request.frames import check_columns
 from .request.layout import Layouts
 from .request.options import Options
 from .request.output import Output
+from .request.progress import is_wanted
 from .request.references import References
 from .request.request import Request, as_request
 from .request.run import Run
@@ -31,6 +32,8 @@ from .session import check_open
 from .targets.built import BuiltTarget
 from .targets.units import Units
 from .tensors import shape_text
+
+MANY = 10000            # evaluations for one row, of which a run tells that shows no progress
 
 
 class RunPlan(NamedTuple):
@@ -128,7 +131,14 @@ class Explainer(BaseExplainer):
         shapes = [a.shape for a in samples.arrays]
         planned = self._method.plan(shapes)
         request = as_request(self._model, self._layouts, self._target, samples, ys, self._form, options)
-        self._references.check(shapes)
+        k = self._references.check(shapes)
+        if planned.evaluations is not None and k * sum(planned.evaluations) > MANY \
+                and not is_wanted(options.progress):
+            each = k * sum(planned.evaluations)
+            self._model.warn_once(
+                self._method.name, f'"{self._method.name}" evaluates the model up to {each} times for each '
+                f'row, {each * request.n} times in all. progress=True shows how far it is; coarser features '
+                'or fewer samples cost less', CostWarning)
         return request, Output(options.out, planned.shapes, self._dtypes, self._form, request.read())
 
     def _about(self) -> dict[str, Any]:

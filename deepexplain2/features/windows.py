@@ -11,6 +11,8 @@ from skimage.util import view_as_windows
 from ..errors import ParameterError
 from .base import Arrays, Features
 
+MOST_CHANNELS = 5       # of what is taken for an image: colours, and depth or transparency
+
 
 class Windows(Features):
     """All positions of a window over a row, which may overlap, numbered as view_as_windows orders them.
@@ -20,7 +22,8 @@ class Windows(Features):
     shape : tuple of int
         The shape of a row.
     window : int or tuple of int
-        The size of the window along each axis. An int is cut to the length of short axes.
+        The size of the window along each axis. An int is cut to the length of short axes, and takes all
+        channels of an image.
     step : int or tuple of int
         The shift between windows along each axis.
     name : str, default 'X'
@@ -32,7 +35,7 @@ class Windows(Features):
         self.shape, self.shapes = shape, [shape]
         if not shape:
             raise ParameterError(f'{name} has no feature axis: it has one value per row, and no window fits')
-        self.window = tuple(min(window, s) for s in shape) if isinstance(window, int) else window
+        self.window = _for_all_axes(window, shape) if isinstance(window, int) else window
         self.step = (step,) * len(shape) if isinstance(step, int) else step
         for parameter, value in ('window_shape', self.window), ('step', self.step):
             if len(value) != len(shape):
@@ -127,6 +130,13 @@ class Windows(Features):
                 wide[s] += total
             total = wide
         return total
+
+
+def _for_all_axes(window: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A window of one size along all axes; along the channels of an image or volume, 5 at most, all."""
+    *axes, last = shape
+    has_channels = len(axes) in (2, 3) and last <= MOST_CHANNELS
+    return *(min(window, s) for s in axes), last if has_channels else min(window, last)
 
 
 @lru_cache(maxsize=8)

@@ -62,10 +62,10 @@ class References:
         return check(self._form.listed(given, 'references' if self._is_set else 'baseline'), self._inputs,
                      self._form.is_list)
 
-    def check(self, shapes: Shapes) -> None:
-        """Raise where the baseline does not fit xs of these shapes; a function is called later."""
-        if not callable(self._given):
-            self._fitted(self._given, shapes)
+    def check(self, shapes: Shapes) -> int:
+        """Raise where the baseline does not fit xs of these shapes; a function is called later, and counts as
+        one. Returns how many baselines each row is compared with."""
+        return 1 if callable(self._given) else self._fitted(self._given, shapes)[1]
 
     def of(self, arrays: list[np.ndarray], shapes: Shapes, start: int = 0) -> tuple[list[np.ndarray], int]:
         """(baselines, how many each row is compared with) of rows that begin with `start`.

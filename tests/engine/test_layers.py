@@ -10,6 +10,7 @@ from deepexplain2.engine.batch import Batch
 from deepexplain2.engine.model import Model
 from deepexplain2.engine.row_data import Weights
 from deepexplain2.request.evaluate import score, values
+from deepexplain2.request.form import ONE
 from deepexplain2.request.options import Options
 from deepexplain2.targets.units import Units
 from tests.support.networks import v1
@@ -110,32 +111,32 @@ def test_values_in_batches(session):
     models, told = [Model(session, tensor, [x]) for tensor in (h, classes)], []
     for size in None, 1, 2, 5:
         options = Options(size, feed_dict={scale: factors}, progress=told.append)
-        found = values(models, False, ROWS, options)
+        found = values(models, ONE, ROWS, options)
         for a, b in zip(found, want):
             np.testing.assert_allclose(a, b, rtol=1e-12)
             assert a.dtype == b.dtype
         assert told[-1].done == told[-1].total == 5
     labels = np.array([0, 1, 1, 0, 1])
-    got = score(Model(session, t, [x]), Units(t), False, ROWS, labels, Options(2, {scale: factors}))
+    got = score(Model(session, t, [x]), Units(t), ONE, ROWS, labels, Options(2, {scale: factors}))
     np.testing.assert_allclose(got, session.run(t, {x: ROWS, scale: factors})[np.arange(5), labels],
                                rtol=1e-12)
     with pytest.raises(errors.FeedError, match='needs "scale:0"'):
-        values(models, False, ROWS)
+        values(models, ONE, ROWS)
     with pytest.raises(errors.ShapeError, match='xs has shape'):
-        values(models, False, ROWS[:, :2], Options(feed_dict={scale: factors}))
+        values(models, ONE, ROWS[:, :2], Options(feed_dict={scale: factors}))
     mixed = Model(session, tf.tanh(x - tf.reduce_mean(x, 0)), [x])
     with pytest.raises(errors.TensorError, match='changes with the other rows'):
-        values([mixed], False, ROWS)
+        values([mixed], ONE, ROWS)
 
 
 def test_values_with_a_fixed_batch_and_without_one(session):
     x = v1.placeholder(tf.float64, (2, 4), 'x')
     h, _ = dense(x)
-    found, = values([Model(session, h, [x])], False, ROWS)
+    found, = values([Model(session, h, [x])], ONE, ROWS)
     np.testing.assert_allclose(found, np.tanh(ROWS @ W), rtol=1e-12)
     y = v1.placeholder(tf.float64, (None, 4), 'y')
     total = Model(session, tf.reduce_sum(y), [y])
-    np.testing.assert_allclose(values([total], False, ROWS)[0], ROWS.sum(1), rtol=1e-12)
+    np.testing.assert_allclose(values([total], ONE, ROWS)[0], ROWS.sum(1), rtol=1e-12)
 
 
 def test_layers_under_rules(session):

@@ -24,9 +24,11 @@ class Occlusion(Method):
 
     Parameters
     ----------
-    window_shape : int or sequence of int, default 1
-        The size of the window along each feature axis. An int is for all axes, cut to the length of short
-        ones: 3 on (28, 28, 1) is a patch of 3 x 3. For a list X also a list, one per input.
+    window_shape : int or sequence of int, optional
+        The size of the window along each feature axis, by default single entries. An int is for all axes, cut
+        to the length of short ones; of images and volumes, X of 4 or 5 axes with at most 5 channels in the
+        last, a window takes all channels: 2 on (28, 28, 3) is a patch of 2 x 2 x 3. For a list X also a list,
+        one per input.
     step : int or sequence of int, default 1
         The shift between windows along each feature axis. For a list X also a list, one per input.
     baseline : number, array, list of them or function, default 0
@@ -56,7 +58,7 @@ class Occlusion(Method):
     >>> a = de.explain('occlusion', T, X, xs, ys=labels, window_shape=2)
     """
 
-    window_shape: Counts = 1
+    window_shape: Counts | None = None
     step: Counts = 1
     baseline: Baseline | None = None
     references: References | None = None
@@ -76,8 +78,8 @@ class Occlusion(Method):
         """The windows of each input."""
         shared = [per_input(value, len(shapes), name)
                   for name, value in (('window_shape', self.window_shape), ('step', self.step))]
-        return [windows(shape[1:], 1 if window is None else window, 1 if step is None else step,
-                        'X' if len(shapes) == 1 else f'X[{k}]')
+        return [windows(shape[1:], (1,) * len(shape[1:]) if window is None else window,
+                        1 if step is None else step, 'X' if len(shapes) == 1 else f'X[{k}]')
                 for k, (shape, window, step) in enumerate(zip(shapes, *shared))]
 
     def attribute(self, sweep, xs, baselines):
