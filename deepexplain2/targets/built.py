@@ -106,13 +106,21 @@ def _written(graph: tf.Graph) -> bytes:
     """What tells a graph from others that compute something else. Functions inside, such as bodies of loops,
     get other names in every graph."""
     definition = graph.as_graph_def()
-    names = [f.signature.name for f in definition.library.function]
-    if not names:
+    functions = {f.signature.name: f for f in definition.library.function}
+    if not functions:
         return sha256(definition.SerializeToString(deterministic=True)).digest()
-    text = re.sub(r'"(Stateful)?PartitionedCall-\d+"', '"PartitionedCall"', str(definition))
-    order = {name: k for k, name in enumerate(sorted(names, key=lambda name: text.index(f'"{name}"')))}
-    pattern = '"(' + '|'.join(map(re.escape, names)) + r')(?!\d)'       # names of nodes begin with them too
-    return sha256(re.sub(pattern, lambda found: f'"function {order[found[1]]}', text).encode()).digest()
+    # names of nodes begin with those of functions too
+    pattern = re.compile('"(' + '|'.join(map(re.escape, sorted(functions, key=len, reverse=True))) + r')(?!\d)')
+    order: dict[str, int] = {}                              # as they are named, from the nodes on
+    definition.ClearField('library')
+    texts = [str(definition)]
+    for text in texts:                                      # which grows
+        for name in pattern.findall(text):
+            if name not in order:
+                order[name] = len(order)
+                texts.append(str(functions[name]))
+    text = re.sub(r'"(Stateful)?PartitionedCall-\d+"', '"PartitionedCall"', '\n'.join(texts))
+    return sha256(pattern.sub(lambda found: f'"function {order[found[1]]}', text).encode()).digest()
 
 
 def build_target(trial: Trial, outputs: Any, graph: tf.Graph) -> BuiltTarget:
