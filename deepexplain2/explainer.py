@@ -102,8 +102,8 @@ class Explainer(BaseExplainer):
     def _run(self, xs: Any, ys: Any, options: Options) -> Finished:
         """Explain arrays or DataFrames; everything that can be checked is checked before anything runs."""
         request, output = self._checked(xs, ys, options)
-        self._runner(request, options, output)
-        return Finished(output, request.samples, request.weights.given(request.n))
+        weights = self._runner(request, options, output)
+        return Finished(output, request.samples, weights.given(request.n))
 
     def _check_options(self, options: Options) -> None:
         """Raise where the session is closed, or the method cannot give what the options ask for."""

@@ -66,9 +66,13 @@ class BaseExplainer(HoldsSession):
             that an explainer is given, and their order, must be those of every later one. Of a
             tf.data.Dataset each batch, xs or (xs, ys), is a run, and the results are joined; for a list X a
             batch is ((a, b), ys), as (a, b) is taken for (xs, ys). Token ids: (n, tokens).
-        ys : array or Series, optional
-            What of T to explain: integer class indices of shape (n,), or weights shaped like T (rows may
-            broadcast). By default all units of T are summed. The index of a Series must be that of xs.
+        ys : array, Series, int or str, optional
+            What of T to explain. For T of shape (batch, classes): integer class indices of shape (n,), one
+            integer for all rows, or 'predicted', the class with the largest T in each row (costs one
+            evaluation per row). For T with more axes: index tuples, integers of shape (n, axes without the
+            batch). For any T: floats as weights, shaped like T (rows may broadcast), or 'sum' of all units,
+            which is the default, with a TargetWarning where there are several. The index of a Series must be
+            that of xs. For a function or Target with data: these, one entry per row.
         batch_size : int, optional
             Rows in one session.run, at most; by default chosen from the size of a row, and by timing. The
             result does not depend on it, up to rounding.
@@ -121,15 +125,15 @@ class BaseExplainer(HoldsSession):
         checked = self._parsed(batch_size, options)
         if not isinstance(xs, tf.data.Dataset):
             return self._returned(self._run(xs, ys, checked).output, checked)
-        if ys is not None:
+        if ys is not None and not _is_for_all(ys):
             raise ParameterError('xs is a tf.data.Dataset: ys comes with it, in batches (xs, ys)')
         whole = Output(checked.out, None, self._dtypes, self._form)
         for batch_xs, batch_ys in batches_of(xs, 0, self._form):
-            found = self._run(batch_xs, batch_ys, replace(checked, out=None)).output
+            found = self._run(batch_xs, _of_batch(batch_ys, ys), replace(checked, out=None)).output
             whole.add(found.arrays(), found.more())
         return self._returned(whole, checked)
 
-    def stream(self, batches: Any, batch_size: int | None = None,
+    def stream(self, batches: Any, batch_size: int | None = None, *, ys: int | str | None = None,
                **options: Unpack[StreamOptions]) -> Iterator[Any]:
         """Attributions of one batch after the other, in order, as they are asked for; only one batch is held.
 
@@ -140,6 +144,8 @@ class BaseExplainer(HoldsSession):
             memmap or DataFrame is cut into pieces of 16 runs each. For a list X an xs is a list.
         batch_size, **options
             As for `run`, without `out`; each batch goes through with them.
+        ys : int, 'predicted' or 'sum', optional
+            As for `run`, for batches that come without ys of their own.
 
         Returns
         -------
@@ -148,12 +154,15 @@ class BaseExplainer(HoldsSession):
         """
         checked = parse(batch_size, options, 'stream', STREAMED, self._parameter_names)
         pieces = batches_of(batches, PIECE * (batch_size or self._rows()), self._form)
-        return self._streamed(pieces, checked)
+        if ys is not None and not _is_for_all(ys):
+            raise ParameterError('ys of a stream come with it, in batches (xs, ys), unless they are one '
+                                 'class for all rows, "predicted" or "sum"')
+        return self._streamed(pieces, ys, checked)
 
-    def _streamed(self, pieces: Iterator[tuple[Any, Any]], options: Options) -> Iterator[Any]:
-        for xs, ys in pieces:
+    def _streamed(self, pieces: Iterator[tuple[Any, Any]], ys: Any, options: Options) -> Iterator[Any]:
+        for xs, own in pieces:
             self._check_options(options)
-            yield self._returned(self._run(xs, ys, options).output, options)
+            yield self._returned(self._run(xs, _of_batch(own, ys), options).output, options)
 
     def explanation(self, xs: Any, ys: Any = None, batch_size: int | None = None,
                     **options: Unpack[RunOptions]) -> Explanation:
@@ -210,3 +219,15 @@ class BaseExplainer(HoldsSession):
         if options.return_delta:
             wanted.append(more['delta'])
         return (output.values(), *wanted) if wanted else output.values()
+
+
+def _is_for_all(ys: Any) -> bool:
+    """Whether ys are meant for any number of rows: a class, or a word."""
+    return isinstance(ys, (str, int, np.integer)) and not isinstance(ys, bool)
+
+
+def _of_batch(own: Any, ys: Any) -> Any:
+    """ys of a batch: its own, or those for all batches."""
+    if own is not None and ys is not None:
+        raise ParameterError('ys is given for all batches, and this batch comes with ys of its own')
+    return ys if own is None else own

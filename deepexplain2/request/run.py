@@ -15,6 +15,7 @@ from ..engine.failures import built
 from ..engine.locks import graph_lock
 from ..engine.model import Model
 from ..engine.query import Query
+from ..engine.row_data import Weights
 from ..engine.sweep import Sweep
 from ..errors import ValueRangeError
 from .attribution_checks import check_attributions, in_dtypes
@@ -51,15 +52,16 @@ class Run:
                     self._compiled.append(self.method.query(self.model))
         return self._compiled[0]
 
-    def __call__(self, request: Request, options: Options, output: Output) -> None:
-        """Explain a request. output: takes the attributions."""
+    def __call__(self, request: Request, options: Options, output: Output) -> Weights:
+        """Explain a request. output: takes the attributions. Returns the weights of T, which may depend on
+        its values."""
         step = piece_size(request, options)
         ends = self._ends(request, slice(0, step))
         self.model.check_statistics(ends.xs, request.feeds)
         packed = request.packed(self.layouts, options.batch_size)
-        if packed is not request and step < request.n:
+        if packed.layout is not request.layout and step < request.n:
             step, ends = request.n, self._ends(request, slice(0, request.n))
-        self.target_checks(ends.xs, packed.feeds, packed.layout)
+        self.target_checks(ends.xs, packed.feeds, packed.layout, packed.is_sum)
         query = self.compile()
         reporter = self._reporter(packed, options, ends.k)
         sweep = _sweep(query, self.model, packed, reporter)
@@ -71,6 +73,7 @@ class Run:
         finally:
             if reporter is not None:
                 reporter.close()
+        return packed.weights
 
     def _explain(self, sweep: Sweep, ends: Ends, options: Options) -> tuple[list[np.ndarray], dict[str, Any]]:
         """(attributions, what else is wanted of the rows by name) of some rows."""

@@ -65,7 +65,7 @@ class BuiltTarget(NamedTuple):
 
     def weights(self, ys: Any, n: int, per_row: bool) -> Weights:
         """The units of the score are summed: ys are data. per_row: whether it has one entry per row."""
-        return Weights(None, None, 0, per_row, self.score.dtype.as_numpy_dtype)
+        return Weights(None, None, (), per_row, self.score.dtype.as_numpy_dtype)
 
 
 class Trial(NamedTuple):
@@ -110,7 +110,8 @@ def _written(graph: tf.Graph) -> bytes:
     if not functions:
         return sha256(definition.SerializeToString(deterministic=True)).digest()
     # names of nodes begin with those of functions too
-    pattern = re.compile('"(' + '|'.join(map(re.escape, sorted(functions, key=len, reverse=True))) + r')(?!\d)')
+    longest_first = sorted(functions, key=len, reverse=True)
+    pattern = re.compile('"(' + '|'.join(map(re.escape, longest_first)) + r')(?!\d)')
     order: dict[str, int] = {}                              # as they are named, from the nodes on
     definition.ClearField('library')
     texts = [str(definition)]

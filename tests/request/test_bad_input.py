@@ -263,7 +263,7 @@ def of_method(method):
                   lambda s, v=value: s.on_ids(method, v))
     yield row('ids with fractions', errors.ValueRangeError, 'int32 cannot hold: fractions', lambda s: s.on_ids(method, IDS + .5))
     yield row('ids as booleans', errors.ShapeError, 'got booleans', lambda s: s.on_ids(method, IDS > 3))
-    yield row('ys of ids', errors.ShapeError, 'class indices need one per row', lambda s: s.on_ids(method, ys=7))
+    yield row('ys of ids', errors.ValueRangeError, 'ys holds class 7 in row 0', lambda s: s.on_ids(method, ys=7))
     yield row('progress of ids', errors.ParameterError, 'progress must be', lambda s: s.on_ids(method, progress=3))
     yield row('out of ids', errors.ShapeError, r'out has shape \(2, 4\)', lambda s: s.on_ids(method, out=np.zeros((2, 4))))
     yield row('X of ids in feed_dict', errors.FeedError, 'feed_dict feeds X "ids:0"', lambda s: s.on_ids(method, feed_dict={s.ids: IDS}))
