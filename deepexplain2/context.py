@@ -168,7 +168,7 @@ class DeepExplain(ValueContext):
 
     def explanation(self, method: str | Method, T: Any, X: Any, xs: Any, ys: Any = None,
                     batch_size: int | None = None, *, jit_compile: bool = False,
-                    **options_and_parameters: Any) -> Explanation:
+                    **options_and_parameters: Any) -> Explanation | list[Explanation]:
         """The attributions of `explain` with what they explain, as an Explanation.
 
         Takes what `explain` takes. See `Explainer.explanation`.

@@ -47,7 +47,7 @@ class LateExplainer(BaseExplainer):
         raise self._unknown('audit')
 
     def explanation(self, xs: Any, ys: Any = None, batch_size: int | None = None,
-                    **options: Any) -> Explanation:
+                    **options: Any) -> Explanation | list[Explanation]:
         """As `Explainer.explanation`."""
         self._parsed(batch_size, options)
         return self._explainer(ys).explanation(xs, ys, batch_size, **options)
@@ -71,6 +71,12 @@ class LateExplainer(BaseExplainer):
 
     def _check_options(self, options: Options) -> None:
         check_open(self._session)
+        self._classes(options)
+
+    def _classes(self, options: Options) -> int | None:
+        if options.classes is not None:
+            raise ParameterError(f'classes: {self._target.said} takes data as ys, and has no classes')
+        return None
 
     def _rows(self) -> int:
         return ROWS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,8 +12,10 @@ from ..engine.answers import check_rows
 from ..engine.model import Model
 from ..engine.row_data import Feed, Weights
 from ..engine.sweep import Sweep
-from ..errors import ShapeError, ValueRangeError
+from ..errors import ParameterError, ShapeError, ValueRangeError
+from ..targets.built import BuiltTarget
 from ..targets.units import Units
+from ..tensors import shape_text
 from .layout import Layout
 
 Take = Callable[[np.ndarray], list[np.ndarray]]         # from numbers of rows to the arrays of X
@@ -34,6 +37,27 @@ def known_units(target: tf.Tensor) -> tuple[int, ...] | None:
     """The sizes of the units of T, None where one is open."""
     found = target.shape[1:]
     return tuple(found.as_list()) if found.is_fully_defined() else None
+
+
+def classes_of(given: Any, target: Units | BuiltTarget, ys: Any = None) -> list[int]:
+    """The classes of which maps are wanted; raises where T has none, or ys say something else."""
+    if ys is not None:
+        raise ParameterError('classes and ys are given, and both say what of T is explained. Give one '
+                             'of them')
+    units = known_units(target.score)
+    if not isinstance(target, Units):
+        raise ParameterError(f'classes: ys are the data of {target.target.label}, which has no classes')
+    if target.constant_weights is not None:
+        raise ParameterError('classes: T is multiplied by an array. Leave one of them out')
+    if units is None or len(units) != 1:
+        raise ShapeError(f'classes: T "{target.score.name}" has shape {shape_text(target.score.shape)}, and '
+                         f'not (batch, classes) with a known number of classes')
+    found = list(range(units[0])) if isinstance(given, str) else list(given)
+    wrong = [c for c in found if c >= units[0]]
+    if wrong:
+        raise ValueRangeError(f'classes holds {wrong[0]}, but T "{target.score.name}" has {units[0]} units: '
+                              f'0 to {units[0] - 1}')
+    return found
 
 
 def _predicted(model: Model, take: Take, feeds: Mapping[str, Feed], n: int,

@@ -11,9 +11,10 @@ import tensorflow as tf
 from ..engine.batch import Batch
 from ..engine.model import Model
 from ..engine.row_data import Feed, Weights
+from ..errors import TensorError
 from ..targets.built import BuiltTarget
 from ..targets.units import Units
-from .choices import known_units, weights_of
+from .choices import classes_of, known_units, weights_of
 from .feeds import as_feeds
 from .form import Form
 from .frames import is_series, series_to_array
@@ -47,6 +48,8 @@ class Request(NamedTuple):
         Whether all units of T are summed because nothing was said of them.
     look : function (request) -> Weights, optional
         Gives the weights where they depend on the values of T; `packed` calls it.
+    each : tuple of Weights
+        Those of several classes, for a map of each; then `weights` are those of their sum.
     """
 
     inputs: Sequence[tf.Tensor]
@@ -58,6 +61,7 @@ class Request(NamedTuple):
     layout: Layout
     is_sum: bool = False
     look: Callable[[Request], Weights] | None = None
+    each: tuple[Weights, ...] = ()
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -101,17 +105,29 @@ def as_request(model: Model, layouts: Layouts, target: Units | BuiltTarget, samp
     ys are."""
     arrays = samples.arrays
     n = len(arrays[0])
+    classes = [] if options.classes is None else classes_of(options.classes, target, ys)
     if is_series(ys):
         ys = series_to_array(ys, samples.index, 'ys')
     feed_dict = form.by_tensor(options.feed_dict)
     feeds = as_feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
-    feeds |= target.feeds(ys, n)
+    feeds |= target.feeds('sum' if classes else ys, n)
     model.check_fed(feeds)
     layout = layouts.of(n, options.batch_size, options.memory_limit)
     layout = layouts.without_batch_axis(layout, lambda rows: take_rows(arrays, rows, model.inputs), feeds, n,
                                         options.batch_size)
     found = Request(model.inputs, samples, arrays, n, feeds, NO_WEIGHTS, layout)
+    if options.classes is not None:
+        return _of_classes(found, classes, target)
     return _weighted(found, model, target, ys)
+
+
+def _of_classes(request: Request, classes: Sequence[int], target: Any) -> Request:
+    """The request with the weights of several classes."""
+    if not request.layout.per_row:
+        raise TensorError(f'classes: T "{target.score.name}" has no batch axis')
+    units = known_units(target.score)
+    return request._replace(weights=target.weights('sum', request.n, True),
+                            each=tuple(target.chosen(np.full(request.n, c), units) for c in classes))
 
 
 def _weighted(request: Request, model: Model, target: Units | BuiltTarget, ys: Any) -> Request:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..engine.row_data import Feed, Weights
-from ..errors import FeedError, ShapeError, ValueRangeError
+from ..errors import FeedError, ShapeError, ValueRangeError, shown
 from ..tensors import shape_text, sizes
 from ..values import as_array, as_numbers
 
@@ -68,8 +68,9 @@ class Units(NamedTuple):
         if ys == 'sum':
             return None
         if ys != 'predicted':
-            raise ShapeError(f'ys is {ys!r}. As a word it is "predicted", the class with the largest T in '
-                             f'each row, or "sum", the sum over all units of T')
+            raise ShapeError(f'ys is not an array of {target.dtype.name}: got str {shown(ys)}. As a word it '
+                             f'is "predicted", the class with the largest T in each row, or "sum", the sum '
+                             f'over all units of T')
         if not per_row or (target.shape.rank not in (2, None)) or (len(found) == 2 and found[1] == 1):
             raise ShapeError(f'ys is "predicted", the class with the largest T in each row, but T '
                              f'"{target.name}" has shape {shape_text(target.shape)}: it needs (batch, '

@@ -114,7 +114,7 @@ def test_refused():
             assert not told(lambda target=target: de.explain('saliency', target, X, XS))
         with pytest.raises(ShapeError, match='no classes to choose from'):
             de.explain('saliency', T[:, 0], X, XS, 1)
-        with pytest.raises(ShapeError, match=r"ys is 'all'.*\"predicted\""):
+        with pytest.raises(ShapeError, match=r"got str 'all'.*\"predicted\""):
             de.explain('saliency', T, X, XS, 'all')
         with pytest.raises(ShapeError, match='multiplied by an array'):
             de.explain('saliency', T * np.eye(3)[:1], X, XS, 'predicted')
