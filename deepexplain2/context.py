@@ -96,8 +96,8 @@ class DeepExplain(ValueContext):
         xs, ys, batch_size
             As for `Explainer.run`.
         **options_and_parameters
-            Options of `Explainer.run` (feed_dict, return_delta, return_std_error, progress, memory_limit,
-            out), and parameters of the method where it is given by name.
+            Options of `Explainer.run` (feed_dict, return_delta, return_std_error, classes, progress,
+            memory_limit, out), and parameters of the method where it is given by name.
 
         Returns
         -------
