@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tensorflow as tf
 
 from .engine.model import Model
-from .errors import TargetWarning
+from .errors import DeepExplainError, TargetWarning, warn
 from .explainer import Explainer
 from .graph.squashing import Mixed, squashing
-from .targets.base import Target
-from .targets.built import BuiltTarget
+from .parameters import comparable
+from .targets.base import Target, names_of
+from .targets.built import BuiltTarget, build_target, tried
+from .targets.function import FunctionTarget
+from .targets.function_state import state_of
 from .targets.units import Units
 
 KEPT = 64           # explainers of a session, each a few objects
+MANY = 64           # targets of a session: from here on there is a warning whenever they are twice as many
 
 
 @dataclass
@@ -26,11 +30,13 @@ class Compiled:
 
     models: for every T and X, with all that costs: what was compiled, timed, and kept of a baseline.
     explainers: those of the last methods; new ones take their queries from the models. logits: of T by name.
+    targets: by what they compute. functions: the last ones of them that were given, by what they are made of.
     """
     models: dict[tuple, Model] = field(default_factory=dict)
     explainers: OrderedDict[Hashable, Explainer] = field(default_factory=OrderedDict)
     logits: dict[str, tf.Tensor] = field(default_factory=dict)
-    targets: dict[Target, BuiltTarget] = field(default_factory=dict)
+    targets: dict[Hashable, BuiltTarget] = field(default_factory=dict)
+    functions: OrderedDict[Hashable, BuiltTarget] = field(default_factory=OrderedDict)
 
     def model(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor],
               layers: Mapping[str, tf.Tensor], jit: bool = False) -> Model:
@@ -51,6 +57,46 @@ class Compiled:
         if key in self.explainers:
             self.explainers.move_to_end(key)
         return self.explainers.get(key)
+
+    def built(self, target: Target, outputs: Any, graph: tf.Graph) -> BuiltTarget:
+        """A target in the graph, built the first time. outputs: the tensors that it is about."""
+        if isinstance(target, FunctionTarget):
+            return self._built_function(replace(target, outputs=outputs), graph)
+        key = target.on(names_of(outputs))
+        if key not in self.targets:
+            self._add(key, build_target(tried(target, outputs), outputs, graph), graph)
+        return self.targets[key]
+
+    def _built_function(self, target: FunctionTarget, graph: tf.Graph) -> BuiltTarget:
+        """A function in the graph; one that computes the same is built once."""
+        state = state_of(target.function)
+        known = state, target.specs_key, comparable(names_of(target.outputs))
+        if state is not None and known in self.functions:
+            return self.functions[known]
+        refused: list[tuple[FunctionTarget, DeepExplainError]] = []
+        for way in target.ways():
+            try:
+                trial = tried(way, way.outputs)
+            except DeepExplainError as e:
+                refused.append((way, e))
+                continue
+            key = trial.computes, comparable(names_of(way.outputs))
+            if key not in self.targets:
+                self._add(key, build_target(trial, way.outputs, graph), graph)
+            if state is not None:
+                self.functions[known] = self.targets[key]
+                while len(self.functions) > KEPT:
+                    self.functions.popitem(last=False)
+            return self.targets[key]
+        raise target.closest(refused)
+
+    def _add(self, key: Hashable, built: BuiltTarget, graph: tf.Graph) -> None:
+        self.targets[key] = built
+        count = len(self.targets)
+        if count >= MANY and count & (count - 1) == 0:
+            warn(f'{count} targets that differ were explained, the last one {built.target.label}: each adds '
+                 f'ops to the graph, which has {len(graph.get_operations())}, and none of them goes. Give '
+                 f'what changes from call to call as ys: lambda out, ys: ...', TargetWarning)
 
     def target_of(self, score: tf.Tensor) -> Units | BuiltTarget:
         """What ys are for this T: data of the target that it was built for, or its units."""

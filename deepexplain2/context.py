@@ -20,9 +20,12 @@ from .explanation import Explanation
 from .graph.constants import split_weights
 from .graph.lookups import lookups
 from .kinds_of_values import flag
+from .late_explainer import LateExplainer, dtypes_of
 from .request.options import OPTIONS, RunOptions, split
 from .session import check_open
 from .sources.tensors_by_name import Tensors
+from .targets.base import Target, entries
+from .targets.function import FunctionTarget, is_function
 from .tensors import as_inputs, as_target, as_tensor
 from .tokens import TokenExplainer
 from .value_context import ValueContext
@@ -93,8 +96,8 @@ class DeepExplain(ValueContext):
         xs, ys, batch_size
             As for `Explainer.run`.
         **options_and_parameters
-            Options of `Explainer.run` (feed_dict, return_delta, return_std_error, progress, memory_limit,
-            out), and parameters of the method where it is given by name.
+            Options of `Explainer.run` (feed_dict, return_delta, return_std_error, classes, progress,
+            memory_limit, out), and parameters of the method where it is given by name.
 
         Returns
         -------
@@ -116,16 +119,20 @@ class DeepExplain(ValueContext):
         return self._explainer(method, T, X, parameters, jit_compile).run(xs, ys, batch_size, **options)
 
     def get_explainer(self, method: str | Method, T: Any, X: Any, jit_compile: bool = False,
-                      **parameters: Any) -> Explainer | TokenExplainer:
+                      **parameters: Any) -> Explainer | TokenExplainer | LateExplainer:
         """Compile a method for the target T and the input X, to explain any number of samples.
 
         Parameters
         ----------
         method : str or Method
             A name out of deepexplain2.methods with parameters, or a method, which has its own.
-        T : tensor, name, Keras symbolic tensor or Target
-            Any floating tensor. `T * ys` with an array ys is taken as T with weights ys. The ops of a Target
-            are added when it is first used.
+        T : tensor, name, Keras symbolic tensor, function or Target
+            Any floating tensor. `T * ys` with an array ys is taken as T with weights ys. A function,
+            `lambda out: out[:, 3] - out[:, 5]` or with data of every row `lambda out, ys: ...`, gets the
+            output of the model, the list of its outputs, or the dict of them where they have keys; see
+            deepexplain2.targets.FunctionTarget. The ops of a function or Target are added when it is first
+            used; of a function that takes ys at the first run, in the shape and dtype of these ys. A list of
+            one tensor is that tensor.
         X : tensor, name, Keras symbolic tensor, or a list of them
             Any tensor upstream of T, a placeholder or not. For token ids (integers, or floats that are only
             cast to integers, as those of a keras.Input without a dtype) the attributions are those at the
@@ -161,7 +168,7 @@ class DeepExplain(ValueContext):
 
     def explanation(self, method: str | Method, T: Any, X: Any, xs: Any, ys: Any = None,
                     batch_size: int | None = None, *, jit_compile: bool = False,
-                    **options_and_parameters: Any) -> Explanation:
+                    **options_and_parameters: Any) -> Explanation | list[Explanation]:
         """The attributions of `explain` with what they explain, as an Explanation.
 
         Takes what `explain` takes. See `Explainer.explanation`.
@@ -198,13 +205,34 @@ class DeepExplain(ValueContext):
         return self._compiled(method, target, X, parameters, jit_compile)[0].audit()
 
     def _explainer(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
-                   jit_compile: bool) -> Explainer | TokenExplainer:
+                   jit_compile: bool) -> Explainer | TokenExplainer | LateExplainer:
         """The explainer of any X, with the weights written into T."""
+        if is_function(T) or isinstance(T, Target):
+            late = self._late(method, T, X, parameters, jit_compile)
+            if late is not None:
+                return late
+            T = self._resolve_target(T)
         tokens = self._tokens(method, T, X, parameters, jit_compile)
         if tokens is not None:
             return tokens
         explainer, constant_weights = self._compiled(method, T, X, parameters, jit_compile)
         return explainer.weighted(constant_weights)
+
+    def _late(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
+              jit_compile: bool) -> LateExplainer | None:
+        """The explainer for a function of (out, ys) whose ys are not known yet; None for any other T."""
+        inputs, form = self._inputs(X)
+        target = FunctionTarget(T) if is_function(T) else T
+        if not isinstance(target, FunctionTarget) or not target.needs_spec:
+            return None
+        if isinstance(method, str):
+            create(method, {}, OTHERS)
+        outputs = entries(self._outputs_of(target))
+
+        def make(known: FunctionTarget) -> Any:
+            return self._explainer(method, known, X, parameters, jit_compile)
+        return LateExplainer(make, target, self.session, form,
+                             dtypes_of(inputs, [self._resolve(t) for t in outputs]))
 
     def _tokens(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
                 jit_compile: bool) -> TokenExplainer | None:

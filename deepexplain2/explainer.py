@@ -17,11 +17,12 @@ from .engine.query import Query
 from .errors import CostWarning, ParameterError, ShapeError
 from .kinds_of_values import integer
 from .request.base_explainer import BaseExplainer, Finished
+from .request.choices import classes_of
 from .request.form import Form
 from .request.frames import check_columns
 from .request.layout import Layouts
 from .request.options import Options
-from .request.output import Output
+from .request.output import ClassOutputs
 from .request.progress import is_wanted
 from .request.references import References
 from .request.request import Request, as_request
@@ -105,8 +106,10 @@ class Explainer(BaseExplainer):
     def _run(self, xs: Any, ys: Any, options: Options) -> Finished:
         """Explain arrays or DataFrames; everything that can be checked is checked before anything runs."""
         request, output = self._checked(xs, ys, options)
-        self._runner(request, options, output)
-        return Finished(output, request.samples, request.weights.given(request.n))
+        weights = self._runner(request, options, output)
+        of_classes = [w.classes for w in request.each if w.classes is not None]
+        return Finished(output, request.samples,
+                        np.stack(of_classes) if of_classes else weights.given(request.n))
 
     def _check_options(self, options: Options) -> None:
         """Raise where the session is closed, or the method cannot give what the options ask for."""
@@ -123,7 +126,7 @@ class Explainer(BaseExplainer):
                 raise ParameterError('return_std_error: standard errors of a mean over references are not '
                                      'those of its parts. Explain against one baseline at a time')
 
-    def _checked(self, xs: Any, ys: Any, options: Options) -> tuple[Request, Output]:
+    def _checked(self, xs: Any, ys: Any, options: Options) -> tuple[Request, ClassOutputs]:
         """What is given for a run, checked against the graph, and what takes the attributions; runs nothing,
         unless T seems to have no batch axis."""
         samples = as_samples(xs, self._model.inputs, self._form)
@@ -131,15 +134,17 @@ class Explainer(BaseExplainer):
         shapes = [a.shape for a in samples.arrays]
         planned = self._method.plan(shapes)
         request = as_request(self._model, self._layouts, self._target, samples, ys, self._form, options)
-        k = self._references.check(shapes)
-        if planned.evaluations is not None and k * sum(planned.evaluations) > MANY \
-                and not is_wanted(options.progress):
-            each = k * sum(planned.evaluations)
+        per_row = self._references.check(shapes) * sum(planned.evaluations or ())
+        if per_row > MANY and not is_wanted(options.progress):
             self._model.warn_once(
-                self._method.name, f'"{self._method.name}" evaluates the model up to {each} times for each '
-                f'row, {each * request.n} times in all. progress=True shows how far it is; coarser features '
-                'or fewer samples cost less', CostWarning)
-        return request, Output(options.out, planned.shapes, self._dtypes, self._form, request.read())
+                self._method.name, f'"{self._method.name}" evaluates the model up to {per_row} times for '
+                f'each row, {per_row * request.n} times in all. progress=True shows how far it is; coarser '
+                'features or fewer samples cost less', CostWarning)
+        return request, ClassOutputs(options.out, planned.shapes, self._dtypes, self._form, request.read(),
+                                     len(request.each) or None)
+
+    def _classes(self, options: Options) -> int | None:
+        return None if options.classes is None else len(classes_of(options.classes, self._target))
 
     def _about(self) -> dict[str, Any]:
         names = list(self._form.keys or (x.name for x in self._model.inputs))

@@ -24,6 +24,7 @@ from .sources import (
     terminal_outputs,
 )
 from .sources.names import Names, one_of
+from .sources.operators import with_operators
 from .sources.tensors_by_name import Description, Tensors
 from .tensors import as_tensor, shape_text
 
@@ -186,7 +187,7 @@ class ModelContext(HoldsSession):
         """The inputs of the model by position and name: of a session the placeholders of its graph."""
         if self._source is None:
             return Tensors(user_placeholders(self.graph))
-        return Tensors(self._source.inputs, self._source.input_names)
+        return Tensors([with_operators(t) for t in self._source.inputs], self._source.input_names)
 
     @property
     def outputs(self) -> Tensors:
@@ -194,7 +195,7 @@ class ModelContext(HoldsSession):
         inputs and that nothing takes."""
         if self._source is None:
             return Tensors(terminal_outputs(self.graph, self.inputs))
-        return Tensors(self._source.outputs, self._source.output_names)
+        return Tensors([with_operators(t) for t in self._source.outputs], self._source.output_names)
 
     def tensor(self, name: Any) -> tf.Tensor:
         """The tensor of this context's graph that a name stands for.
@@ -217,6 +218,10 @@ class ModelContext(HoldsSession):
             With the closest names where there is no such tensor, and with all that it could mean where there
             are several.
         """
+        found = self._tensor(name)
+        return found if self._source is None else with_operators(found)
+
+    def _tensor(self, name: Any) -> tf.Tensor:
         if isinstance(name, tf.Tensor):
             return as_tensor(name, self.graph, 'the tensor')
         if isinstance(name, str):
@@ -256,5 +261,5 @@ class ModelContext(HoldsSession):
 
     def _resolve(self, value: Any) -> Any:
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""
-        return (self.tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor'
+        return (self._tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor'
                 else value)

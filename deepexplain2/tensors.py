@@ -39,7 +39,8 @@ def as_tensor(value: Any, graph: tf.Graph, what: str) -> tf.Tensor:
 def as_target(value: Any, graph: tf.Graph) -> tf.Tensor:
     """T as a floating tensor of `graph`."""
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        raise TensorError('T is a list. Give one tensor; to weigh several of its units use ys')
+        raise TensorError(f'T is a list of {len(value)} tensors. Give one of them; or a function of all '
+                          f'outputs of the model, lambda out: ...; to weigh several units of one use ys')
     t = as_tensor(value, graph, 'T')
     if not t.dtype.is_floating:
         raise TensorError(f'T "{t.name}" has dtype {t.dtype.name}, and an output to explain must be '

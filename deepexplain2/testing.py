@@ -184,7 +184,8 @@ def fitting(method: Method, scene: _Scene) -> None:
 def meaningful(method: Method, scene: _Scene) -> None:
     """A feature without influence gets 0, and attributions sum to what the method promises."""
     wide = v1.placeholder(tf.float64, (None, 6))
-    got = scene.explain(method, scene.network(wide[:, :5]), wide, np.c_[scene.xs, scene.xs[:, 0] + 1])
+    got = scene.explain(method, scene.network(wide[:, :5]), wide, np.c_[scene.xs, scene.xs[:, 0] + 1],
+                        ys='sum')
     if got.shape == (7, 6) and method.zero_without_influence:
         assert np.all(got[:, 5] == 0), 'a feature that T does not depend on gets something'
     if method.sums_to == 'difference':

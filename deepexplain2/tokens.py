@@ -19,7 +19,7 @@ from .request.feeds import as_feeds
 from .request.form import ONE
 from .request.frames import check_columns, is_series, series_to_array
 from .request.options import Options
-from .request.output import Output
+from .request.output import ClassOutputs
 from .request.samples import as_samples
 from .session import check_open
 from .tensors import batch_of, sizes
@@ -95,7 +95,8 @@ class TokenExplainer(BaseExplainer):
             parameters['baseline'] = embedded if several else embedded[0]
         embedded = self._look_up(ids, others, options.batch_size or ROWS)
         found = self._make(parameters)._run(embedded if several else embedded[0], ys, inner)
-        output.add([self._joined(found.output.arrays(), ids.ndim)], found.output.more())
+        for part, at_lookups in zip(output.parts, found.output.parts):
+            part.add([self._joined(at_lookups.arrays(), ids.ndim)], at_lookups.more())
         return Finished(output, samples, found.ys)
 
     def _set_baseline(self, given: Any) -> None:
@@ -135,13 +136,13 @@ class TokenExplainer(BaseExplainer):
                 raise ValueRangeError(f'{what} holds id {int(wrong[0])}, but the embedding behind '
                                       f'"{self._ids.name}" knows {size}: 0 to {size - 1}')
 
-    def _output(self, ids: np.ndarray, ys: Any, options: Options, out: Any) -> Output:
+    def _output(self, ids: np.ndarray, ys: Any, options: Options, out: Any) -> ClassOutputs:
         """Where the attributions go; everything is checked that can be before the lookup, by zeros that take
         no memory."""
         features = [[d for d in sizes(t)[1:] if d is not None] for t in self._lookups]
         if any(t.shape.rank != len(f) + 1 for t, f in zip(self._lookups, features)):
             # an axis is open: how long the lookups are shows later
-            return Output(out, None, self._dtypes, ONE, [ids])
+            return ClassOutputs(out, None, self._dtypes, ONE, [ids], self._classes(options))
         shapes = [(len(ids), *f) for f in features]
         zeros = [np.broadcast_to(np.zeros((), t.dtype.as_numpy_dtype), shape) for t,
                  shape in zip(self._lookups, shapes)]
@@ -150,7 +151,10 @@ class TokenExplainer(BaseExplainer):
         whole = self._summed(parts, ids.ndim)
         if len(set(whole)) > 1:
             raise self._widths(whole)
-        return Output(out, whole[:1], self._dtypes, ONE, [ids])
+        return ClassOutputs(out, whole[:1], self._dtypes, ONE, [ids], self._classes(options))
+
+    def _classes(self, options: Options) -> int | None:
+        return self._checker._classes(options)
 
     def _summed(self, shapes: list[tuple[int, ...]], rank: int) -> list[tuple[int, ...]]:
         return [s[:-1] if self._sum and len(s) > rank else s for s in shapes]

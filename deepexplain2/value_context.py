@@ -25,10 +25,12 @@ from .request import evaluate
 from .request.form import Form
 from .request.options import VALUES, ValueOptions, parse
 from .request.samples import as_samples
+from .request.target_data import with_spec
 from .session import check_open
 from .sources.tensors_by_name import Tensors
-from .targets.base import Target, map_entries, names_of
-from .targets.built import BuiltTarget, build_target
+from .targets.base import Target, map_entries
+from .targets.built import BuiltTarget
+from .targets.function import FunctionTarget, is_function
 from .targets.units import Units
 from .tensors import as_inputs, as_target, as_tensor
 
@@ -42,7 +44,7 @@ class ValueContext(ModelContext):
 
         Parameters
         ----------
-        T : tensor, name, Keras symbolic tensor or Target
+        T : tensor, name, Keras symbolic tensor, function or Target
             Any numeric tensor that depends on X; floating, where there are ys.
         X, xs, batch_size
             As for `explain`.
@@ -54,8 +56,8 @@ class ValueContext(ModelContext):
         Returns
         -------
         array
-            With ys, and for a Target: what is explained, the weighted sum over the units of T, (n,) in
-            float64.
+            With ys, and for a function or Target: what is explained, the weighted sum over the units of T,
+            (n,) in float64.
             Without: T as it is, (n, ...). A tensor without a batch axis is evaluated for every row alone.
 
         Examples
@@ -64,9 +66,11 @@ class ValueContext(ModelContext):
         ((2, 2), (2,))
         """
         checked = parse(batch_size, options, 'value', VALUES)
-        if ys is None and not isinstance(T, Target):
+        if isinstance(T, (list, tuple, Tensors)) and len(T) == 1:
+            T = T[0]
+        if ys is None and not (isinstance(T, Target) or is_function(T)):
             return self.activations([T], X, xs, batch_size, **options)[0]
-        model, target, form = self._scored(T, X)
+        model, target, form = self._scored(T, X, ys)
         return evaluate.score(model, target, form, xs, ys, checked)
 
     def activations(self, layers: Any, X: Any, xs: Any, batch_size: int | None = None,
@@ -155,7 +159,7 @@ class ValueContext(ModelContext):
         if isinstance(attributions, Explanation):
             attributions = attributions.values
         checked = parse(batch_size, options, 'evaluate', VALUES)
-        model, target, form = self._scored(T, X)
+        model, target, form = self._scored(T, X, ys)
         return Scores(measure(metric, model, target, form, xs, attributions, ys, checked), repr(metric),
                       metric.better)
 
@@ -164,7 +168,7 @@ class ValueContext(ModelContext):
 
         Parameters
         ----------
-        T : tensor, name or Keras symbolic tensor
+        T : tensor, name, Keras symbolic tensor, function or Target
             Softmax and sigmoid may be ops, or written by hand with exp or tanh, and inside of functions. What
             only moves the values on the way to T (cast, reshape, transpose, slice, gather, split,
             concatenation of outputs of one kind) is applied to the logits, what clips or masks them is left
@@ -184,7 +188,7 @@ class ValueContext(ModelContext):
         ContextError
             Where ops are needed and the graph is finalized.
         """
-        target = self.tensor(T)
+        target = self.tensor(self._resolve_target(T))
         with graph_lock(self.graph):
             made = compiled_for(self.session).logits
             if target.name not in made:
@@ -200,13 +204,13 @@ class ValueContext(ModelContext):
                                        f'ops of their own. Call de.logits before '
                                        f'graph.finalize(), or target what goes into {found.ops[0]}')
                 made[target.name] = logits(found, self.graph)
-            return made[target.name]
+            return self.tensor(made[target.name])
 
-    def _scored(self, T: Any, X: Any) -> tuple[Model, Units | BuiltTarget, Form]:
+    def _scored(self, T: Any, X: Any, ys: Any) -> tuple[Model, Units | BuiltTarget, Form]:
         """The model of T and X, what ys are, and how X was given."""
         check_open(self.session)
         inputs, form = self._inputs(X)
-        T = self._resolve_target(T)
+        T = self._resolve_target(T, ys)
         with graph_lock(self.graph):
             target, constant_weights = split_weights(as_target(T, self.graph), inputs)
             compiled = compiled_for(self.session)
@@ -230,18 +234,33 @@ class ValueContext(ModelContext):
         return tensors, Form(is_list, keys, tuple(tuple(dict.fromkeys(filter(None, some))) for some in names),
                              self._names.tensor)
 
-    def _resolve_target(self, T: Any) -> Any:
-        """As `_resolve`; of a Target its score, which is built the first time."""
+    def _resolve_target(self, T: Any, ys: Any = None) -> Any:
+        """As `_resolve`; of a Target or function its score, which is built the first time. ys: what they are,
+        for a function that takes them."""
+        if isinstance(T, (list, tuple, Tensors)) and len(T) == 1:
+            return self._resolve_target(T[0], ys)
         if isinstance(T, type) and issubclass(T, Target):
             raise TensorError(f'T is the class {T.__name__}. Give a target: {T.__name__}(...)')
-        if not isinstance(T, Target):
+        target = FunctionTarget(T) if is_function(T) else T
+        if not isinstance(target, Target):
             return self._resolve(T)
-        found = list(self.outputs) if T.outputs is None else T.outputs
-        found = found[0] if T.outputs is None and len(found) == 1 else found
-        what = f'each of the outputs of {type(T).__name__}'
+        if isinstance(target, FunctionTarget):
+            target = with_spec(target, ys)
+        found = self._outputs_of(target)
+        what = f'each of the outputs of {target.label.removeprefix("target ")}'
         outputs = map_entries(lambda t: as_tensor(self._resolve(t), self.graph, what), found)
         with graph_lock(self.graph):
-            made, key = compiled_for(self.session).targets, T.on(names_of(outputs))
-            if key not in made:
-                made[key] = build_target(T, outputs, self.graph)
-            return made[key].score
+            return compiled_for(self.session).built(target, outputs, self.graph).score
+
+    def _outputs_of(self, target: Target) -> Any:
+        """The outputs that a target is about: those of the model, unless it says."""
+        if target.outputs is not None:
+            return target.outputs
+        found = list(self.outputs)
+        keys = self._source.output_keys if self._source is not None else ()
+        if keys and isinstance(target, FunctionTarget):
+            return dict(zip(keys, found))
+        if not found:
+            raise TensorError(f'{target.said} is about the outputs of the model, and the graph has none: no '
+                              f'floating tensor that depends on a placeholder. Say which: outputs=...')
+        return found[0] if len(found) == 1 else found

@@ -7,7 +7,7 @@ from pathlib import Path
 import deepexplain2
 
 ROOT = Path(deepexplain2.__file__).parent
-LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'tokens', 'value_context'},
+LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'tokens', 'late_explainer', 'value_context'},
           {'compiled', 'model_context', 'metrics'}, {'explainer'}, {'audit'}, {'request'}, {'targets'},
           {'attribution'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'}, {'parameters'},
           {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'},

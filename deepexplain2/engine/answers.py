@@ -42,6 +42,17 @@ class Value(Answer):
         return t.reshape(len(batch.rows) if batch.per_row else 1, -1).sum(1)
 
 
+class UnitValues(Answer):
+    """T as it is in float64, (rows, units); weights are not looked at."""
+
+    def read(self, values, batch, xs, weights):
+        """T must be finite, and have its rows."""
+        check_target(self.target, values[0].shape, None, batch)
+        t = values[0].astype(np.float64)
+        check_finite(t, f'T "{self.target.name}"')
+        return t
+
+
 class WeightedValue(Answer):
     """T, weighted and summed over its units by the graph: one number per row, or one for the batch."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from ..errors import RunError, ValueRangeError
 from ..session import check_open
-from .answers import Answer, check_target
+from .answers import Answer, UnitValues, check_target
 from .batch import Batch
 from .batch_size import rounded
 from .nonfinite import origin
@@ -65,6 +66,12 @@ class Query:
         self._fetch = model.fetch(fed, fetched)
         self._xla_check = XlaCheck(model.fetch(fed, plain), model.target, len(model.inputs),
                                    self._has_weights) if plain else None
+
+    def of_units(self) -> Query:
+        """This query of the value of T, with T as it is for an answer, in place of its weighted sum."""
+        other = copy.copy(self)
+        other._answers = [UnitValues(a.name, a.target, a.tensors) for a in self._answers]
+        return other
 
     def evaluate(self, batch: Batch) -> Answers:
         """The answers for one run. Several threads may ask: what is learned from a run is replaced as a

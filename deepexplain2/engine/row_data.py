@@ -20,12 +20,13 @@ class Feed(NamedTuple):
 class Weights:
     """Weights of the units of T: an array, one-hot rows of class indices, or their product.
 
-    array: (n or 1,) + units, None for 1. classes: (n,) integers out of `units` many, or None. per_row:
-    whether T has one entry per row. dtype: that of T.
+    array: (n or 1,) + units, None for 1. classes: (n,) integers, or (n, axes) where T has several axes of
+    units; or None. units: the sizes of these axes. per_row: whether T has one entry per row. dtype: that of
+    T.
     """
     array: np.ndarray | None
     classes: np.ndarray | None
-    units: int
+    units: tuple[int, ...]
     per_row: bool
     dtype: Any
 
@@ -36,7 +37,12 @@ class Weights:
             weights = weights[rows]
         if self.classes is None:
             return weights
-        one_hot = (self.classes[rows][:, None] == np.arange(self.units)).astype(self.dtype)
+        chosen = self.classes[rows]
+        if chosen.ndim == 1:
+            one_hot = (chosen[:, None] == np.arange(self.units[0])).astype(self.dtype)
+        else:
+            one_hot = np.zeros((len(rows), *self.units), self.dtype)
+            one_hot[tuple([np.arange(len(rows)), *chosen.T])] = 1
         return one_hot if weights is None else one_hot * weights
 
     def given(self, n: int) -> np.ndarray | None:

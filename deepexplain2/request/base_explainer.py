@@ -15,7 +15,7 @@ from ..explanation import Explanation
 from ..session import HoldsSession
 from .form import Form
 from .options import STREAMED, Options, RunOptions, StreamOptions, parse
-from .output import PIECE, Output
+from .output import PIECE, ClassOutputs, Output
 from .samples import Samples
 from .streaming import batches_of
 
@@ -23,7 +23,7 @@ from .streaming import batches_of
 class Finished(NamedTuple):
     """A run that is over. samples: what it explained. ys: classes or weights of T per row, or None."""
 
-    output: Output
+    output: ClassOutputs
     samples: Samples
     ys: np.ndarray | None
 
@@ -39,6 +39,10 @@ class BaseExplainer(HoldsSession):
 
     def _check_options(self, options: Options) -> None:
         """Raise where the method cannot give what the options ask for."""
+        raise NotImplementedError
+
+    def _classes(self, options: Options) -> int | None:
+        """How many classes maps are wanted of; None where one map is."""
         raise NotImplementedError
 
     def _rows(self) -> int:
@@ -66,9 +70,13 @@ class BaseExplainer(HoldsSession):
             that an explainer is given, and their order, must be those of every later one. Of a
             tf.data.Dataset each batch, xs or (xs, ys), is a run, and the results are joined; for a list X a
             batch is ((a, b), ys), as (a, b) is taken for (xs, ys). Token ids: (n, tokens).
-        ys : array or Series, optional
-            What of T to explain: integer class indices of shape (n,), or weights shaped like T (rows may
-            broadcast). By default all units of T are summed. The index of a Series must be that of xs.
+        ys : array, Series, int or str, optional
+            What of T to explain. For T of shape (batch, classes): integer class indices of shape (n,), one
+            integer for all rows, or 'predicted', the class with the largest T in each row (costs one
+            evaluation per row). For T with more axes: index tuples, integers of shape (n, axes without the
+            batch). For any T: floats as weights, shaped like T (rows may broadcast), or 'sum' of all units,
+            which is the default, with a TargetWarning where there are several. The index of a Series must be
+            that of xs. For a function or Target with data: these, one entry per row.
         batch_size : int, optional
             Rows in one session.run, at most; by default chosen from the size of a row, and by timing. The
             result does not depend on it, up to rounding.
@@ -88,6 +96,10 @@ class BaseExplainer(HoldsSession):
             True for a progress bar (tqdm where it is installed, else a line of text), or a function that is
             called with a Progress after every session.run. Its total shrinks where inputs need not be
             evaluated.
+        classes : 'all' or list of int, optional
+            Several classes of a T of shape (batch, classes), in place of ys: one map for each of them.
+            Perturbation methods evaluate T once for all classes, as do return_delta and `explanation`; of
+            gradient and rule methods the compiled query is shared, and the graph is run for each class.
         memory_limit : int, optional
             Bytes that the tensors between X and T may take in one session.run, when batch_size is not given;
             by default half of the memory that is free. See `plan`.
@@ -102,7 +114,8 @@ class BaseExplainer(HoldsSession):
             Shaped like xs, in the dtype of X (of T for an integer X), in units of T; `out` where it is given.
             shapley_sampling returns (n,) + the sampled axes; for token ids (n, tokens, dim), or (n, tokens)
             with sum_embedding. With return_delta or return_std_error a tuple: (attributions, delta),
-            (attributions, standard errors), or (attributions, standard errors, delta).
+            (attributions, standard errors), or (attributions, standard errors, delta). With classes all of
+            these have a first axis for the classes, `out` too: (classes,) + shape.
 
         Raises
         ------
@@ -121,15 +134,16 @@ class BaseExplainer(HoldsSession):
         checked = self._parsed(batch_size, options)
         if not isinstance(xs, tf.data.Dataset):
             return self._returned(self._run(xs, ys, checked).output, checked)
-        if ys is not None:
+        if ys is not None and not _is_for_all(ys):
             raise ParameterError('xs is a tf.data.Dataset: ys comes with it, in batches (xs, ys)')
-        whole = Output(checked.out, None, self._dtypes, self._form)
+        whole = ClassOutputs(checked.out, None, self._dtypes, self._form, (), self._classes(checked))
         for batch_xs, batch_ys in batches_of(xs, 0, self._form):
-            found = self._run(batch_xs, batch_ys, replace(checked, out=None)).output
-            whole.add(found.arrays(), found.more())
+            found = self._run(batch_xs, _of_batch(batch_ys, ys), replace(checked, out=None)).output
+            for part, of_batch in zip(whole.parts, found.parts):
+                part.add(of_batch.arrays(), of_batch.more())
         return self._returned(whole, checked)
 
-    def stream(self, batches: Any, batch_size: int | None = None,
+    def stream(self, batches: Any, batch_size: int | None = None, *, ys: int | str | None = None,
                **options: Unpack[StreamOptions]) -> Iterator[Any]:
         """Attributions of one batch after the other, in order, as they are asked for; only one batch is held.
 
@@ -140,6 +154,8 @@ class BaseExplainer(HoldsSession):
             memmap or DataFrame is cut into pieces of 16 runs each. For a list X an xs is a list.
         batch_size, **options
             As for `run`, without `out`; each batch goes through with them.
+        ys : int, 'predicted' or 'sum', optional
+            As for `run`, for batches that come without ys of their own.
 
         Returns
         -------
@@ -148,15 +164,18 @@ class BaseExplainer(HoldsSession):
         """
         checked = parse(batch_size, options, 'stream', STREAMED, self._parameter_names)
         pieces = batches_of(batches, PIECE * (batch_size or self._rows()), self._form)
-        return self._streamed(pieces, checked)
+        if ys is not None and not _is_for_all(ys):
+            raise ParameterError('ys of a stream come with it, in batches (xs, ys), unless they are one '
+                                 'class for all rows, "predicted" or "sum"')
+        return self._streamed(pieces, ys, checked)
 
-    def _streamed(self, pieces: Iterator[tuple[Any, Any]], options: Options) -> Iterator[Any]:
-        for xs, ys in pieces:
+    def _streamed(self, pieces: Iterator[tuple[Any, Any]], ys: Any, options: Options) -> Iterator[Any]:
+        for xs, own in pieces:
             self._check_options(options)
-            yield self._returned(self._run(xs, ys, options).output, options)
+            yield self._returned(self._run(xs, _of_batch(own, ys), options).output, options)
 
     def explanation(self, xs: Any, ys: Any = None, batch_size: int | None = None,
-                    **options: Unpack[RunOptions]) -> Explanation:
+                    **options: Unpack[RunOptions]) -> Explanation | list[Explanation]:
         """The attributions of `run` with what they explain: samples, outputs, gaps, names, parameters.
 
         Parameters
@@ -166,7 +185,7 @@ class BaseExplainer(HoldsSession):
 
         Returns
         -------
-        Explanation
+        Explanation, with classes a list of them, one for each class
             With T at xs; for methods with a baseline also T at the baseline; for methods that promise a sum
             the gap; with return_std_error=True the standard errors. Names of features are the columns of a
             DataFrame.
@@ -180,6 +199,13 @@ class BaseExplainer(HoldsSession):
             raise ParameterError('an Explanation holds xs, and xs is a tf.data.Dataset. Give arrays, or the '
                                  'xs and ys of each batch')
         output, samples, ys = self._run(xs, ys, checked)
+        if checked.classes is not None:
+            assert ys is not None
+            return [self._explanation(part, samples, y) for part, y in zip(output.parts, ys)]
+        return self._explanation(output.parts[0], samples, ys)
+
+    def _explanation(self, output: Output, samples: Samples, ys: np.ndarray | None) -> Explanation:
+        """What was found of samples."""
         arrays, more = output.arrays(), output.more()
         n, error = len(arrays[0]), more.get('std_error')
         # T of a fixed batch that is one value for all of its rows is not about single rows
@@ -201,7 +227,7 @@ class BaseExplainer(HoldsSession):
     def _parameter_names(self) -> list[str]:
         return list(self._about()['parameters'])
 
-    def _returned(self, output: Output, options: Options) -> Any:
+    def _returned(self, output: ClassOutputs, options: Options) -> Any:
         """As `run` returns it: the attributions, or a tuple with what else was asked for."""
         more = output.more()
         wanted = []
@@ -210,3 +236,15 @@ class BaseExplainer(HoldsSession):
         if options.return_delta:
             wanted.append(more['delta'])
         return (output.values(), *wanted) if wanted else output.values()
+
+
+def _is_for_all(ys: Any) -> bool:
+    """Whether ys are meant for any number of rows: a class, or a word."""
+    return isinstance(ys, (str, int, np.integer)) and not isinstance(ys, bool)
+
+
+def _of_batch(own: Any, ys: Any) -> Any:
+    """ys of a batch: its own, or those for all batches."""
+    if own is not None and ys is not None:
+        raise ParameterError('ys is given for all batches, and this batch comes with ys of its own')
+    return ys if own is None else own

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from ..errors import ParameterError, shown
-from ..kinds_of_values import flag, integer
+from ..kinds_of_values import flag, integer, sequence
 from .progress import Progress
 
 
@@ -27,6 +27,7 @@ class StreamOptions(ValueOptions, total=False):
 
     return_delta: bool                          #: whether to return what the sum of every row misses
     return_std_error: bool                      #: whether to return standard errors
+    classes: Any                                #: 'all' or a list of class indices: a map for each of them
 
 
 class RunOptions(StreamOptions, total=False):
@@ -46,6 +47,7 @@ class Options:
     progress: bool | Callable[[Progress], Any] | None = False
     memory_limit: int | None = None
     out: Any = None
+    classes: Any = None
     with_ends: bool = False         # T at x and at the baseline too, for an Explanation; not for the caller
 
     def __post_init__(self) -> None:
@@ -58,6 +60,9 @@ class Options:
             raise ParameterError(f'progress must be True, False or a function, not {shown(given)}')
         for name in ('return_delta', 'return_std_error'):
             flag(getattr(self, name), name)
+        if self.classes is not None and not (isinstance(self.classes, str) and self.classes == 'all'):
+            entries = sequence(self.classes, 'classes', "of class indices, or 'all'")
+            object.__setattr__(self, 'classes', [integer(c, 'each of classes', 0) for c in entries])
 
 
 VALUES = ['batch_size', *ValueOptions.__annotations__]

@@ -66,6 +66,48 @@ class Output:
                 for name, parts in self._more.items()}
 
 
+class ClassOutputs:
+    """Attributions for several classes: one Output for each.
+
+    out: as for Output, its first axis the classes. count: of classes; None without classes.
+    """
+
+    def __init__(self, out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], form: Form,
+                 read: Sequence[Any] = (), count: int | None = None):
+        self._form, self._out, self._has_classes = form, None, count is not None
+        if out is None or count is None:
+            outs = [out] * (count or 1)
+        else:
+            given = form.listed(out, 'out')
+            given = given if form.is_list else [given]
+            if not isinstance(given, (list, tuple)) \
+                    or not all(_is_plain(o) and o.ndim and len(o) == count for o in given):
+                raise ShapeError(f'out must be an array, or a list of them for a list X, whose first axis is '
+                                 f'the {count} classes, not {shown(out)}')
+            self._out = list(given)
+            outs = [[o[k] for o in given] if form.is_list else given[0][k] for k in range(count)]
+        plain = Form(form.is_list, None, form.names)        # out is a list by now
+        self.parts = [Output(o, shapes, dtypes, form if count is None else plain, read) for o in outs]
+
+    def arrays(self) -> list[np.ndarray]:
+        """The attributions, one array per tensor of X; with classes their first axis is these."""
+        if not self._has_classes:
+            return self.parts[0].arrays()
+        return self._out or [np.stack(a) for a in zip(*(part.arrays() for part in self.parts))]
+
+    def values(self) -> Any:
+        """The attributions: an array, a list for a list X, a dict for a dict."""
+        return self._form.returned(self.arrays())
+
+    def more(self) -> dict[str, Any]:
+        """What else there is of the rows, by name: an array, or one per tensor of X."""
+        found = [part.more() for part in self.parts]
+        if not self._has_classes:
+            return found[0]
+        return {name: [np.stack(a) for a in zip(*(m[name] for m in found))] if isinstance(value, list)
+                else np.stack([m[name] for m in found]) for name, value in found[0].items()}
+
+
 def _checked(out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], form: Form,
              read: Sequence[Any]) -> list[np.ndarray]:
     """`out` as a list of arrays that the attributions can be written into."""

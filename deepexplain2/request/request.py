@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,14 +11,18 @@ import tensorflow as tf
 from ..engine.batch import Batch
 from ..engine.model import Model
 from ..engine.row_data import Feed, Weights
+from ..errors import TensorError
 from ..targets.built import BuiltTarget
 from ..targets.units import Units
+from .choices import classes_of, known_units, weights_of
 from .feeds import as_feeds
 from .form import Form
 from .frames import is_series, series_to_array
 from .layout import Layout, Layouts
 from .options import Options
 from .samples import Samples
+
+NO_WEIGHTS = Weights(None, None, (), True, np.float32)      # before ys are looked at
 
 
 class Request(NamedTuple):
@@ -40,6 +44,12 @@ class Request(NamedTuple):
         Of the units of T.
     layout : Layout
         How the rows are packed into runs.
+    is_sum : bool
+        Whether all units of T are summed because nothing was said of them.
+    look : function (request) -> Weights, optional
+        Gives the weights where they depend on the values of T; `packed` calls it.
+    each : tuple of Weights
+        Those of several classes, for a map of each; then `weights` are those of their sum.
     """
 
     inputs: Sequence[tf.Tensor]
@@ -49,6 +59,9 @@ class Request(NamedTuple):
     feeds: dict[str, Feed]
     weights: Weights
     layout: Layout
+    is_sum: bool = False
+    look: Callable[[Request], Weights] | None = None
+    each: tuple[Weights, ...] = ()
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -65,9 +78,10 @@ class Request(NamedTuple):
         return [*self.arrays, *(f.value for f in self.feeds.values()), *weights]
 
     def packed(self, layouts: Layouts, batch_size: int | None) -> Request:
-        """The request with the layout that a look at a few rows leads to."""
+        """The request with the layout that a look at a few rows leads to, and with its weights."""
         layout = layouts.of_rows(self.layout, self.rows, self.feeds, self.n, batch_size)
-        return self if layout is self.layout else self._replace(layout=layout)
+        found = self if layout is self.layout else self._replace(layout=layout)
+        return found if found.look is None else found._replace(weights=found.look(found), look=None)
 
     @property
     def batch(self) -> Batch:
@@ -91,13 +105,43 @@ def as_request(model: Model, layouts: Layouts, target: Units | BuiltTarget, samp
     ys are."""
     arrays = samples.arrays
     n = len(arrays[0])
+    classes = [] if options.classes is None else classes_of(options.classes, target, ys)
     if is_series(ys):
         ys = series_to_array(ys, samples.index, 'ys')
     feed_dict = form.by_tensor(options.feed_dict)
     feeds = as_feeds(feed_dict, model.target.graph, model.inputs, model.path.varies, n)
-    feeds |= target.feeds(ys, n)
+    feeds |= target.feeds('sum' if classes else ys, n)
     model.check_fed(feeds)
     layout = layouts.of(n, options.batch_size, options.memory_limit)
     layout = layouts.without_batch_axis(layout, lambda rows: take_rows(arrays, rows, model.inputs), feeds, n,
                                         options.batch_size)
-    return Request(model.inputs, samples, arrays, n, feeds, target.weights(ys, n, layout.per_row), layout)
+    found = Request(model.inputs, samples, arrays, n, feeds, NO_WEIGHTS, layout)
+    if options.classes is not None:
+        return _of_classes(found, classes, target)
+    return _weighted(found, model, target, ys)
+
+
+def _of_classes(request: Request, classes: Sequence[int], target: Any) -> Request:
+    """The request with the weights of several classes."""
+    if not request.layout.per_row:
+        raise TensorError(f'classes: T "{target.score.name}" has no batch axis')
+    units = known_units(target.score)
+    return request._replace(weights=target.weights('sum', request.n, True),
+                            each=tuple(target.chosen(np.full(request.n, c), units) for c in classes))
+
+
+def _weighted(request: Request, model: Model, target: Units | BuiltTarget, ys: Any) -> Request:
+    """The request with what ys say of T, or with what will say it after a look at T."""
+    n, per_row = request.n, request.layout.per_row
+    if not isinstance(target, Units):
+        return request._replace(weights=target.weights(ys, n, per_row))
+    choice = target.choice(ys, n, per_row)
+    if choice is None:
+        return request._replace(weights=target.weights(ys, n, per_row), is_sum=target.is_sum(ys))
+    units = known_units(model.target)
+    if units is not None and not isinstance(choice, str):
+        return request._replace(weights=target.chosen(choice, units))
+
+    def look(request: Request) -> Weights:
+        return weights_of(choice, target, model, request.rows, request.feeds, n, request.layout)
+    return request._replace(weights=target.weights('sum', n, per_row), look=look)

@@ -11,17 +11,19 @@ import numpy as np
 
 from ..attribution.averaging import mean_over, paired
 from ..attribution.base import Method
+from ..engine.all_units import AllUnits
 from ..engine.failures import built
 from ..engine.locks import graph_lock
 from ..engine.model import Model
 from ..engine.query import Query
+from ..engine.row_data import Weights
 from ..engine.sweep import Sweep
 from ..errors import ValueRangeError
 from .attribution_checks import check_attributions, in_dtypes
 from .ends import Ends
 from .layout import Layouts
 from .options import Options
-from .output import PIECE, Output
+from .output import PIECE, ClassOutputs
 from .progress import Reporter, is_wanted
 from .references import References
 from .request import Request
@@ -51,26 +53,47 @@ class Run:
                     self._compiled.append(self.method.query(self.model))
         return self._compiled[0]
 
-    def __call__(self, request: Request, options: Options, output: Output) -> None:
-        """Explain a request. output: takes the attributions."""
+    def __call__(self, request: Request, options: Options, output: ClassOutputs) -> Weights:
+        """Explain a request. output: takes the attributions. Returns the weights of T, which may depend on
+        its values."""
         step = piece_size(request, options)
         ends = self._ends(request, slice(0, step))
         self.model.check_statistics(ends.xs, request.feeds)
         packed = request.packed(self.layouts, options.batch_size)
-        if packed is not request and step < request.n:
+        if packed.layout is not request.layout and step < request.n:
             step, ends = request.n, self._ends(request, slice(0, request.n))
-        self.target_checks(ends.xs, packed.feeds, packed.layout)
+        self.target_checks(ends.xs, packed.feeds, packed.layout, packed.is_sum)
         query = self.compile()
         reporter = self._reporter(packed, options, ends.k)
-        sweep = _sweep(query, self.model, packed, reporter)
+        sweeps, units = self._sweeps(query, packed, reporter)
         try:
             for start in range(0, packed.n, step):
                 stop = min(start + step, packed.n)
                 ends = self._ends(packed, slice(start, stop)) if start else ends
-                output.add(*self._explain(sweep.part(start, stop), ends, options))
+                if units is not None:
+                    units.forget()
+                for sweep, part in zip(sweeps, output.parts):
+                    part.add(*self._explain(sweep.part(start, stop), ends, options))
         finally:
             if reporter is not None:
                 reporter.close()
+        return packed.weights
+
+    def _sweeps(self, query: Query, request: Request,
+                reporter: Reporter | None) -> tuple[list[Sweep], AllUnits | None]:
+        """The rows of a request, once for every class, and what evaluates T for all classes."""
+        if not request.each:
+            return [_sweep(query, self.model, request, reporter)], None
+        units, sweeps = AllUnits(request.batch, reporter), []
+        for weights in request.each:
+            assert weights.classes is not None
+            c = int(weights.classes[0])
+            sweep = _sweep(query, self.model, request._replace(weights=weights), reporter)
+            sweep = sweep._replace(evaluate_value=units.of_class(self.model.plain_value, c),
+                                   report=units.report if reporter else None)
+            sweeps.append(sweep._replace(evaluate=units.of_class(query, c))
+                          if self.method.is_perturbation else sweep)
+        return sweeps, units
 
     def _explain(self, sweep: Sweep, ends: Ends, options: Options) -> tuple[list[np.ndarray], dict[str, Any]]:
         """(attributions, what else is wanted of the rows by name) of some rows."""
@@ -128,6 +151,7 @@ class Run:
         evaluations = self.method.plan(request.shapes).evaluations
         at_x, at_baseline = self._wanted_values(options)
         total = None if evaluations is None else request.n * (sum(evaluations) * k + at_x + k * at_baseline)
+        total = total and total * max(1, len(request.each))
         return Reporter(options.progress, total, self.method.name)
 
 

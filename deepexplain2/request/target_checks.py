@@ -10,13 +10,14 @@ import numpy as np
 from ..engine.model import Model
 from ..engine.row_data import Feed
 from ..errors import RandomWarning, RunError, TargetWarning, warn
+from ..tensors import shape_text, sizes
 from .layout import Layout
 
 FEW = 3                 # rows
 
 
 class TargetChecks:
-    """Warns once of a T that is random, or holds probabilities.
+    """Warns once of a T that is random, holds probabilities, or is the sum of several units.
 
     Parameters
     ----------
@@ -29,15 +30,37 @@ class TargetChecks:
 
     def __init__(self, model: Model, method: str, is_probability: bool):
         self._model, self._method, self._is_probability = model, method, is_probability
+        self._is_told_of_sum = False
         self._seen = model.findings.looked_at.setdefault(method, set())
 
-    def __call__(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout) -> None:
-        """Look at T of the first of these rows, the first time."""
+    def __call__(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout,
+                 is_sum: bool) -> None:
+        """Look at T of the first of these rows, the first time. is_sum: whether all units of T are summed
+        because nothing was said of them."""
         if self._model.random_ops:
             self._check_random(arrays, feeds, layout)
         first = 1 if layout.per_row else 0              # the first axis of units
         if not self._is_probability and self._model.target.shape.rank not in (0, first):
             self._check_probabilities(arrays, feeds, layout, first)
+        if is_sum and not self._is_told_of_sum:
+            self._check_sum(arrays, feeds, layout)
+
+    def _check_sum(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout) -> None:
+        """TargetWarning where several units of T are summed."""
+        model, first = self._model, 1 if layout.per_row else 0
+        units: Sequence[int | None] = sizes(model.target)[first:]
+        if model.target.shape.rank is None or None in units:
+            values = self._values(arrays, feeds, layout)
+            units = () if values is None else values.shape[first:]
+        # of probabilities it was said that classes mix
+        is_said = self._is_probability or model.findings.is_distribution
+        is_wide = np.prod([d or 1 for d in units]) > 1
+        if is_wide and not is_said and (layout.per_row or model.fixed_rows is None):
+            model.warn_once('ys', f'T "{model.target.name}" has several units, '
+                                  f'{shape_text(model.target.shape)}, and there are no ys: their sum is '
+                                  f'explained. Choose one of them by ys, class indices or "predicted"; '
+                                  f'ys="sum" says that the sum is meant', TargetWarning)
+        self._is_told_of_sum = True
 
     def _check_random(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout) -> None:
         """RandomWarning where random ops change T."""

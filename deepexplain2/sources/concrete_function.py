@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -24,6 +24,8 @@ def from_concrete_function(concrete: Any, way: str, original: Callable | None = 
     named = zip(names, outputs) if len(names) == len(outputs) else ()
     output_names = [(name, t) for name, t in named if name]
     return Source(graph, inputs, outputs, list(zip(_argument_names(concrete, inputs), inputs)), output_names,
+                  output_keys=[name for name, _ in output_names]
+                  if isinstance(concrete.structured_outputs, Mapping) else [],
                   original=_flat_callable(concrete, original),
                   specs=[tf.TensorSpec(t.shape, t.dtype) for t in inputs], states=variable_handles(concrete))
 

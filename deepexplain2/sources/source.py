@@ -26,6 +26,8 @@ class Source:
         The inputs and outputs of the model, in its order.
     input_names, output_names : list of (str, tf.Tensor)
         Pairs of a name and its tensor; a tensor may have several names, or none.
+    output_keys : list of str
+        The keys of the outputs, in their order, where the model returns a dict; otherwise empty.
     layers : list of LayerOutput
         The outputs of Keras layers.
     symbolic : dict of int to SymbolicTensor
@@ -45,6 +47,7 @@ class Source:
     outputs: list[tf.Tensor]
     input_names: list[tuple[str, tf.Tensor]] = field(default_factory=list)
     output_names: list[tuple[str, tf.Tensor]] = field(default_factory=list)
+    output_keys: list[str] = field(default_factory=list)
     layers: list[LayerOutput] = field(default_factory=list)
     symbolic: dict[int, SymbolicTensor] = field(default_factory=dict)
     original: Callable[..., list[tf.Tensor]] | None = None

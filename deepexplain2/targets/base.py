@@ -133,6 +133,29 @@ class Target(Parametrized):
         """
         return dataclasses.replace(self, outputs=outputs)
 
+    @property
+    def kept(self) -> Target:
+        """What of the target is kept when it is built."""
+        return self
+
+    @property
+    def label(self) -> str:
+        """What it is, for a message."""
+        return f'target {type(self).__name__}'
+
+    @property
+    def said(self) -> str:
+        """The target, for a message."""
+        return f'target {self!r}'
+
+    def part(self, name: str) -> str:
+        """One of its methods, for a message."""
+        return f'{self.said}: {name}'
+
+    def hint(self, outputs: Any) -> str:
+        """What follows the message where one of its methods fails."""
+        return ''
+
     def __repr__(self) -> str:
         return Parametrized.__repr__(self.on(names_of(self.outputs)))
 

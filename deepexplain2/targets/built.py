@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -36,10 +37,10 @@ class BuiltTarget(NamedTuple):
 
     def feeds(self, ys: Any, n: int) -> dict[str, Feed]:
         """The data of n rows, checked, by the names of the placeholders."""
-        what = f'ys of target {type(self.target).__name__}'
+        what = f'ys of {self.target.label}'
         ys = self.target.arrays(ys, n, [tf.TensorSpec(p.shape, p.dtype) for p in self.placeholders])
         if ys is None:
-            raise FeedError(f'target {self.target!r} needs ys: {self._wanted(n)}, one entry per row of xs')
+            raise FeedError(f'{self.target.said} needs ys: {self._wanted(n)}, one entry per row of xs')
         arrays = ys if self.is_list else [ys]
         if not isinstance(arrays, (list, tuple)) or len(arrays) != len(self.placeholders):
             got = f'{len(ys)} arrays' if isinstance(ys, (list, tuple)) else type(ys).__name__
@@ -64,15 +65,71 @@ class BuiltTarget(NamedTuple):
 
     def weights(self, ys: Any, n: int, per_row: bool) -> Weights:
         """The units of the score are summed: ys are data. per_row: whether it has one entry per row."""
-        return Weights(None, None, 0, per_row, self.score.dtype.as_numpy_dtype)
+        return Weights(None, None, (), per_row, self.score.dtype.as_numpy_dtype)
 
 
-def build_target(target: Target, outputs: Any, graph: tf.Graph) -> BuiltTarget:
-    """Add the ops of a target to a graph.
+class Trial(NamedTuple):
+    """A target in a graph of its own. specs: of its data; is_list: whether these are a list of arrays.
+    computes: what tells its ops from those of another target."""
+    target: Target
+    specs: list[tf.TensorSpec]
+    is_list: bool
+    computes: Hashable
+
+
+def tried(target: Target, outputs: Any) -> Trial:
+    """Build a target in a graph of its own, where errors leave no trace in that of the model.
 
     Parameters
     ----------
     target : Target
+        What to build.
+    outputs : tensor of the graph of the model, or a list, tuple or dict of them
+        The tensors that it is about.
+
+    Raises
+    ------
+    TensorError, ParameterError
+        Where `build` or `data` fail or return something else.
+    """
+    specs, is_list = _specifications(target, outputs)
+    with tf.Graph().as_default() as graph:
+        placed = map_entries(lambda t: tf.compat.v1.placeholder(t.dtype, t.shape), outputs)
+        score, _ = _add(target, placed, specs, is_list)
+        names = {p.op.name for p in entries(placed)}
+        if not any(op.name in names for op in ancestors([score], set())):
+            raise TensorError(f'{target.part("build")} returns what does not depend on outputs')
+    return Trial(target, specs, is_list, (score.name, is_list, _written(graph)))
+
+
+def _written(graph: tf.Graph) -> bytes:
+    """What tells a graph from others that compute something else. Functions inside, such as bodies of loops,
+    get other names in every graph."""
+    definition = graph.as_graph_def()
+    functions = {f.signature.name: f for f in definition.library.function}
+    if not functions:
+        return sha256(definition.SerializeToString(deterministic=True)).digest()
+    # names of nodes begin with those of functions too
+    longest_first = sorted(functions, key=len, reverse=True)
+    pattern = re.compile('"(' + '|'.join(map(re.escape, longest_first)) + r')(?!\d)')
+    order: dict[str, int] = {}                              # as they are named, from the nodes on
+    definition.ClearField('library')
+    texts = [str(definition)]
+    for text in texts:                                      # which grows
+        for name in pattern.findall(text):
+            if name not in order:
+                order[name] = len(order)
+                texts.append(str(functions[name]))
+    text = re.sub(r'"(Stateful)?PartitionedCall-\d+"', '"PartitionedCall"', '\n'.join(texts))
+    return sha256(pattern.sub(lambda found: f'"function {order[found[1]]}', text).encode()).digest()
+
+
+def build_target(trial: Trial, outputs: Any, graph: tf.Graph) -> BuiltTarget:
+    """Add the ops of a target that was tried to the graph of the model.
+
+    Parameters
+    ----------
+    trial : Trial
         What to build.
     outputs : tensor of the graph, or a list, tuple or dict of them
         The tensors that it is about.
@@ -86,24 +143,16 @@ def build_target(target: Target, outputs: Any, graph: tf.Graph) -> BuiltTarget:
     Raises
     ------
     ContextError
-        Where the graph is finalized.
-    TensorError, ParameterError
-        Where `build` or `data` fail or return something else. The graph is then as it was.
+        Where the graph is finalized. The graph is then as it was.
     """
+    target = trial.target
     if graph.finalized:
-        raise ContextError(f'the graph is finalized, and target {target!r} adds ops to it once. Use it with '
+        raise ContextError(f'the graph is finalized, and {target.said} adds ops to it once. Use it with '
                            f'get_explainer before graph.finalize(); explainer.run adds none')
-    specs, is_list = _specifications(target, outputs)
-    with tf.Graph().as_default():
-        placed = map_entries(lambda t: tf.compat.v1.placeholder(t.dtype, t.shape), outputs)
-        score, _ = _add(target, placed, specs, is_list)
-        names = {p.op.name for p in entries(placed)}
-        if not any(op.name in names for op in ancestors([score], set())):
-            raise TensorError(f'target {target!r}: what build returns does not depend on outputs')
     with graph.as_default(), graph.control_dependencies(None), graph.device(None), graph.name_scope(None), \
             graph.name_scope(LIBRARY_SCOPE + re.sub('[^A-Za-z0-9_]', '_', type(target).__name__)):
-        score, placeholders = _add(target, outputs, specs, is_list)
-        return BuiltTarget(target, tf.identity(score, 'score'), placeholders, is_list)
+        score, placeholders = _add(target, outputs, trial.specs, trial.is_list)
+        return BuiltTarget(target.kept, tf.identity(score, 'score'), placeholders, trial.is_list)
 
 
 def _specifications(target: Target, outputs: Any) -> tuple[list[tf.TensorSpec], bool]:
@@ -113,13 +162,13 @@ def _specifications(target: Target, outputs: Any) -> tuple[list[tf.TensorSpec], 
     specs = [] if given is None else list(given) if is_list else [given]
     for spec in specs:
         if not isinstance(spec, tf.TensorSpec):
-            raise ParameterError(f'target {target!r}: data must return a tf.TensorSpec, a list of them or '
+            raise ParameterError(f'{target.part("data")} must return a tf.TensorSpec, a list of them or '
                                  f'None, not {shown(given)}')
         if not spec.shape.rank or spec.shape.as_list()[0] is not None:
-            raise ParameterError(f'target {target!r}: data returns shape {shape_text(spec.shape)}, which '
+            raise ParameterError(f'{target.part("data")} returns shape {shape_text(spec.shape)}, which '
                                  f'must begin with None, the batch axis')
         if spec.dtype in (tf.string, tf.variant, tf.resource):
-            raise ParameterError(f'target {target!r}: data returns dtype {spec.dtype.name}; ys are numbers '
+            raise ParameterError(f'{target.part("data")} returns dtype {spec.dtype.name}; ys are numbers '
                                  f'or booleans')
     return specs, is_list and bool(specs)
 
@@ -131,16 +180,18 @@ def _add(target: Target, outputs: Any, specs: Sequence[tf.TensorSpec],
     ys = placeholders if is_list else placeholders[0] if placeholders else None
     score = _called(target, 'build', outputs, ys)
     if not isinstance(score, tf.Tensor) or not tf.is_symbolic_tensor(score):
-        raise TensorError(f'target {target!r}: build must return a tensor, not {type(score).__name__}')
+        raise TensorError(f'{target.part("build")} must return a tensor, not {type(score).__name__}'
+                          + (', a value that is not computed from the outputs'
+                             if isinstance(score, tf.Tensor) else ''))
     if score.graph is not tf.compat.v1.get_default_graph():
-        raise TensorError(f'target {target!r}: build returns "{score.name}" of another graph. Tensors of the '
+        raise TensorError(f'{target.part("build")} returns "{score.name}" of another graph. Tensors of the '
                           f'model come in as outputs')
     if not score.dtype.is_floating or score.shape.rank == 0:
-        raise TensorError(f'target {target!r}: build must return a floating tensor with one entry per row, '
+        raise TensorError(f'{target.part("build")} must return a floating tensor with one entry per row, '
                           f'(batch,), not {shape_text(score.shape)} {score.dtype.name}')
     fixed = {batch_of(t) for t in entries(outputs)}
     if None in fixed and batch_of(score) is not None:
-        raise TensorError(f'target {target!r}: build returns shape {shape_text(score.shape)}, whose first '
+        raise TensorError(f'{target.part("build")} returns shape {shape_text(score.shape)}, whose first '
                           f'axis is not the batch')
     return score, placeholders
 
@@ -152,9 +203,17 @@ def _called(target: Target, what: str, *arguments: Any) -> Any:
     except DeepExplainError:
         raise
     except Exception as e:
-        hint = '. Tensors of the model come in as outputs' if 'same graph' in str(e) else ''
-        raise TensorError(f'target {target!r}: {what} raised {type(e).__name__}: {first_line(e)}'
-                          f'{hint}') from e
+        raise TensorError(f'{target.part(what)} raised {type(e).__name__}: {first_line(e).rstrip(".")}'
+                          f'{_hint(e) or target.hint(arguments[0])}') from e
+
+
+def _hint(error: Exception) -> str:
+    """What to do about an error of TensorFlow, where that is known."""
+    if 'same graph' in str(error):
+        return '. Tensors of the model come in as outputs'
+    if 'capture an EagerTensor' in str(error):
+        return '. Give the value of an eager tensor or variable: .numpy()'
+    return ''
 
 
 def _text(placeholder: tf.Tensor, n: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..engine.row_data import Feed, Weights
-from ..errors import FeedError, ShapeError, ValueRangeError
+from ..errors import FeedError, ShapeError, ValueRangeError, shown
 from ..tensors import shape_text, sizes
 from ..values import as_array, as_numbers
 
@@ -30,50 +30,93 @@ class Units(NamedTuple):
                             f'weights; or a target with of=...')
         return {}
 
-    def weights(self, ys: Any, n: int, per_row: bool) -> Weights:
-        """The weights of T for n rows: floating ys, or one-hot rows of class indices, times the constant
-        weights. per_row: whether T has one entry per row."""
-        return _weights(ys, self.constant_weights, self.score, n, per_row)
+    def is_sum(self, ys: Any) -> bool:
+        """Whether all units are summed because nothing was said of them."""
+        return ys is None and self.constant_weights is None
 
-
-def _weights(ys: Any, constant_weights: np.ndarray | None, target: tf.Tensor, n: int,
-             per_row: bool) -> Weights:
-    written = None
-    if constant_weights is not None:
-        constant_weights = as_array(constant_weights, target.dtype, WRITTEN)
-        if n == 1 and per_row and ys is None and constant_weights.ndim == target.shape.rank:
-            # T of the one row, as often as the array has rows: all of it is about that row
-            constant_weights = constant_weights.sum(0, keepdims=True)
-        written = _with_rows(constant_weights, target, n, WRITTEN, per_row)
-    classes, units = None, 0
-    if ys is not None:
+    def choice(self, ys: Any, n: int, per_row: bool) -> np.ndarray | str | None:
+        """Class indices, one per row, or index tuples, where ys are such; 'predicted'; None for anything
+        else. per_row: whether T has one entry per row."""
+        if isinstance(ys, str):
+            return self._said(ys, per_row)
+        if ys is None or not per_row:
+            return None
+        target, rank = self.score, self.score.shape.rank
         given = as_numbers(ys, target.dtype.name, 'ys')
-        if per_row and target.shape.rank == 1 and given.shape == (n,) and given.dtype.kind in 'bui':
-            raise ShapeError(f'ys holds {"booleans" if given.dtype.kind == "b" else "integers"}, but T '
+        kind = given.dtype.kind
+        if rank == 1 and kind in 'bui' and given.shape in ((n,), ()):
+            raise ShapeError(f'ys holds {"booleans" if kind == "b" else "integers"}, but T '
                              f'"{target.name}" has one unit per row and no classes to choose from. Leave '
                              f'ys out (for the other class of a binary model take -T), or give floats as '
                              f'weights')
-        if per_row and given.shape == (n,) and given.dtype.kind in 'ui':
-            classes, units = given, _number_of_classes(given, target)
-        else:
-            weights = _unit_weights(given, target, n, per_row)
+        if kind not in 'ui' or (rank is not None and rank < 2):
+            return None
+        if given.ndim == 0 and rank in (2, None):
+            given = np.full(n, given)
+        if given.shape == (n,):
+            if rank not in (2, None):
+                raise ShapeError(f'ys holds class indices, but T "{target.name}" has shape '
+                                 f'{shape_text(target.shape)}: indices choose units of a T of shape (batch, '
+                                 f'classes). Give index tuples, integers of shape ({n}, {rank - 1}), or '
+                                 f'weights shaped like T')
+            return given
+        return given if rank is not None and rank > 2 and given.shape == (n, rank - 1) else None
+
+    def _said(self, ys: str, per_row: bool) -> str | None:
+        """ys as a word."""
+        target, found = self.score, sizes(self.score)
+        if ys == 'sum':
+            return None
+        if ys != 'predicted':
+            raise ShapeError(f'ys is not an array of {target.dtype.name}: got str {shown(ys)}. As a word it '
+                             f'is "predicted", the class with the largest T in each row, or "sum", the sum '
+                             f'over all units of T')
+        if not per_row or (target.shape.rank not in (2, None)) or (len(found) == 2 and found[1] == 1):
+            raise ShapeError(f'ys is "predicted", the class with the largest T in each row, but T '
+                             f'"{target.name}" has shape {shape_text(target.shape)}: it needs (batch, '
+                             f'classes) with several classes. For a model with one score leave ys out')
+        if self.constant_weights is not None:
+            raise ShapeError('ys is "predicted", and T is multiplied by an array. Leave one of them out')
+        return ys
+
+    def weights(self, ys: Any, n: int, per_row: bool) -> Weights:
+        """The weights of T for n rows: floating ys, times the constant weights. per_row: whether T has one
+        entry per row."""
+        target, written = self.score, None
+        if self.constant_weights is not None:
+            constant_weights = as_array(self.constant_weights, target.dtype, WRITTEN)
+            if n == 1 and per_row and ys is None and constant_weights.ndim == target.shape.rank:
+                # T of the one row, as often as the array has rows: all of it is about that row
+                constant_weights = constant_weights.sum(0, keepdims=True)
+            written = _with_rows(constant_weights, target, n, WRITTEN, per_row)
+        if ys is not None and not isinstance(ys, str):
+            weights = _unit_weights(as_numbers(ys, target.dtype.name, 'ys'), target, n, per_row)
             written = weights if written is None else written * weights
-    return Weights(written, classes, units, per_row, target.dtype.as_numpy_dtype)
+        return Weights(written, None, (), per_row, target.dtype.as_numpy_dtype)
+
+    def chosen(self, choice: np.ndarray, units: tuple[int, ...]) -> Weights:
+        """The weights of T for class indices or index tuples. units: the sizes of the axes that they choose
+        from. Raises ValueRangeError for those that are not among them."""
+        check_choice(choice, units, self.score)
+        plain = self.weights(None, len(choice), True) if self.constant_weights is None else \
+            self.weights('sum', len(choice), True)
+        return Weights(plain.array, choice, units, True, plain.dtype)
 
 
-def _number_of_classes(classes: np.ndarray, target: tf.Tensor) -> int:
-    """The number of units that class indices choose from, all of which must be among them."""
-    units = sizes(target)[1] if target.shape.rank == 2 else None
-    if units is None:
-        raise ShapeError(f'ys holds class indices, but T "{target.name}" has shape '
-                         f'{shape_text(target.shape)}: indices choose units of a T of shape (batch, '
-                         f'classes). Give weights shaped like T')
-    wrong = classes[(classes < 0) | (classes >= units)]
-    if wrong.size:
-        raise ValueRangeError(f'ys holds class {wrong[0]}, but T "{target.name}" has {units} units: 0 to '
-                              f'{units - 1}'
-                              + ('. For a model with one score leave ys out' if units == 1 else ''))
-    return units
+def check_choice(choice: np.ndarray, units: tuple[int, ...], target: tf.Tensor) -> None:
+    """Raise for class indices or index tuples that T with these units does not have."""
+    if len(units) != (1 if choice.ndim == 1 else choice.shape[1]):
+        raise ShapeError(f'ys holds {"class indices" if choice.ndim == 1 else "index tuples"}, but T '
+                         f'"{target.name}" has rows of shape {units}')
+    wrong = ((choice < 0) | (choice >= units)).reshape(len(choice), -1).any(1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        if choice.ndim == 1:
+            raise ValueRangeError(f'ys holds class {choice[row]} in row {row}, but T "{target.name}" has '
+                                  f'{units[0]} units: 0 to {units[0] - 1}'
+                                  + ('. For a model with one score leave ys out' if units[0] == 1 else ''))
+        raise ValueRangeError(f'ys holds the index {tuple(choice[row].tolist())} in row {row}, but rows of T '
+                              f'"{target.name}" have shape {units}, indices from 0')
 
 
 def _unit_weights(given: np.ndarray, target: tf.Tensor, n: int, per_row: bool) -> np.ndarray:

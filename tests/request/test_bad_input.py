@@ -191,6 +191,8 @@ TENSOR_DOORS = {
     'tensor': ('is not a tensor, a name or a Keras symbolic tensor', lambda s, v: s.de.tensor(v)),
 }
 
+TARGET_DOORS = 'T', 'T of audit', 'logits'      # where a function is a target
+
 
 def without(names, *parts):
     """Of a table, what has none of these in its name."""
@@ -243,7 +245,7 @@ def table():
         for name, call in NUMBER_DOORS.items():
             yield f'{name}={text}', errors.ParameterError, f'{name.split()[0]} must be a number > 0, not {text}', lambda s, c=call, v=value: c(s, v)
     for name, value in NOT_TENSORS.items():
-        for door, (message, call) in TENSOR_DOORS.items():
+        for door, (message, call) in without(TENSOR_DOORS, *(TARGET_DOORS if name == 'function' else ())).items():
             yield f'{door}: {name}', errors.TensorError, message, lambda s, c=call, v=value: c(s, v)
     for method in methods():
         yield from of_method(method)
@@ -263,7 +265,7 @@ def of_method(method):
                   lambda s, v=value: s.on_ids(method, v))
     yield row('ids with fractions', errors.ValueRangeError, 'int32 cannot hold: fractions', lambda s: s.on_ids(method, IDS + .5))
     yield row('ids as booleans', errors.ShapeError, 'got booleans', lambda s: s.on_ids(method, IDS > 3))
-    yield row('ys of ids', errors.ShapeError, 'class indices need one per row', lambda s: s.on_ids(method, ys=7))
+    yield row('ys of ids', errors.ValueRangeError, 'ys holds class 7 in row 0', lambda s: s.on_ids(method, ys=7))
     yield row('progress of ids', errors.ParameterError, 'progress must be', lambda s: s.on_ids(method, progress=3))
     yield row('out of ids', errors.ShapeError, r'out has shape \(2, 4\)', lambda s: s.on_ids(method, out=np.zeros((2, 4))))
     yield row('X of ids in feed_dict', errors.FeedError, 'feed_dict feeds X "ids:0"', lambda s: s.on_ids(method, feed_dict={s.ids: IDS}))
@@ -324,7 +326,7 @@ MORE = {
     'T None': (errors.TensorError, 'T must be a tensor .* NoneType', lambda s: s.de.explain('saliency', None, s.X, X4)),
     'X None': (errors.TensorError, 'X must be a tensor .* NoneType', lambda s: s.de.explain('saliency', s.T, None, X4)),
     'T an op': (errors.TensorError, r'not Operation. Take one of its outputs: op.outputs\[0\]', lambda s: s.explain(T=s.T.op)),
-    'T a list': (errors.TensorError, 'T is a list', lambda s: s.explain(T=[s.T])),
+    'T a list': (errors.TensorError, 'T is a list', lambda s: s.explain(T=[s.T, s.T])),
     'X a dict': (errors.TensorError, 'not dict. Give the tensor, or a list of tensors', lambda s: s.explain(X={'x': s.X})),
     'X a set': (errors.TensorError, 'a set has no order|A set has no order', lambda s: s.explain(X={'x'})),
     'X twice': (errors.TensorError, 'holds the same tensor twice', lambda s: s.explain(X=[s.X, s.X], xs=[X4, X4])),
@@ -396,7 +398,7 @@ MORE = {
     'stream option misspelt': (errors.ParameterError, 'stream has no option \'progres\'. Did you mean "progress"',
                                lambda s: s.saliency.stream([X4], progres=True)),
     'stream out': (errors.ParameterError, "stream has no option 'out'", lambda s: s.saliency.stream([X4], out=np.zeros((4, 5)))),
-    'stream ys': (errors.ParameterError, "stream has no option 'ys'", lambda s: s.saliency.stream([X4], ys=YS4)),
+    'stream ys': (errors.ParameterError, "ys of a stream come with it", lambda s: s.saliency.stream([X4], ys=YS4)),
     'run option misspelt': (errors.ParameterError, 'run has no option \'batchsize\'. Did you mean "batch_size"',
                             lambda s: s.saliency.run(X4, batchsize=2)),
     'a parameter given to run': (errors.ParameterError, "run has no option 'steps'.*belong to get_explainer", lambda s: s.tokens.run(IDS, steps=2)),

@@ -83,7 +83,7 @@ def test_rows_of_a_baseline_warn_once(net):
     with pytest.warns(errors.BaselineWarning, match='as many rows as xs, 3: each row is compared with its '
                                                     'own.*references=; average=False') as caught:
         for _ in range(2):
-            de.explain('deeplift', T, a, XS[0], baseline=rows, feed_dict={b: XS[1]})
+            de.explain('deeplift', T, a, XS[0], 'sum', baseline=rows, feed_dict={b: XS[1]})
     assert len(caught) == 1
 
 

@@ -54,6 +54,7 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
         graph, inputs, outputs,
         input_names=[(name, inputs[k]) for name, k in traced.input_names],
         output_names=[(name, outputs[k]) for name, k in traced.output_names],
+        output_keys=traced.output_keys,
         layers=[replace(output, tensor=named.get(id(output.tensor))) for output in traced.layers],
         symbolic={i: (symbol, [(label, named.get(id(t))) for label, t in meant])
                   for i, (symbol, meant) in traced.symbolic.items()},

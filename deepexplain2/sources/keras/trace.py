@@ -29,7 +29,8 @@ class Traced:
 
     concrete: from one tensor per input to the outputs of the model, followed by `named`, the other tensors
     that have a name. original: the eager model, from one tensor per input to a list of its outputs; it leaves
-    the model unchanged. input_names, output_names: pairs of a name and a position.
+    the model unchanged. input_names, output_names: pairs of a name and a position. output_keys: those of a
+    dict that the model returns.
     """
     concrete: Any
     named: list[tf.Tensor]
@@ -37,6 +38,7 @@ class Traced:
     specs: list[tf.TensorSpec]
     input_names: list[tuple[str, int]]
     output_names: list[tuple[str, int]]
+    output_keys: list[str]
     layers: list[LayerOutput]
     symbolic: dict[int, SymbolicTensor]
 
@@ -64,6 +66,7 @@ def trace(model: Any, signature: Any) -> Traced:
         seen['layers'], seen['symbolic'] = recorder.found(inputs.symbols, given)
         outputs = _output_tensors(structure, model)
         seen['output_names'] = _output_names(graph, structure, outputs, seen['symbolic'])
+        seen['output_keys'] = [path for path, _ in outputs] if isinstance(structure, Mapping) else []
         tensors = [o.tensor for o in seen['layers']]
         tensors += [t for _, meant in seen['symbolic'].values() for _, t in meant]
         seen['named'] = list({id(t): t for t in tensors if t is not None}.values())
@@ -85,7 +88,7 @@ def trace(model: Any, signature: Any) -> Traced:
     except Exception as e:
         raise SourceError(_failure(model, inputs, e)) from e
     return Traced(concrete, seen['named'], original, inputs.specs, inputs.names, seen['output_names'],
-                  seen['layers'], seen['symbolic'])
+                  seen['output_keys'], seen['layers'], seen['symbolic'])
 
 
 def _failure(model: Any, inputs: Inputs, error: Exception) -> str:
