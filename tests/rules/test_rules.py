@@ -10,23 +10,24 @@ from deepexplain2.rules.deeplift import rescale, two_factors
 from deepexplain2.rules.lrp import epsilon
 from tests.support.catalogue import DOMAIN, OPS, SINGLE, unary
 from tests.support.networks import ACTIVATIONS, v1
+from tests.support.side_by_side import SideBySide
 
 Z = np.array([-40., -7., -2., -.1, -1e-3, 0., 1e-3, .1, 3., 5.9, 6.1, 40.])
 
 
-@pytest.mark.parametrize('name', ACTIVATIONS)
 @pytest.mark.parametrize('eps', [1e-4, .5])
 @pytest.mark.parametrize('offset', ['absorb', 'pass'])
-def test_epsilon(session, name, eps, offset):
-    function, f, _ = ACTIVATIONS[name]
-    x = v1.placeholder(tf.float64, (None, Z.size))
+def test_epsilon(eps, offset):
     r = np.linspace(-2, 3, Z.size)
-    with DeepExplain() as de:
-        got = de.explain('elrp', function(2 * x), x, Z[None] / 2, ys=r[None], epsilon=eps, offset=offset)[0]
-    at_zero = f(np.zeros(1)) if offset == 'absorb' else 0
-    expected = r * (f(Z) - at_zero) / (Z + eps * np.where(Z >= 0, 1, -1)) * Z           # d(2x)/dx * x = z
-    # f(z) - f(0) is rounded
-    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-300 if offset == 'pass' else 1e-15)
+    functions = {name: (lambda x, f=f: f(2 * x) * r, Z.size) for name, (f, _, _) in ACTIVATIONS.items()}
+    with SideBySide(functions, tf.float64) as graphs:
+        got = graphs.explain('elrp', dict.fromkeys(functions, Z[None] / 2), epsilon=eps, offset=offset)
+    for name, (_, f, _) in ACTIVATIONS.items():
+        at_zero = f(np.zeros(1)) if offset == 'absorb' else 0
+        expected = r * (f(Z) - at_zero) / (Z + eps * np.where(Z >= 0, 1, -1)) * Z           # d(2x)/dx * x = z
+        # f(z) - f(0) is rounded
+        np.testing.assert_allclose(got[name][0], expected, rtol=1e-12, atol=1e-300 if offset == 'pass' else 1e-15,
+                                   err_msg=name)
 
 
 def secant(name, a, b):
@@ -40,38 +41,38 @@ def secant(name, a, b):
 # which a difference of 1e-3 costs 3. float32: the slope is computed to a few roundings, whatever the
 # distance.
 @pytest.mark.parametrize('dtype, tolerance', [('float64', 1e-13), ('float32', 1e-6), ('float16', 2e-3)])
-@pytest.mark.parametrize('name', ACTIVATIONS)
-def test_rescale(session, name, dtype, tolerance):
+def test_rescale(dtype, tolerance):
     a, b = (v.ravel().astype(dtype) for v in np.meshgrid(Z, Z))
-    x = v1.placeholder(dtype, (None, a.size))
-    with DeepExplain() as de:
-        got = de.explain('deeplift', ACTIVATIONS[name][0](x), x, a[None], baseline=b)[0].astype(float)
-    np.testing.assert_allclose(got, secant(name, a, b) * (a.astype(float) - b), rtol=10 * tolerance,
-                               atol=tolerance)
+    functions = {name: (f, a.size) for name, (f, _, _) in ACTIVATIONS.items()}
+    with SideBySide(functions, dtype) as graphs:
+        got = graphs.explain('deeplift', dict.fromkeys(functions, a[None]), dict.fromkeys(functions, b))
+    for name in functions:
+        np.testing.assert_allclose(got[name][0].astype(float), secant(name, a, b) * (a.astype(float) - b),
+                                   rtol=10 * tolerance, atol=tolerance, err_msg=name)
 
 
-@pytest.mark.parametrize('name', ACTIVATIONS)
-def test_rescale_of_neighbours_in_float32(session, name):
+def test_rescale_of_neighbours_in_float32():
     """Differences of 1e-6 and 1e-5: a plain difference quotient in float32 is off by up to 5 % there."""
     a = np.repeat(Z.astype('f'), 4)
     b = a + np.tile(np.array([1e-6, -1e-6, 1e-5, -1e-5],
                              'f') * np.maximum(1, np.abs(a).reshape(-1, 4)[:, 0].max()), Z.size)
-    x = v1.placeholder(tf.float32, (None, a.size))
-    with DeepExplain() as de:
-        got = de.explain('deeplift', ACTIVATIONS[name][0](x), x, a[None],
-                         baseline=b)[0] / (a - b).astype(float)
-    np.testing.assert_allclose(got, secant(name, a, b), rtol=2e-6, atol=1e-6)
+    functions = {name: (f, a.size) for name, (f, _, _) in ACTIVATIONS.items()}
+    with SideBySide(functions, 'float32') as graphs:
+        got = graphs.explain('deeplift', dict.fromkeys(functions, a[None]), dict.fromkeys(functions, b))
+    for name in functions:
+        np.testing.assert_allclose(got[name][0] / (a - b).astype(float), secant(name, a, b), rtol=2e-6, atol=1e-6,
+                                   err_msg=name)
 
 
-@pytest.mark.parametrize('name', ACTIVATIONS)
 @pytest.mark.parametrize('method', ['elrp', 'deeplift'])
-def test_where_reference_and_actual_agree_or_input_is_zero(session, name, method):
+def test_where_reference_and_actual_agree_or_input_is_zero(method):
     """No NaN at z = 0 and at x = baseline, and the multiplier of deeplift is the derivative there."""
-    x = v1.placeholder(tf.float64, (None, 3))
-    h = ACTIVATIONS[name][0](x * 0.) @ np.ones((3, 1)) + x[:, :1]
-    with DeepExplain() as de:
-        got = de.explain(method, h, x, np.array([[2., -1., 0.]]))
-    np.testing.assert_allclose(got, [[2., 0., 0.]], atol=1e-15)
+    functions = {name: (lambda x, f=f: f(x * 0.) @ np.ones((3, 1)) + x[:, :1], 3)
+                 for name, (f, _, _) in ACTIVATIONS.items()}
+    with SideBySide(functions, tf.float64) as graphs:
+        got = graphs.explain(method, dict.fromkeys(functions, np.array([[2., -1., 0.]])))
+    for name in functions:
+        np.testing.assert_allclose(got[name], [[2., 0., 0.]], atol=1e-15, err_msg=name)
 
 
 def test_product(session):
@@ -121,6 +122,14 @@ def evaluate(function, *arrays):
         return session.run(function(*map(tf.constant, arrays)))
 
 
+def raw(op):
+    """The function of an op."""
+    function = getattr(tf.raw_ops, op)
+    argument = ('features' if 'features' in function.__wrapped__.__code__.co_varnames else 'input'
+                if op in SINGLE else 'x')
+    return lambda z: function(**{argument: z})
+
+
 def points(op, n=40):
     """Pairs in the domain of an op: far, near (1e-2 to 1e-8), and equal."""
     rng = np.random.default_rng(0)
@@ -131,39 +140,33 @@ def points(op, n=40):
     return a, a + d
 
 
-@pytest.mark.parametrize('op', sorted(set(rescale.SLOPES) - JUMPS))
-def test_secant_of_every_function(session, op):
+def test_secant_of_every_function():
     """Far: the quotient in float64. Near: the derivative between the two, whose third order at 1e-2 is 1e-5
     of it. Float32 keeps its digits."""
-    a, b = points(op)
-    function = getattr(tf.raw_ops, op)
-    argument = ('features' if 'features' in function.__wrapped__.__code__.co_varnames else 'input'
-                if op in SINGLE else 'x')
-
-    def f(z):
-        return function(**{argument: z})
-    multipliers = {}
+    pairs = {op: points(op) for op in sorted(set(rescale.SLOPES) - JUMPS)}
+    functions, multipliers = {op: (raw(op), len(a)) for op, (a, _) in pairs.items()}, {}
     for dtype in tf.float64, tf.float32:
-        x = v1.placeholder(dtype, (None, len(a)))
-        with DeepExplain() as de:
-            explained = de.explain('deeplift', f(x) + 0., x, a[None], baseline=b)[0]
-        d = a.astype(dtype.as_numpy_dtype) - b.astype(dtype.as_numpy_dtype)
-        multipliers[dtype] = np.divide(explained, d, out=np.full(len(a), np.nan), where=d != 0).astype(float)
-    d = a - b
-    middle = tf.constant((a + b) / 2)
-    derivative = session.run(tf.gradients(f(middle), middle)[0])
-    quotient = (evaluate(f, a) - evaluate(f, b)) / np.where(d == 0, 1, d)
-    far, near = np.abs(d) > .02, (np.abs(d) > 0) & (np.abs(d) <= .02)
-    scale = np.abs(derivative).max()
-    np.testing.assert_allclose(multipliers[tf.float64][far], quotient[far], rtol=1e-9, atol=1e-9 * scale)
-    np.testing.assert_allclose(multipliers[tf.float64][near], derivative[near], rtol=1e-2, atol=1e-3 * scale)
-    tiny = np.abs(d) < 1e-4
-    np.testing.assert_allclose(multipliers[tf.float64][near & tiny], derivative[near & tiny], rtol=1e-6,
-                               atol=1e-7 * scale)
-    # where the two are not the same number in float32
-    near &= np.isfinite(multipliers[tf.float32])
-    np.testing.assert_allclose(multipliers[tf.float32][near], multipliers[tf.float64][near], rtol=1e-3,
-                               atol=1e-4 * scale)
+        with SideBySide(functions, dtype) as graphs:
+            explained = graphs.explain('deeplift', {op: a[None] for op, (a, _) in pairs.items()},
+                                       {op: b for op, (_, b) in pairs.items()})
+        for op, (a, b) in pairs.items():
+            d = a.astype(dtype.as_numpy_dtype) - b.astype(dtype.as_numpy_dtype)
+            multipliers[op, dtype] = np.divide(explained[op][0], d, out=np.full(len(a), np.nan),
+                                               where=d != 0).astype(float)
+    for op, (a, b) in pairs.items():
+        d, f = a - b, functions[op][0]
+        values, derivatives = evaluate(lambda z, f=f: [f(z), tf.gradients(f(z), z)[0]],
+                                       np.stack([a, b, (a + b) / 2]))
+        derivative, quotient = derivatives[2], (values[0] - values[1]) / np.where(d == 0, 1, d)
+        far, near = np.abs(d) > .02, (np.abs(d) > 0) & (np.abs(d) <= .02)
+        scale, exact, single = np.abs(derivative).max(), multipliers[op, tf.float64], multipliers[op, tf.float32]
+        np.testing.assert_allclose(exact[far], quotient[far], rtol=1e-9, atol=1e-9 * scale, err_msg=op)
+        np.testing.assert_allclose(exact[near], derivative[near], rtol=1e-2, atol=1e-3 * scale, err_msg=op)
+        tiny = near & (np.abs(d) < 1e-4)
+        np.testing.assert_allclose(exact[tiny], derivative[tiny], rtol=1e-6, atol=1e-7 * scale, err_msg=op)
+        # where the two are not the same number in float32
+        near &= np.isfinite(single)
+        np.testing.assert_allclose(single[near], exact[near], rtol=1e-3, atol=1e-4 * scale, err_msg=op)
 
 
 def test_secant_where_the_derivative_is_infinite(session):
@@ -346,24 +349,24 @@ def test_mean_jacobian(session, op):
     np.testing.assert_allclose(*ways, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize('op', sorted(set(epsilon.FUNCTIONS)))
-def test_epsilon_of_every_function(session, op):
+def test_epsilon_of_every_function():
     """r (f(z) - f(0))/(z + eps sign z) times z where f(0) is finite, with all digits; else, and under
     offset='pass', with f(z) itself."""
-    z, eps = points(op)[0][None], .01
-    function = unary(op) if op not in DOMAIN else lambda v: getattr(tf.raw_ops, op)(x=v)
-    x = v1.placeholder(tf.float64, z.shape)
-    with DeepExplain() as de:
-        got, passed = (de.explain('elrp', function(x) + 0., x, z, epsilon=eps, offset=offset)
-                       for offset in ('absorb', 'pass'))
-    expected, at_zero = evaluate(function, z) / (z + eps * np.where(z >= 0, 1,
-                                                                    -1)) * z, float(evaluate(function,
-                                                                                             np.zeros(1))[0])
-    np.testing.assert_allclose(passed, expected, rtol=1e-12)
-    assert (op in epsilon.EXCESS) == (np.isfinite(at_zero) and at_zero != 0)
-    if op in epsilon.EXCESS:
-        expected -= at_zero / (z + eps * np.where(z >= 0, 1, -1)) * z
-    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
+    ops, eps = sorted(set(epsilon.FUNCTIONS)), .01
+    functions = {op: (unary(op) if op not in DOMAIN else lambda v, op=op: getattr(tf.raw_ops, op)(x=v), 40)
+                 for op in ops}
+    zs = {op: points(op)[0][None] for op in ops}
+    with SideBySide(functions, tf.float64) as graphs:
+        got, passed = (graphs.explain('elrp', zs, epsilon=eps, offset=offset) for offset in ('absorb', 'pass'))
+    for op, z in zs.items():
+        values = evaluate(functions[op][0], np.c_[z, [[0.]]])
+        stabilized = z + eps * np.where(z >= 0, 1, -1)
+        expected, at_zero = values[:, :-1] / stabilized * z, float(values[0, -1])
+        np.testing.assert_allclose(passed[op], expected, rtol=1e-12, err_msg=op)
+        assert (op in epsilon.EXCESS) == (np.isfinite(at_zero) and at_zero != 0), op
+        if op in epsilon.EXCESS:
+            expected -= at_zero / stabilized * z
+        np.testing.assert_allclose(got[op], expected, rtol=1e-12, atol=1e-14, err_msg=op)
 
 
 def test_epsilon_of_powers_and_squared_differences(session):
@@ -435,34 +438,37 @@ EDGES = {edge: names.split() for edge, names in {
                  'Log Sqrt Rsqrt'}.items()}
 
 
-@pytest.mark.parametrize('edge, op', [(edge, op) for edge, ops in EDGES.items() for op in ops])
-def test_secant_beside_an_edge(session, edge, op):
+def test_secant_beside_an_edge():
     """The derivative at a few points between them is not its mean there."""
-    x = v1.placeholder(tf.float64, (None, 2))
-    a, b = np.array(edge), np.array(edge[::-1])
-    with DeepExplain() as de:
-        f = unary(op) if op not in DOMAIN else lambda v: getattr(tf.raw_ops, op)(x=v)
-        np.testing.assert_allclose(de.explain('deeplift', f(x) + 0., x, a[None], baseline=b)[0],
-                                   evaluate(f, a) - evaluate(f, b), rtol=1e-9)
+    cases = {(edge, op): (unary(op) if op not in DOMAIN else lambda v, op=op: getattr(tf.raw_ops, op)(x=v), 2)
+             for edge, ops in EDGES.items() for op in ops}
+    with SideBySide(cases, tf.float64) as graphs:
+        got = graphs.explain('deeplift', {case: np.array([case[0]]) for case in cases},
+                             {case: np.array(case[0][::-1]) for case in cases})
+    for case, (f, _) in cases.items():
+        a, b = np.array(case[0]), np.array(case[0][::-1])
+        np.testing.assert_allclose(got[case][0], evaluate(f, a) - evaluate(f, b), rtol=1e-9, err_msg=str(case))
 
 
-@pytest.mark.parametrize('f, x, b', [
+PAIRS_AT_EDGES = [
     (tf.math.xlogy, (1., .08), (2., .001)), (tf.math.xlog1py, (1., -.92), (2., -.999)),
                                      (tf.atan2, (.05, .01), (-.02, .015)),
     (tf.atan2, (.01, .05), (.015, -.04)), (tf.math.floormod, (1.01, 1.), (.99, 1.02)),
                                      (tf.pow, (.08, .3), (.001, .4)),
     (tf.math.xlog1py, (0., -1.), (2., 1.)), (tf.math.xlogy, (0., 0.), (2., 1.)),
                                      (tf.math.xdivy, (0., 0.), (2., 1.)),
-    (tf.math.divide_no_nan, (2., 0.), (3., 4.)), (tf.math.divide_no_nan, (2., .01), (3., -.02))])
-def test_two_factors_beside_an_edge(session, f, x, b):
+    (tf.math.divide_no_nan, (2., 0.), (3., 4.)), (tf.math.divide_no_nan, (2., .01), (3., -.02))]
+
+
+def test_two_factors_beside_an_edge():
     """Complete, both ways."""
-    X = v1.placeholder(tf.float64, (None, 2))
-    with DeepExplain() as de:
-        for start, end in (x, b), (b, x):
-            a = de.explain('deeplift', f(X[:, 0], X[:, 1]), X, [end], baseline=np.array(start))
-            np.testing.assert_allclose(a.sum(), evaluate(f, *map(np.float64,
-                                                                 end)) - evaluate(f, *map(np.float64, start)),
-                                       rtol=1e-9)
+    cases = {f'{k} {f.__name__}': (lambda x, f=f: f(x[:, 0], x[:, 1]), 2) for k, (f, _, _) in enumerate(PAIRS_AT_EDGES)}
+    ends = dict(zip(cases, (np.array([x, b]) for _, x, b in PAIRS_AT_EDGES)))
+    starts = {case: end[::-1] for case, end in ends.items()}
+    with SideBySide(cases, tf.float64) as graphs:
+        got, f = graphs.explain('deeplift', ends, starts, average=False), graphs.f(ends)
+    for case in cases:
+        np.testing.assert_allclose(got[case].sum(1), f[case] - f[case][::-1], rtol=1e-9, err_msg=case)
 
 
 def test_clip_in_one_op_is_a_maximum_of_a_minimum(session):
