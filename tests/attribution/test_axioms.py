@@ -1,5 +1,5 @@
-"""What the attributions of every method fulfil: sums, symmetry, linearity; kinds of baseline, seeds, counts as
-input."""
+"""What the attributions of every method fulfil: sums, symmetry, linearity; kinds of baseline, seeds, counts
+as input."""
 
 import numpy as np
 import pytest
@@ -64,11 +64,13 @@ def test_kinds_of_baseline(name):
     with opened(NET) as (de, X, T, _):
         expected = de.explain(name, T, X, X7, baseline=np.full((7, 5), .5), **steps)
         for baseline in .5, np.full(5, .5), [.5] * 5, np.full((1, 5), .5):
-            np.testing.assert_allclose(de.explain(name, T, X, X7, baseline=baseline, **steps), expected, rtol=1e-9,
+            np.testing.assert_allclose(de.explain(name, T, X, X7, baseline=baseline, **steps), expected,
+                                       rtol=1e-9,
                                        atol=1e-12)
         own = np.random.default_rng(0).normal(size=(7, 5))
         whole = de.explain(name, T, X, X7, baseline=own, batch_size=2, **steps)
-        np.testing.assert_allclose(whole[3:4], de.explain(name, T, X, X7[3:4], baseline=own[3], **steps), rtol=1e-9,
+        np.testing.assert_allclose(whole[3:4], de.explain(name, T, X, X7[3:4], baseline=own[3], **steps),
+                                   rtol=1e-9,
                                    atol=1e-12)
         changing = np.full(5, .5)
         explainer = de.get_explainer(name, T, X, baseline=changing, **steps)

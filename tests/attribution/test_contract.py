@@ -1,5 +1,5 @@
-"""What every registered method keeps to, whatever it computes, beside what `check_method` checks. A new method
-is covered the day it is registered."""
+"""What every registered method keeps to, whatever it computes, beside what `check_method` checks. A new
+method is covered the day it is registered."""
 
 import threading
 
@@ -68,7 +68,7 @@ def test_batch_size_bounds_the_rows_of_a_run(kind):
     def seen(shape):
         rows.append(shape[0])
         return np.float64(1)
-    with opened(NET) as (de, X, T, _):
+    with opened(NET) as (de, X, *_):
         one = tf.numpy_function(seen, [tf.shape(X)], tf.float64)
         de.get_explainer(kind, NET.tensorflow(X * tf.ensure_shape(one, ())), X).run(X7, YS7, batch_size=3)
     assert max(rows) == 3
@@ -178,7 +178,7 @@ def test_hidden_input(method):
         xs = session.run(embedded, {ids: tokens})
         a = de.explain(method, T, embedded, xs, ys=CLASSES[:3])
         assert a.shape == (3, 4, 5)
-        if method.name != 'shapley_sampling':                      # the tokens do not interact: each as if alone
+        if method.name != 'shapley_sampling':               # the tokens do not interact: each as if alone
             alone = de.explain(method, NET.tensorflow(X), X, xs.reshape(12, 5), ys=np.repeat(CLASSES[:3], 4))
             np.testing.assert_allclose(a.reshape(12, 5), alone, rtol=1e-9, atol=1e-12)
 

@@ -19,9 +19,13 @@ class SideBySide:
     dtype : of X and T
     batch : int, optional
         The rows that X takes.
+    optimized : bool, default False
+        Whether TensorFlow optimizes the graph, which takes longer than all that is computed.
     """
 
-    def __init__(self, functions, dtype, batch=None):
+    def __init__(self, functions, dtype, batch=None, optimized=False):
+        self._config = v1.ConfigProto()
+        self._config.graph_options.rewrite_options.disable_meta_optimizer = not optimized
         self._graph, self.columns, start = tf.Graph(), {}, 0
         for name, (_, width) in functions.items():
             self.columns[name] = slice(start, start + width)
@@ -29,15 +33,14 @@ class SideBySide:
         with self._graph.as_default():
             self.X = v1.placeholder(dtype, (batch, start), 'x')
             self.values = {name: f(self.X[:, self.columns[name]]) for name, (f, _) in functions.items()}
-            self.T = tf.stack([tf.reduce_sum(tf.reshape(v, [1 if batch == 1 else tf.shape(v)[0], -1]), 1)
+            rows = 1 if batch == 1 else tf.shape(self.X)[0]
+            self.T = tf.stack([tf.reduce_sum(tf.reshape(v, [rows, -1]), 1)
                                for v in self.values.values()], 1)
 
     def __enter__(self):
         self._entered = self._graph.as_default()
         self._entered.__enter__()
-        config = v1.ConfigProto()               # TensorFlow's optimizers would take longer than all that is computed
-        config.graph_options.rewrite_options.disable_meta_optimizer = True
-        self.session = v1.Session(graph=self._graph, config=config)
+        self.session = v1.Session(graph=self._graph, config=self._config)
         self.de = DeepExplain(self.session)
         self.de.__enter__()
         return self

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings('ignore')
 def test_loops():
     with v1.Session() as s, DeepExplain(s) as de:
         x = v1.placeholder(tf.float64, (None, 4), 'x')
-        same(de, loop(x), row(x), x)
+        same(de, loop(x), row(x), x, names=('elrp', 'deeplift', 'grad*input'))
         n = v1.placeholder(tf.int32, ())
         same(de, loop(x, n=n), row(x), x, feed={n: 3})
         T = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, h * 2. + tf.cast(i, x.dtype)), [0, x])[1]
@@ -49,7 +49,8 @@ def test_conditionals():
     with v1.Session() as s, DeepExplain(s) as de:
         x = v1.placeholder(tf.float64, (None, 4))
         on, k = v1.placeholder(tf.bool, ()), v1.placeholder(tf.int32, ())
-        same(de, tf.cond(on, lambda: tf.tanh(x), lambda: x) * 1., tf.tanh(x), x, feed={on: True})
+        same(de, tf.cond(on, lambda: tf.tanh(x), lambda: x) * 1., tf.tanh(x), x, feed={on: True},
+             names=('elrp', 'deeplift', 'grad*input'))
         same(de, tf.cond(on, lambda: tf.tanh(x), lambda: x) * 1., x * 1., x, feed={on: False})
         a, b = tf.cond(on, lambda: (tf.tanh(x), tf.constant(2., x.dtype)),
                        lambda: (x, tf.constant(3., x.dtype)))
