@@ -83,7 +83,7 @@ CASES = {
     'T and X in the wrong order': (errors.PathError, 'but X on T. The order is: method, T, X, xs', lambda de, X, T, s: de.explain('elrp', X, T, X4)),
     'T a Keras layer': (errors.TensorError, r'not Dense. .*de.tensor\(layer.name\)',
                         lambda de, X, T, s: de.explain('elrp', tf.keras.layers.Dense(1), X, X4)),
-    'xs a dict': (errors.ShapeError, 'not dict. The order is that of X: "x:0"', lambda de, X, T, s: de.explain('elrp', T, [X], {'x': X4})),
+    'xs a dict with another name': (errors.ShapeError, 'xs is a dict, and its key .*z.* is none of the inputs', lambda de, X, T, s: de.explain('elrp', T, [X], {'z': X4})),
     'T all outputs': (errors.TensorError, 'T is a list. Give one tensor', lambda de, X, T, s: de.explain('elrp', de.outputs, X, X4)),
     'X is eager in words': (errors.TensorError, 'an eager tensor, a value. Give a tensor of the graph: one of de.inputs or de.outputs',
                             lambda de, X, T, s: de.explain('elrp', T, EAGER, X4)),

@@ -57,7 +57,7 @@ def randomized(model):
 
 
 def relative_gaps(model, copies=1):
-    """The largest of 8 rows of every unit of T, each with columns of X of its own, the same in all copies; any
+    """The largest of 8 rows of every unit of T, each with columns of X of its own, the same in all copies; a
     warning is an error."""
     with DeepExplain.from_keras(randomized(model)) as de, warnings.catch_warnings():
         warnings.filterwarnings('error', module='deepexplain2')

@@ -7,6 +7,13 @@ W = np.random.default_rng(0).normal(size=(4, 4))
 XS = np.random.default_rng(1).normal(size=(3, 4))
 
 
+def unoptimized():
+    """A session that does not optimize graphs, which would take most of the time of these tests."""
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return tf.compat.v1.Session(config=config)
+
+
 def same(de, T, flat, x, xs=XS, feed=None, names=('elrp', 'deeplift')):
     """T and its twin without control flow: the same attributions, deeplift complete."""
     baseline = np.full(x.shape[1:], .3)
