@@ -74,8 +74,7 @@ def test_batch_size_bounds_the_rows_of_a_run(kind):
     assert max(rows) == 3
 
 
-def test_explain_again_adds_what_the_caller_makes(method):
-    """A constant and a product each."""
+def test_explain_again_adds_a_constant_and_a_product_of_the_caller(method):
     with opened(NET) as (de, X, T, session):
         de.explain(method, T, X, X7, ys=YS7)
         before = len(session.graph.get_operations())
