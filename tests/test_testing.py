@@ -18,7 +18,8 @@ COUNT = itertools.count(1)
 
 @pytest.mark.parametrize('name', sorted(methods))
 def test_all_methods_keep_to_it(name):
-    check_method(methods[name])
+    # the sum of intgrad is right to a percent with 32 points across the corners of ReLU
+    check_method(methods[name](steps=32) if name == 'intgrad' else methods[name])
 
 
 def gradients(sweep, xs):

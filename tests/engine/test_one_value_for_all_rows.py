@@ -24,7 +24,7 @@ def in_batches(f, xs, size=4):
 
 @pytest.mark.parametrize('target', TARGETS)
 @pytest.mark.parametrize('fixed', ['X', 'written'])
-@pytest.mark.parametrize('method, options', [('deeplift', {}), ('intgrad', {'steps': 200}),
+@pytest.mark.parametrize('method, options', [('deeplift', {}), ('intgrad', {'steps': 20}),
                                              ('intgrad', {'tolerance': 1e-6}),
                                              ('elrp', {'epsilon': 1e-9})])
 def test_one_gap_per_value(session, target, fixed, method, options):

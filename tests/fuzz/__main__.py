@@ -69,7 +69,8 @@ def batch(seed: int, n: int, kind: str, counts: Counter, failures: dict, end: fl
 
 
 def work(seed: int, n: int, kind: str) -> None:
-    from .checks import check, random_dense
+    from .checks import check
+    from .dense import random_dense
     from .graphs import random_graph
     from .layers import random_model
     from .programs import shortened

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import graphs, layers
-from .checks import Failure
+from .cases import Failure
 
 
 def script(failure: Failure) -> str:
@@ -29,7 +29,7 @@ def script(failure: Failure) -> str:
 
 
 def _ys(failure: Failure) -> str:
-    from .checks import _weights
+    from .cases import _weights
     ys, _ = _weights(failure.program, failure.program.setting['rows'], graphs.WIDTH)
     return 'None' if ys is None else f'np.array({np.asarray(ys).tolist()})'
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.fuzz.checks import check, random_dense
+from tests.fuzz.checks import check
+from tests.fuzz.dense import random_dense
 from tests.fuzz.graphs import random_graph
 from tests.fuzz.layers import random_model
 from tests.fuzz.programs import Program, shortened
@@ -23,7 +24,8 @@ def test_random_graph(seed):
 
 @pytest.mark.parametrize('seed', MODELS)
 def test_random_keras_model(seed):
-    failures = check(random_model(seed))
+    # under jit_compile in tests/graph/test_xla.py
+    failures = check(random_model(seed), left_out=('third', 'jit_compile'))
     assert not failures, show(failures)
 
 

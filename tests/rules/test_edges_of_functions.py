@@ -10,6 +10,7 @@ from keras import layers as L
 
 from deepexplain2 import DeepExplain, errors
 from tests.support.networks import v1
+from tests.support.side_by_side import SideBySide
 
 # name -> (op, f on long doubles or by scipy, f', ends of the domain)
 FUNCTIONS = {
@@ -76,25 +77,30 @@ def mean_slope(f, derivative, a, b):
     return slope
 
 
-@pytest.mark.parametrize('name', FUNCTIONS)
-def test_slopes(session, name):
-    """Every value against every other, and neighbours at 1e-3 to 1e-30: the slope itself is right, not only
-    its product with the difference."""
-    op, f, derivative, (low, high) = FUNCTIONS[name]
+def neighbours(low, high):
+    """Every value against every other, and neighbours at 1e-3 to 1e-30, in a domain."""
     values = np.unique([*VALUES, *-VALUES])
     values = values[(values >= low) & (values <= high)]
     pairs = [(u, v) for u in values for v in values]
     near = [s * d for s in (-1, 1) for d in (1e-3, 1e-5, 1e-7, 1e-10, 1e-30)]
     pairs += [(u, w) for u in values for d in near for w in (u + d, u * (1 + d)) if low <= w <= high]
-    a, b = np.array(pairs, float).T
-    for dtype, rounding in (np.float64, 1e-10), (np.float32, 2e-5):
-        u, v = (z.astype(dtype) for z in (a, b))
-        x = v1.placeholder(dtype, (None, 1))
-        with DeepExplain() as de:
-            explained = de.explain('deeplift', op(x) + 0, x, u[:, None], baseline=v[:, None],
-                                   average=False)[:, 0]
+    return np.array(pairs, float).T
+
+
+@pytest.mark.parametrize('dtype, rounding', [('float64', 1e-10), ('float32', 2e-5)])
+def test_slopes(dtype, rounding):
+    """The slope itself is right, not only its product with the difference."""
+    pairs = {name: neighbours(*domain) for name, (*_, domain) in FUNCTIONS.items()}
+    with SideBySide({name: (lambda x, f=f: f(x) + 0, len(pairs[name][0])) for name,
+                     (f, *_) in FUNCTIONS.items()},
+                    dtype) as graphs:
+        found = graphs.explain('deeplift', *({name: pair[k][None].astype(dtype) for name,
+                                              pair in pairs.items()}
+                                             for k in (0, 1)), average=False)
+    for name, (_, f, derivative, _) in FUNCTIONS.items():
+        u, v = pairs[name].astype(dtype)
         apart = (u != v) & (np.abs(u.astype(float) - v) > 1e-35)
-        u, v, explained = (z[apart].astype(float) for z in (u, v, explained))
+        u, v, explained = (z[apart].astype(float) for z in (u, v, found[name][0]))
         slope = mean_slope(f, derivative, u, v)
         with np.errstate(all='ignore'):
             # where a wave or an even f cancels
@@ -102,7 +108,7 @@ def test_slopes(session, name):
             error = np.abs(explained / (u - v) - slope) / size
         error[np.abs(slope) < 1e-20] = 0               # TensorFlow's own sinh(1e-30) is 0
         worst = error.argmax()
-        assert error[worst] < rounding, (dtype, u[worst], v[worst], explained[worst] / (u[worst] - v[worst]),
+        assert error[worst] < rounding, (name, u[worst], v[worst], explained[worst] / (u[worst] - v[worst]),
                                          slope[worst])
 
 
@@ -145,24 +151,25 @@ NORMALIZED = {
 }
 
 
-@pytest.mark.parametrize('name', NORMALIZED)
 @pytest.mark.parametrize('dtype, rounding', [('float32', 3e-5), ('float64', 3e-12)])
-def test_normalized_at_zero(session, name, dtype, rounding):
+def test_normalized_at_zero(dtype, rounding):
     """x, the baseline, or both are 0, and neither: finite and complete, by attributions of the size of T."""
     rng = np.random.default_rng(0)
-    xs = rng.normal(size=(6, 5))
-    xs[[1, 3]] = 0
-    xs[4] *= 1e-2
-    x = v1.placeholder(dtype, (None, 5))
-    T = tf.tanh(2. * NORMALIZED[name](x))
-    with DeepExplain() as de:
-        assert np.isfinite(de.explain('elrp', T, x, xs.astype(dtype))).all()
-        for baseline in np.zeros(5), xs[0], xs[::-1]:
-            a, delta = de.explain('deeplift', T, x, xs.astype(dtype), baseline=np.array(baseline, dtype),
-                                  average=False, return_delta=True)
-            assert np.abs(delta).max() < rounding and np.isfinite(a).all() and np.abs(a).max() < 2e3, (
-                np.abs(delta).max(), np.abs(a).max())
-            assert np.abs(a).max() > .1
+    x = rng.normal(size=(6, 5))
+    x[[1, 3]] = 0
+    x[4] *= 1e-2
+    functions = {name: (lambda z, f=f: tf.tanh(2. * f(z)), 5) for name, f in NORMALIZED.items()}
+    xs = dict.fromkeys(functions, x.astype(dtype))
+    with SideBySide(functions, dtype) as graphs:
+        graphs.explain('elrp', xs)                          # an error where one is not finite
+        for baseline in np.zeros(5), x[0], x[::-1]:
+            start = np.array(np.broadcast_to(baseline, x.shape), dtype)
+            given = start[0] if baseline.ndim == 1 else start
+            found = graphs.explain('deeplift', xs, dict.fromkeys(functions, given), average=False)
+            f, f_ref = graphs.f(xs), graphs.f(dict.fromkeys(functions, start))
+            for name, a in found.items():
+                gap = np.abs(f[name] - f_ref[name] - a.sum(1, dtype=float)).max()
+                assert gap < rounding and np.isfinite(a).all() and .1 < np.abs(a).max() < 2e3, (name, gap, a)
 
 
 @pytest.mark.parametrize('layer', [L.UnitNormalization(), L.RMSNormalization(),

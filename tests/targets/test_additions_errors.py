@@ -1,10 +1,6 @@
-"""Targets: data of several arrays and dtypes, and errors before anything is run."""
+"""Targets: errors of their data and of what they build, before anything is run."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,48 +16,12 @@ from deepexplain2.errors import (
     TensorError,
     ValueRangeError,
 )
-from deepexplain2.targets import Target
+from tests.support.masked import Chosen, Masked, Said
 from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
 N, H, W = 4, 3, 2
 XS, MASKS = RNG.normal(size=(N, H, W)), RNG.normal(size=(N, H, W)) > 0
-
-
-@dataclass(frozen=True)
-class Masked(Target):
-    """Sum of squares where a mask is True."""
-
-    def data(self, outputs):
-        return tf.TensorSpec(outputs.shape, tf.bool)
-
-    def build(self, outputs, ys):
-        return tf.reduce_sum(tf.where(ys, outputs ** 2, 0.), [1, 2])
-
-
-@dataclass(frozen=True)
-class Chosen(Target):
-    """A weighted entry: its row, its column and its weight come with every row of xs."""
-
-    def data(self, outputs):
-        return [tf.TensorSpec((None, 2), tf.int32, 'place'), tf.TensorSpec((None,), outputs.dtype, 'weight')]
-
-    def build(self, outputs, ys):
-        place, weight = ys
-        return tf.gather_nd(outputs ** 2, place, batch_dims=1) * weight
-
-
-@dataclass(frozen=True)
-class Said(Target):
-    """Whatever a function says."""
-    function: Callable[..., Any] = None
-    spec: Any = None
-
-    def data(self, outputs):
-        return self.spec
-
-    def build(self, outputs, ys):
-        return self.function(outputs) if ys is None else self.function(outputs, ys)
 
 
 @pytest.fixture
@@ -74,57 +34,6 @@ def context():
 
 def runs(de, target, ys, method='grad*input', **options):
     return de.explain(method, target, de.inputs[0], XS, ys, **options)
-
-
-@pytest.mark.parametrize('method', ['saliency', 'grad*input', 'intgrad', 'occlusion', 'deeplift', 'elrp'])
-@pytest.mark.parametrize('batch_size', [None, 1, 3, 64])
-def test_masks(context, method, batch_size):
-    expected = {'saliency': np.abs(2 * XS) * MASKS, 'grad*input': 2 * XS ** 2 * MASKS}
-    np.testing.assert_allclose(runs(context, Masked(), MASKS, method, batch_size=batch_size),
-                               expected.get(method, XS ** 2 * MASKS),
-                               rtol=1e-2 if method == 'elrp' else 1e-9)         # its stabilizer
-
-
-@pytest.mark.parametrize('method', ['intgrad', 'occlusion'])
-def test_several_arrays(context, method):
-    place, weight = np.array([[0, 0], [2, 1], [1, 0], [2, 0]]), np.array([1., -2., .5, 3.])
-    expected = np.zeros_like(XS)
-    for k, (i, j) in enumerate(place):
-        expected[k, i, j] = weight[k] * XS[k, i, j] ** 2
-    for ys in (place, weight), [place.tolist(), weight.astype('f')]:
-        for batch_size in None, 1, 3:
-            np.testing.assert_allclose(runs(context, Chosen(), ys, method, batch_size=batch_size), expected,
-                                       rtol=1e-9)
-    parts = context.get_explainer(method, Chosen(), context.inputs[0]).stream([(XS, (place, weight))])
-    np.testing.assert_allclose(next(parts), expected, rtol=1e-9)
-
-
-def test_without_data_ys_choose_units(context):
-    """The score is a T like any other."""
-    target = Said(lambda y: tf.reduce_sum(y ** 2, 1))
-    for ys in np.array([0, 1, 1, 0]), np.eye(2)[[0, 1, 1, 0]]:
-        np.testing.assert_allclose(runs(context, target, ys),
-                                   2 * XS ** 2 * np.eye(2)[[0, 1, 1, 0]][:, None], rtol=1e-9)
-
-
-def test_a_function_with_a_gradient_of_its_own(context):
-    @tf.custom_gradient
-    def tripled(y):
-        return y * 1., lambda g: 3. * g
-    target = Said(lambda y, w: tf.reduce_sum(tripled(y) * w, [1, 2]), tf.TensorSpec((None, 1, 1), tf.float64))
-    weights = RNG.normal(size=(N, 1, 1))
-    for batch_size in None, 1, 3:
-        np.testing.assert_allclose(runs(context, target, weights, 'intgrad', batch_size=batch_size, steps=3),
-                                   3 * XS * weights, rtol=1e-9)
-
-
-def test_loops(context):
-    """A loop over the entries of the data."""
-    target = Said(lambda y, n: tf.while_loop(
-        lambda k, s: k < 3, lambda k, s: (k + 1, s + tf.where(k < n, y[:, 0, 0] ** 2, 0.)),
-        (0, tf.zeros_like(y[:, 0, 0])))[1], tf.TensorSpec((None,), tf.int32))
-    found = runs(context, target, np.array([0, 1, 2, 3]), 'intgrad')
-    np.testing.assert_allclose(found[:, 0, 0], XS[:, 0, 0] ** 2 * [0, 1, 2, 3], rtol=1e-9)
 
 
 DATA = {
@@ -232,32 +141,3 @@ def test_scopes_of_the_caller_do_not_count(context):
     names = [op.name for op in context.graph.get_operations()]
     assert 'deepexplain2/Masked/score' in names
     assert not any(op.control_inputs for op in context.graph.get_operations() if 'Masked' in op.name)
-
-
-def test_arrays_and_dicts_as_parameters(context):
-    """Equal arrays are equal parameters; outputs by name."""
-    @dataclass(frozen=True)
-    class Weighted(Target):
-        weights: Any = None
-
-        def build(self, outputs, ys):
-            return tf.reduce_sum(outputs['y'] * self.weights + outputs['x'], [1, 2])
-    sizes = []
-    for weights in np.ones((H, W)), np.ones((H, W)), np.zeros((H, W)):
-        found = runs(context, Weighted(weights, outputs={'x': 'x', 'y': context.tensor('y')}), None)
-        np.testing.assert_allclose(found, XS * (weights + 1))
-        sizes.append(len(context.graph.get_operations()))
-    assert sizes[0] == sizes[1] < sizes[2]
-
-
-def test_token_ids():
-    """X are ids that are looked up; the data of the target go with their rows."""
-    table, ids = RNG.normal(size=(7, 2)), RNG.integers(7, size=(N, H))
-    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
-        X = v1.placeholder(tf.int32, (None, H))
-        y = tf.gather(tf.constant(table), X)
-        for batch_size in None, 1, 3:
-            found = de.explain('intgrad', Masked(outputs=y), X, ids, MASKS, batch_size)
-            np.testing.assert_allclose(found, table[ids] ** 2 * MASKS, rtol=1e-9)
-        with pytest.raises(FeedError, match='needs ys'):
-            de.explain('intgrad', Masked(outputs=y), X, ids)

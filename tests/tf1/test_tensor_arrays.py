@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain
-from tests.support.loops import same
+from tests.support.loops import same, unoptimized
 
 v1 = tf.compat.v1
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings('ignore')
 
 
 def test_arrays():
-    with v1.Session() as s, DeepExplain(s) as de:
+    with unoptimized() as s, DeepExplain(s) as de:
         x = v1.placeholder(tf.float64, (None, 4))
         z = tf.tanh(x)
         array = tf.TensorArray(x.dtype, 0, dynamic_size=True, element_shape=(None, 4), infer_shape=False)
@@ -36,7 +36,7 @@ def test_arrays():
     names = ['Const', 'Const_1', 'while', 'while/loop_counter', 'while/maximum_iterations', 'strided_slice',
              'TensorListFromTensor', 'x_0', 'TensorListReserve', 'TensorListLength', 'TensorListStack',
              'TensorListScatterIntoExistingList', 'Placeholder', 'source_0']
-    with tf.Graph().as_default(), v1.Session() as s, DeepExplain(s) as de:
+    with tf.Graph().as_default(), unoptimized() as s, DeepExplain(s) as de:
         keep = [tf.constant(np.full((4, 20), 1. + k / 9), name=n)[:, :1] if k % 2
                 else tf.constant(1. + k / 9, name=n) for k, n in enumerate(names)]
         first, second = (tf.reduce_sum(tf.cast(k, tf.float64)) for k in keep[:2])
