@@ -35,7 +35,8 @@ def as_samples(xs: Any, tensors: Sequence[tf.Tensor], form: Form) -> Samples:
     a memmap, of its own dtype."""
     xs, is_list = form.listed(xs, 'xs'), form.is_list
     if is_list and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
-        raise ShapeError(f'X is a list of {len(tensors)} tensors, so xs must be a list of as many arrays'
+        kind = 'list' if form.keys is None else 'dict'
+        raise ShapeError(f'X is a {kind} of {len(tensors)} tensors, so xs must be a {kind} of as many arrays'
                          + (f', not {len(xs)}' if isinstance(xs, (list, tuple))
                             else f', not {type(xs).__name__}')
                          + '. The order is that of X: ' + ', '.join(f'"{x.name}"' for x in tensors))

@@ -36,8 +36,8 @@ def table():
         yield f'scalar feed: {name}', errors.ShapeError, 'feed_dict for "rate:0" .*' + message, \
             lambda s, v=value: s.explain(T=s.needs_rate, feed_dict={s.rate: v})
     for name, value in without(NOT_ARRAYS, 'masked without a mask').items():
-        yield f'out: {name}', errors.DeepExplainError, 'out (must be an array|has dtype)', lambda s, v=value[0]: s.saliency.run(X4, out=v)
-        yield f'out of ids: {name}', errors.DeepExplainError, 'out (must be an array|has dtype)', lambda s, v=value[0]: s.tokens.run(IDS, out=v)
+        yield f'out: {name}', errors.DeepExplainError, 'out (must be an array|has dtype|is a dict)', lambda s, v=value[0]: s.saliency.run(X4, out=v)
+        yield f'out of ids: {name}', errors.DeepExplainError, 'out (must be an array|has dtype|is a dict)', lambda s, v=value[0]: s.tokens.run(IDS, out=v)
         if not isinstance(value[0], dict):
             yield f'feed_dict itself: {name}', errors.FeedError, 'feed_dict must be a dict', lambda s, v=value[0]: s.explain(feed_dict=v)
             yield f'feed_dict of ids: {name}', errors.FeedError, 'feed_dict must be a dict', lambda s, v=value[0]: s.tokens.run(IDS, feed_dict=v)

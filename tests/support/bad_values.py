@@ -105,7 +105,7 @@ NUMBER_DOORS = {'epsilon': lambda s, v: s.explain('elrp', epsilon=v), 'tolerance
                 'tolerance of shapley_sampling': lambda s, v: s.explain('shapley_sampling', tolerance=v)}
 CHOICES = {'quadrature': 'intgrad', 'on_unsupported': 'elrp', 'products': 'elrp', 'softmax': 'elrp', 'normalization': 'elrp',
            'max_pooling': 'deeplift'}
-DICT_DOORS = set(ARRAY_DOORS) - {'ys', 'feed_dict', 'ys of a stream'}        # where a dict has values by name
+DICT_DOORS = set(ARRAY_DOORS) - {'ys', 'xs of a list', 'feed_dict', 'ys of a stream'}        # where a dict has values by name
 TARGET_DOORS = 'T', 'T of audit', 'logits'      # where a function is a target
 NOT_TENSORS = {'array': X4, 'function': lambda out: out, 'number': 3, 'set': {1}, 'dict': {'x': X4}, 'generator': (t for t in ()),
                'variable': VARIABLE,

@@ -96,7 +96,7 @@ def told_of(de, T, X, method='occlusion'):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter('always')
         for _ in range(2):
-            de.explain(method, T, X, XS)
+            de.explain(method, T, X, XS, 'sum')
     return [str(w.message) for w in told if w.category is errors.TargetWarning]
 
 
