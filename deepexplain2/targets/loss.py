@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from ..errors import ParameterError, TensorError, ValueRangeError, first_line, shown
-from ..graph.squashing import squashing
+from ..errors import ParameterError, TargetWarning, TensorError, ValueRangeError, first_line, shown, warn
+from ..graph.squashing import Squashed, squashing
 from ..parameters import comparable
 from ..tensors import shape_text
 from ..values import as_array, as_numbers
@@ -87,7 +87,7 @@ class Loss(Target):
     def _key(self):
         # losses of Keras with equal parameters are equal
         loss = self.loss
-        if type(loss).__module__.partition('.')[0] in ('keras', 'tf_keras') and hasattr(loss, 'get_config'):
+        if is_of_keras(loss) and hasattr(loss, 'get_config'):
             loss = type(loss), loss.get_config()
         return type(self), *map(comparable, (self.parameters | {'loss': loss}).values())
 
@@ -98,30 +98,34 @@ class Loss(Target):
         by_name = 'sparse' in name.lower() or 'sparse' in getattr(self.loss, '__name__', '')
         return by_name if self.labels is None else self.labels == 'classes'
 
-    def function(self, outputs: tf.Tensor) -> Callable[..., Any]:
-        """(labels, outputs) -> losses that are not reduced to one number."""
-        loss, options = self.loss, {}
-        if isinstance(loss, str):
-            try:
-                loss = tf.keras.losses.get(loss)
-            except ValueError as e:
-                raise ParameterError(f'Keras has no loss {self.loss!r}: {first_line(e)}') from None
-            known = inspect.signature(type(loss) if hasattr(loss, 'call') else loss).parameters
-            if 'from_logits' not in known and self.from_logits is not None:
-                raise ParameterError(f'loss {self.loss!r} takes no from_logits')
-            if 'from_logits' in known:
-                if self.from_logits is None and squashing(outputs) is None:
-                    raise ParameterError(f'{self!r}: outputs "{outputs.name}" are not seen to come out of a '
-                                         f'softmax or sigmoid. Say from_logits=True, or from_logits=False')
-                options = {'from_logits': bool(self.from_logits)}
-            if hasattr(loss, 'call'):
-                loss, options = type(loss)(**options), {}
-        call = getattr(loss, 'call', loss)
-        return lambda y, p: call(y, p, **options)
+    @cached_property
+    def known(self) -> Callable[..., Any]:
+        """The loss; that of a name."""
+        if not isinstance(self.loss, str):
+            return self.loss
+        try:
+            return tf.keras.losses.get(self.loss)
+        except ValueError as e:
+            raise ParameterError(f'Keras has no loss {self.loss!r}: {first_line(e)}') from None
+
+    @property
+    def takes_logits(self) -> bool:
+        """Whether it is a loss by name that can be told that outputs are logits."""
+        loss = self.known
+        return isinstance(self.loss, str) and 'from_logits' in inspect.signature(
+            type(loss) if hasattr(loss, 'call') else loss).parameters
+
+    def of_rows(self, labels: tf.Tensor, outputs: tf.Tensor) -> Any:
+        """What the loss returns, not reduced to one number."""
+        loss, options = self.known, {'from_logits': bool(self.from_logits)} if self.takes_logits else {}
+        if not hasattr(loss, 'call'):
+            return loss(labels, outputs, **options)
+        made: Any = type(loss)(**options) if isinstance(self.loss, str) else loss       # type: ignore[misc]
+        return made.call(labels, outputs)
 
     def data(self, outputs):
         single(outputs, self)
-        self.function(outputs)
+        self._check_logits(outputs)
         shape = [None, *outputs.shape.as_list()[1:]]
         if self.takes_classes:
             if len(shape) < 2:
@@ -129,6 +133,25 @@ class Loss(Target):
                                   f'have no classes')
             return tf.TensorSpec(shape[:-1], tf.int32, 'labels')
         return tf.TensorSpec(shape, outputs.dtype, 'labels')
+
+    def _check_logits(self, outputs: tf.Tensor) -> None:
+        """Raise where the loss takes probabilities for logits, or is not told which they are; warn where it
+        takes for probabilities what is not seen to be some."""
+        found = squashing(outputs)
+        is_probability = isinstance(found, Squashed) and found.kind != 'log'
+        unseen = f'outputs "{outputs.name}" are not seen to come out of a softmax or sigmoid'
+        says = self.from_logits if isinstance(self.loss, str) else getattr(self.loss, 'from_logits', None)
+        if self.from_logits is not None and not self.takes_logits:
+            raise ParameterError(f'loss {self.loss!r} takes no from_logits')
+        if says is None and self.takes_logits and not is_probability:
+            raise ParameterError(f'{self!r}: {unseen}. Are they logits? Say from_logits=True or False')
+        if says and isinstance(found, Squashed) and is_probability:
+            raise TensorError(f'target {self!r}: outputs "{outputs.name}" are made by '
+                              f'{", ".join(found.ops[:4])}, so that they are probabilities, not logits. Take '
+                              f'from_logits=False, or the logits: de.logits(T)')
+        if says is False and found is None and not isinstance(self.loss, str):
+            warn(f'target {self!r}: {unseen}, and the loss takes them for probabilities (from_logits=False)',
+                 TargetWarning)
 
     def arrays(self, ys, n, outputs):
         what = f'ys of target {type(self).__name__}'
@@ -157,8 +180,21 @@ class Loss(Target):
             ys = same_shape(ys, outputs)
             if outputs.shape.rank == 1:         # Keras takes the mean over the last axis
                 ys, outputs = ys[:, None], outputs[:, None]
-        found = self.function(outputs)(ys, outputs)
+            found = self.of_rows(ys, outputs)
+        elif is_of_keras(self.known) and outputs.shape.rank > 2:
+            # as Keras does, but without its check, an op beside the path, which sees no points of intgrad
+            places = tf.shape(same_shape(ys, outputs[..., 0]))
+            found = self.of_rows(tf.reshape(ys, [-1]), tf.reshape(outputs, [-1, outputs.shape[-1]]))
+            found = tf.reshape(found, places)
+            found.set_shape(ys.shape)
+        else:
+            found = self.of_rows(ys, outputs)
         if not isinstance(found, tf.Tensor) or found.shape.rank == 0:
             raise TensorError(f'target {self!r}: the loss returns one number for the batch, and rows have '
                               f'none of their own. Give a loss per row, (batch,)')
         return found if found.shape.rank == 1 else tf.reduce_mean(found, list(range(1, found.shape.rank)))
+
+
+def is_of_keras(loss: Any) -> bool:
+    """Whether a loss comes with Keras."""
+    return getattr(loss, '__module__', type(loss).__module__).partition('.')[0] in ('keras', 'tf_keras')

@@ -172,5 +172,5 @@ def same_shape(ys: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """ys, which must have the shape of outputs when the graph is run: nothing is broadcast in silence."""
     if outputs.shape[1:].is_fully_defined():
         return ys
-    return tf.add_n([ys, tf.zeros_like(outputs)])           # which refuses other shapes
+    return tf.add_n([ys, tf.zeros_like(outputs, ys.dtype)])         # which refuses other shapes
 
