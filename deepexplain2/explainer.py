@@ -74,7 +74,8 @@ class Explainer(BaseExplainer):
         self._columns: dict[str, list[Any]] = {}        # of the first DataFrames, by tensor of X
         self._layouts = Layouts(model, method.name, method.graph_key, needs_rows=method.is_perturbation)
         self._runner = Run(method, model, self._references, self._layouts,
-                           TargetChecks(model, method.name, is_probability), self._dtypes)
+                           TargetChecks(model, method.name, is_probability), self._dtypes,
+                           target.target.meaning_of_zero if isinstance(target, BuiltTarget) else '')
 
     @cached_property
     def _dtypes(self) -> list[Any]:

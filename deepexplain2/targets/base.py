@@ -61,6 +61,8 @@ class Target(Parametrized):
     uses_probabilities: ClassVar[bool] = False
     #: Whether ys are by default the outputs at xs.
     uses_predictions: ClassVar[bool] = False
+    #: What it means where T and all attributions of a row are 0, for a warning; '' where it means nothing.
+    meaning_of_zero: ClassVar[str] = ''
     #: Whether ys must say which of several units of the score is meant, for targets without data.
     needs_ys: ClassVar[bool] = False
 

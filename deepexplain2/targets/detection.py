@@ -119,6 +119,8 @@ class Detection(Target):
     has_objectness: bool = True
 
     uses_probabilities = True
+    meaning_of_zero = ('no predicted box of their class overlaps with their reference boxes. Do format and '
+                       'units fit the model?')
 
     def check(self):
         if not (self.position or self.objectness or self.classes):

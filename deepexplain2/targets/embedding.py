@@ -70,6 +70,8 @@ class Embedding(Target):
 
     def build(self, outputs, ys):
         axes = list(range(1, outputs.shape.rank))
+        if outputs.dtype.size < 4:          # whose squares would vanish
+            outputs, ys = tf.cast(outputs, tf.float32), tf.cast(ys, tf.float32)
         shared = tf.reduce_sum(outputs * same_shape(ys, outputs), axes)
         return shared / length(outputs, axes)
 

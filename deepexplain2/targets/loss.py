@@ -32,8 +32,8 @@ class Loss(Target):
         reduction does not count; or a function (labels, outputs) of tensors that returns one loss per row,
         (batch,) or (batch, ...).
     from_logits : bool, optional
-        Whether outputs are logits, for a loss by name that takes them. Must then be given, unless outputs are
-        seen in the graph to be probabilities.
+        Whether outputs are logits, for a loss by name, or a function of Keras, that takes them. Must then be
+        given, unless outputs are seen in the graph to be probabilities.
     labels : str, optional
         'classes': integers, shaped like outputs without the last axis. 'values': numbers, shaped like
         outputs. By default classes for the sparse losses of Keras, and values for others.
@@ -80,8 +80,9 @@ class Loss(Target):
         if not isinstance(self.loss, str) and not callable(self.loss):
             raise ParameterError(f'loss must be a name, a loss of Keras or a function, not '
                                  f'{shown(self.loss)}')
-        if self.from_logits is not None and not isinstance(self.loss, str):
-            raise ParameterError('from_logits is for a loss by name. The loss that is given has its own')
+        if self.from_logits is not None and not self.is_plain:
+            raise ParameterError('from_logits is for a loss by name, or a function of Keras. The loss that '
+                                 'is given says itself what it takes')
 
     @cached_property
     def _key(self):
@@ -90,6 +91,11 @@ class Loss(Target):
         if is_of_keras(loss) and hasattr(loss, 'get_config'):
             loss = type(loss), loss.get_config()
         return type(self), *map(comparable, (self.parameters | {'loss': loss}).values())
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a loss of Keras without parameters of its own."""
+        return isinstance(self.loss, str) or (is_of_keras(self.loss) and not hasattr(self.loss, 'call'))
 
     @property
     def takes_classes(self) -> bool:
@@ -110,9 +116,9 @@ class Loss(Target):
 
     @property
     def takes_logits(self) -> bool:
-        """Whether it is a loss by name that can be told that outputs are logits."""
+        """Whether it can be told that outputs are logits."""
         loss = self.known
-        return isinstance(self.loss, str) and 'from_logits' in inspect.signature(
+        return self.is_plain and 'from_logits' in inspect.signature(
             type(loss) if hasattr(loss, 'call') else loss).parameters
 
     def of_rows(self, labels: tf.Tensor, outputs: tf.Tensor) -> Any:
@@ -140,7 +146,7 @@ class Loss(Target):
         found = squashing(outputs)
         is_probability = isinstance(found, Squashed) and found.kind != 'log'
         unseen = f'outputs "{outputs.name}" are not seen to come out of a softmax or sigmoid'
-        says = self.from_logits if isinstance(self.loss, str) else getattr(self.loss, 'from_logits', None)
+        says = self.from_logits if self.is_plain else getattr(self.loss, 'from_logits', None)
         if self.from_logits is not None and not self.takes_logits:
             raise ParameterError(f'loss {self.loss!r} takes no from_logits')
         if says is None and self.takes_logits and not is_probability:
@@ -149,7 +155,7 @@ class Loss(Target):
             raise TensorError(f'target {self!r}: outputs "{outputs.name}" are made by '
                               f'{", ".join(found.ops[:4])}, so that they are probabilities, not logits. Take '
                               f'from_logits=False, or the logits: de.logits(T)')
-        if says is False and found is None and not isinstance(self.loss, str):
+        if says is False and found is None and not self.is_plain:
             warn(f'target {self!r}: {unseen}, and the loss takes them for probabilities (from_logits=False)',
                  TargetWarning)
 

@@ -78,6 +78,10 @@ def _named(outputs: Any, has_objectness: bool, what: str) -> dict[str, Part]:
         if names is None:
             raise TensorError(f'{what}: outputs are {len(outputs)} tensors. Give them by name: '
                               f'outputs={{"boxes": ..., "objectness": ..., "classes": ...}}')
+        if len(outputs) == 3 and outputs[1].shape[-1] == outputs[2].shape[-1] == 1:
+            raise TensorError(f'{what}: "{outputs[1].name}" and "{outputs[2].name}" both may be the '
+                              f'objectness. Give them by name: outputs={{"boxes": ..., "objectness": ..., '
+                              f'"classes": ...}}')
         return {name: Part(t) for name, t in zip(names, outputs)}
     first = 5 if has_objectness else 4
     width = outputs.shape[-1]

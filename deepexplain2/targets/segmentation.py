@@ -61,8 +61,8 @@ class Segmentation(Target):
             return None
         what = f'ys of target {type(self).__name__}'
         given = as_numbers(ys, outputs.dtype.name, what)
-        if given.ndim != outputs.shape.rank or len(given) != n:
-            return given                            # an error, of which the message is there already
+        if len(given) != n or not outputs.shape[1:].is_compatible_with(given.shape[1:]):
+            return given                            # refused next, by its shape
         given = as_array(given, tf.float64 if outputs.dtype == tf.float64 else tf.float32, what)
         size = np.count_nonzero(given.reshape(n, -1), 1)
         if not size.all():
