@@ -86,10 +86,10 @@ class Loss(Target):
 
     @cached_property
     def _key(self):
-        # losses of Keras with equal parameters are equal
+        # losses of Keras that hold the same are equal; get_config leaves out some parameters, as Huber's
         loss = self.loss
-        if is_of_keras(loss) and hasattr(loss, 'get_config'):
-            loss = type(loss), loss.get_config()
+        if is_of_keras(loss) and hasattr(loss, 'call'):
+            loss = type(loss), vars(loss)
         return type(self), *map(comparable, (self.parameters | {'loss': loss}).values())
 
     @property
