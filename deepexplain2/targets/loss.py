@@ -89,7 +89,8 @@ class Loss(Target):
         # losses of Keras that hold the same are equal; get_config leaves out some parameters, as Huber's
         loss = self.loss
         if is_of_keras(loss) and hasattr(loss, 'call'):
-            loss = type(loss), vars(loss)
+            # the policy is an object, and _dtype what it says
+            loss = type(loss), {k: v for k, v in vars(loss).items() if k != '_dtype_policy'}
         return type(self), *map(comparable, (self.parameters | {'loss': loss}).values())
 
     @property
