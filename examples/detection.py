@@ -98,8 +98,8 @@ def inside(box):
 
 
 def draw(images, boxes, maps, path):
-    figure, axes = plt.subplots(len(images), 1 + len(maps), figsize=(2.2 * (1 + len(maps)), 2.2 * len(images)),
-                                squeeze=False)
+    size = 2.2 * (1 + len(maps)), 2.2 * len(images)
+    figure, axes = plt.subplots(len(images), 1 + len(maps), figsize=size, squeeze=False)
     for row, (image, box) in enumerate(zip(images, boxes)):
         axes[row, 0].imshow(image[..., 0], cmap='gray')
         axes[row, 0].set_ylabel(f'why this {CLASSES[int(box[4])]}?', fontsize=9)
@@ -130,25 +130,27 @@ def main(short=False, output=HERE / 'output'):
     of = np.arange(len(xs)) % len(CLASSES)              # discs and squares in turn
     ys = predicted[np.arange(len(xs)), of]
     truth = true[np.arange(len(xs)), (kinds == of[:, None]).argmax(1)]
-    error = np.abs(ys[:, :4] - truth).mean() * SIZE
-    print(f'predicted boxes are {error:.1f} pixels away, of {SIZE}')
+    error = np.abs(ys[:, :4] - truth).mean(1) * SIZE
+    few = np.argsort(error)[:SHOWN]                     # boxes that are right are explained
+    print(f'predicted boxes are {np.median(error):.1f} pixels away, of {SIZE}')
 
-    target = Detection(class_scores='softmax', format='cxcywh', units='normalized', reference_classes='indices')
+    target = Detection('softmax', format='cxcywh', units='normalized', reference_classes='indices')
     with DeepExplain.from_keras(model) as de:
-        X, few = model.input, slice(0, SHOWN)
+        X = model.input
         print(f'similarity with the boxes themselves: {de.value(target, X, xs, ys).mean():.2f}')
         maps = {'occlusion': de.explain('occlusion', target, X, xs[few], ys[few], window_shape=[6, 6, 1]),
                 'intgrad': de.explain('intgrad', target, X, xs[few], ys[few], steps=50)}
     shares = {}
+    images, boxes = xs[few], ys[few]
     for name, a in maps.items():
         positive = np.maximum(a[..., 0], 0)
-        within = np.array([p[inside(box)].sum() / p.sum() for p, box in zip(positive, ys)])
+        within = np.array([p[inside(box)].sum() / p.sum() for p, box in zip(positive, boxes)])
         shares[name] = within
         print(f'{name:10} {within.mean():4.0%} of what speaks for the box lies within it '
-              f'({np.mean([inside(box).mean() for box in ys[few]]):.0%} of the image)')
+              f'({np.mean([inside(box).mean() for box in boxes]):.0%} of the image)')
     output.mkdir(exist_ok=True)
-    draw(xs[few], ys[few], maps, output / 'detection.png')
-    return error, shares
+    draw(images, boxes, maps, output / 'detection.png')
+    return np.median(error), shares
 
 
 if __name__ == '__main__':
