@@ -32,7 +32,8 @@ def shapes(n, seed):
         left = rng.integers(2)                          # the first shape is on this side
         for j in range(2):
             r = rng.uniform(5, 9)
-            cx = rng.uniform(r + 1, SIZE / 2 - 3) + (SIZE / 2) * ((left + j) % 2)
+            cx = rng.uniform(r + 1, SIZE / 2 - 3)
+            cx = cx if (left + j) % 2 == 0 else SIZE - cx
             cy = rng.uniform(r + 1, SIZE - r - 1)
             inside = (x - cx) ** 2 + (y - cy) ** 2 < r * r if classes[k, j] == 0 \
                 else (abs(x - cx) < r) & (abs(y - cy) < r)
