@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from .errors import CostWarning, ParameterError, ShapeError
 from .kinds_of_values import integer
 from .request.base_explainer import BaseExplainer, Finished
 from .request.choices import classes_of
+from .request.evaluate import values
 from .request.form import Form
 from .request.frames import check_columns
 from .request.layout import Layouts
@@ -27,9 +29,10 @@ from .request.progress import is_wanted
 from .request.references import References
 from .request.request import Request, as_request
 from .request.run import Run
-from .request.samples import as_samples
+from .request.samples import Samples, as_samples
 from .request.target_checks import TargetChecks
 from .session import check_open
+from .targets.base import entries, map_entries
 from .targets.built import BuiltTarget
 from .targets.units import Units
 from .tensors import shape_text
@@ -75,7 +78,8 @@ class Explainer(BaseExplainer):
         self._columns: dict[str, list[Any]] = {}        # of the first DataFrames, by tensor of X
         self._layouts = Layouts(model, method.name, method.graph_key, needs_rows=method.is_perturbation)
         self._runner = Run(method, model, self._references, self._layouts,
-                           TargetChecks(model, method.name, is_probability), self._dtypes)
+                           TargetChecks(model, method.name, is_probability), self._dtypes,
+                           target.target.meaning_of_zero if isinstance(target, BuiltTarget) else '')
 
     @cached_property
     def _dtypes(self) -> list[Any]:
@@ -133,6 +137,8 @@ class Explainer(BaseExplainer):
         check_columns(self._columns, samples.columns, self._model.inputs)
         shapes = [a.shape for a in samples.arrays]
         planned = self._method.plan(shapes)
+        if ys is None and isinstance(self._target, BuiltTarget) and self._target.target.uses_predictions:
+            ys = self._predictions(samples, options)
         request = as_request(self._model, self._layouts, self._target, samples, ys, self._form, options)
         per_row = self._references.check(shapes) * sum(planned.evaluations or ())
         if per_row > MANY and not is_wanted(options.progress):
@@ -145,6 +151,15 @@ class Explainer(BaseExplainer):
 
     def _classes(self, options: Options) -> int | None:
         return None if options.classes is None else len(classes_of(options.classes, self._target))
+
+    def _predictions(self, samples: Samples, options: Options) -> Any:
+        """The outputs that the target is about, at xs."""
+        outputs = self._target.outputs                                  # type: ignore[union-attr]
+        models = [Model(self._model.session, t, self._model.inputs) for t in entries(outputs)]
+        form = replace(self._form, is_list=True, keys=None)
+        found = values(models, form, samples.arrays, replace(options, progress=False))
+        places = iter(found)
+        return map_entries(lambda t: next(places), outputs)
 
     def _about(self) -> dict[str, Any]:
         names = list(self._form.keys or (x.name for x in self._model.inputs))

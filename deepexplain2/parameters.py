@@ -209,8 +209,8 @@ class _Parameters(type):
                 raise ParameterError(f'{cls.__name__} has no parameter {name!r}.'
                                      + (f' Did you mean "{close[0]}"?' if close else '')
                                      + f' It takes: {", ".join(known) or "none"}')
-        by_position = [f.name for f in fields if not f.kw_only][:len(values)]
-        missing = [f.name for f in fields if f.name not in given and f.name not in by_position
+        placed = [f for f in fields if not f.kw_only][:len(values)]
+        missing = [f.name for f in fields if f not in placed and f.name not in given
                    and f.default is f.default_factory]
         if missing:
             raise ParameterError(f'{cls.__name__} needs {", ".join(missing)}: '

@@ -11,7 +11,7 @@ from ..attribution.base import Method
 from ..attribution.registry import names_with
 from ..engine.model import Model
 from ..engine.sweep import Sweep
-from ..errors import MagnitudeWarning, PathWarning, ValueRangeError, warn
+from ..errors import MagnitudeWarning, PathWarning, TargetWarning, ValueRangeError, warn
 from .ends import Ends
 
 HUGE = 1e6          # times T: attributions that only cancel one another
@@ -30,8 +30,15 @@ def in_dtypes(found: Sequence[np.ndarray], dtypes: Sequence[Any], method: Method
 
 
 def check_attributions(method: Method, model: Model, sweep: Sweep, ends: Ends,
-                       found: Sequence[np.ndarray]) -> None:
-    """Warn of attributions that are all exactly 0, and of those that are huge beside T."""
+                       found: Sequence[np.ndarray], meaning_of_zero: str = '') -> None:
+    """Warn of attributions that are all exactly 0, and of those that are huge beside T. meaning_of_zero: that
+    of a row where T is 0 too."""
+    if meaning_of_zero and not sweep.is_joint:
+        zero = np.logical_and.reduce([~r.reshape(len(r), -1).any(1) for r in found])
+        count = np.count_nonzero(zero & (ends.at_x(sweep.unreported) == 0)) if zero.any() else 0
+        if count:
+            warn(f'{method.name}: T and all attributions of {count} of {len(zero)} rows are 0: '
+                 f'{meaning_of_zero}', TargetWarning)
     if not any(r.any() for r in found):
         _check_zeros(method, model, sweep, ends)
     elif method.sums_to == 'difference' \

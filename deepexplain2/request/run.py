@@ -34,7 +34,8 @@ from .target_checks import TargetChecks
 class Run:
     """Explains requests by one method, for one T and X.
 
-    dtypes: of the attributions, per tensor of X.
+    dtypes: of the attributions, per tensor of X. meaning_of_zero: that of a row where T is 0, as its target
+    says.
     """
 
     method: Method
@@ -43,6 +44,7 @@ class Run:
     layouts: Layouts
     target_checks: TargetChecks
     dtypes: Sequence[Any]
+    meaning_of_zero: str = ''
     _compiled: list[Query] = field(default_factory=list)
 
     def compile(self) -> Query:
@@ -106,7 +108,7 @@ class Run:
         if options.return_delta or (options.with_ends and method.sums_to is not None):
             promised = more['fx'] - more['f_baseline'] if method.sums_to == 'difference' else more['fx']
             more['delta'] = promised - sweep.sums(found)
-        check_attributions(method, self.model, sweep, ends, found)
+        check_attributions(method, self.model, sweep, ends, found, self.meaning_of_zero)
         if errors is not None:
             more['std_error'] = [e.astype(d, copy=False) for e, d in zip(errors, self.dtypes)]
         return in_dtypes(found, self.dtypes, method), more

@@ -59,6 +59,10 @@ class Target(Parametrized):
 
     #: Whether the score is made of probabilities by its definition: methods do not warn of them then.
     uses_probabilities: ClassVar[bool] = False
+    #: Whether ys are by default the outputs at xs.
+    uses_predictions: ClassVar[bool] = False
+    #: What it means where T and all attributions of a row are 0, for a warning; '' where it means nothing.
+    meaning_of_zero: ClassVar[str] = ''
     #: Whether ys must say which of several units of the score is meant, for targets without data.
     needs_ys: ClassVar[bool] = False
 
@@ -78,7 +82,7 @@ class Target(Parametrized):
         """
         return None
 
-    def arrays(self, ys: Any, n: int, specs: Sequence[tf.TensorSpec]) -> Any:
+    def arrays(self, ys: Any, n: int, outputs: Any) -> Any:
         """The arrays that `data` specifies, made of ys in the forms in which people have them.
 
         Parameters
@@ -87,8 +91,8 @@ class Target(Parametrized):
             As given, None included.
         n : int
             The number of rows.
-        specs : list of tf.TensorSpec
-            As `data` says.
+        outputs : tensor, or a list, tuple or dict of tensors
+            As for `data`.
 
         Returns
         -------

@@ -28,9 +28,10 @@ from .base import Target, entries, map_entries
 
 
 class BuiltTarget(NamedTuple):
-    """A target in a graph. placeholders: one for each array of its data. is_list: whether data are a list of
-    arrays, or one array."""
+    """A target in a graph. outputs: what it is about. placeholders: one for each array of its data.
+    is_list: whether data are a list of arrays, or one array."""
     target: Target
+    outputs: Any
     score: tf.Tensor
     placeholders: list[tf.Tensor]
     is_list: bool
@@ -38,7 +39,7 @@ class BuiltTarget(NamedTuple):
     def feeds(self, ys: Any, n: int) -> dict[str, Feed]:
         """The data of n rows, checked, by the names of the placeholders."""
         what = f'ys of {self.target.label}'
-        ys = self.target.arrays(ys, n, [tf.TensorSpec(p.shape, p.dtype) for p in self.placeholders])
+        ys = self.target.arrays(ys, n, self.outputs)
         if ys is None:
             raise FeedError(f'{self.target.said} needs ys: {self._wanted(n)}, one entry per row of xs')
         arrays = ys if self.is_list else [ys]
@@ -152,7 +153,7 @@ def build_target(trial: Trial, outputs: Any, graph: tf.Graph) -> BuiltTarget:
     with graph.as_default(), graph.control_dependencies(None), graph.device(None), graph.name_scope(None), \
             graph.name_scope(LIBRARY_SCOPE + re.sub('[^A-Za-z0-9_]', '_', type(target).__name__)):
         score, placeholders = _add(target, outputs, trial.specs, trial.is_list)
-        return BuiltTarget(target.kept, tf.identity(score, 'score'), placeholders, trial.is_list)
+        return BuiltTarget(target.kept, outputs, tf.identity(score, 'score'), placeholders, trial.is_list)
 
 
 def _specifications(target: Target, outputs: Any) -> tuple[list[tf.TensorSpec], bool]:

@@ -27,7 +27,7 @@ class Units(NamedTuple):
         if ys is None and self.needs_ys:
             raise FeedError(f'"{self.score.name}" has one score per class, {shape_text(self.score.shape)}, '
                             f'and the sum of all says little. Give ys: class indices of shape ({n},), or '
-                            f'weights; or a target with of=...')
+                            f'weights; or the target one class for all rows')
         return {}
 
     def is_sum(self, ys: Any) -> bool:

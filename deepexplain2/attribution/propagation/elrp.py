@@ -17,7 +17,8 @@ from ..registry import register
 WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin Maximum
     Minimum UnsortedSegmentMax UnsortedSegmentMin TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
 LARGE = 1000
-GRADIENTS = frozenset(['Softmax', 'LogSoftmax'])
+GRADIENTS = frozenset(['Softmax', 'LogSoftmax', 'SoftmaxCrossEntropyWithLogits',
+                       'SparseSoftmaxCrossEntropyWithLogits'])
 NOTHING = ("Take products='uniform' (for attention softmax='gradient', for normalizations "
            "normalization='uniform'), or another method")
 
@@ -56,10 +57,10 @@ class EpsilonLRP(Method):
     softplus, exp, cos, ...) that grows without bound as z goes to 0; there f(z) - f(0) takes the place of
     f(z), see offset. Linear ops pass relevance by their gradient, maxima and choices to the winner, a product
     of two tensors that both depend on X to its factors in shares that sum to 1. A softmax passes its gradient
-    times its input (Achtibat et al. 2024, equation 13).
+    times its input (Achtibat et al. 2024, equation 13), and so does a cross-entropy of logits.
 
     Equal to grad*input for ReLU networks as epsilon goes to 0. Biases, offsets f(0) and epsilon absorb
-    relevance; apart from them, and from a softmax that relevance passes through, the attributions of a row
+    relevance; apart from them, and from a softmax or cross-entropy on the way, the attributions of a row
     sum to f(x). A MagnitudeWarning reports rows whose attributions sum in magnitude to more than 1000 times
     f. Cost: 1 gradient per row.
 
