@@ -29,7 +29,8 @@ class Traced:
 
     concrete: from one tensor per input to the outputs of the model, followed by `named`, the other tensors
     that have a name. original: the eager model, from one tensor per input to a list of its outputs; it leaves
-    the model unchanged. input_names, output_names: pairs of a name and a position.
+    the model unchanged. input_names, output_names: pairs of a name and a position. preprocess: from what the
+    model takes to the inputs.
     """
     concrete: Any
     named: list[tf.Tensor]
@@ -39,6 +40,7 @@ class Traced:
     output_names: list[tuple[str, int]]
     layers: list[LayerOutput]
     symbolic: dict[int, SymbolicTensor]
+    preprocess: Callable[[Any], list[np.ndarray]] | None
 
 
 def trace(model: Any, signature: Any) -> Traced:
@@ -85,7 +87,7 @@ def trace(model: Any, signature: Any) -> Traced:
     except Exception as e:
         raise SourceError(_failure(model, inputs, e)) from e
     return Traced(concrete, seen['named'], original, inputs.specs, inputs.names, seen['output_names'],
-                  seen['layers'], seen['symbolic'])
+                  seen['layers'], seen['symbolic'], inputs.preprocess)
 
 
 def _failure(model: Any, inputs: Inputs, error: Exception) -> str:
