@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import zipfile
 from typing import Any
@@ -14,10 +15,12 @@ KERAS, SAVED_MODEL, GRAPH, OTHER = 'a Keras file', 'a SavedModel', 'a frozen gra
 NOTHING, EMPTY, CHECKPOINT = 'no file or folder', 'an empty file', 'a checkpoint'
 FOLDER, INSIDE_SAVED_MODEL = 'a folder without saved_model.pb', 'the saved_model.pb of a SavedModel'
 DAMAGED, WEIGHTS = 'a .keras or .h5 file that is damaged', 'a file of weights without the model'
+KERAS_FOLDER = 'a SavedModel of a Keras 2 model'
 LITE, ONNX, PYTORCH = 'a TensorFlow Lite model', 'an ONNX model', 'a PyTorch file or a pickle'
 ADVICE = {                          # by what is at a path
     KERAS: 'from_keras takes it',
     SAVED_MODEL: 'from_saved_model takes it',
+    KERAS_FOLDER: 'from_keras and from_saved_model take it',
     GRAPH: 'from_graph_def takes it',
     DAMAGED: 'Save the model again with model.save',
     OTHER: 'from_keras takes .keras and .h5 files, from_saved_model a folder with saved_model.pb, '
@@ -28,9 +31,10 @@ ADVICE = {                          # by what is at a path
             'file in it',
     INSIDE_SAVED_MODEL: 'from_saved_model takes its folder',
     WEIGHTS: 'Build the model, call its load_weights, and give it to from_keras',
-    CHECKPOINT: 'It holds weights without a model. Build the model, restore the checkpoint, and use '
-                'from_keras; or in TensorFlow 1 DeepExplain(session)',
-    LITE: 'It cannot be explained. Give the model that it was converted from',
+    CHECKPOINT: 'from_checkpoint takes one of TensorFlow 1, with its .meta file. One of weights alone has no '
+                'model: build it, restore the checkpoint, and use from_keras or DeepExplain(session)',
+    LITE: 'It cannot be explained. Give the model that it was converted from to from_keras or '
+          'from_saved_model',
     ONNX: 'It cannot be explained. Convert it to a SavedModel, and use from_saved_model',
     PYTORCH: 'It cannot be explained. Export the model to TensorFlow, and use from_saved_model',
 }
@@ -73,7 +77,7 @@ def way_in(given: Any) -> str:
                 'its graph.as_graph_def() once it is frozen')
     if isinstance(given, tf.compat.v1.MetaGraphDef):
         return ('. Import a MetaGraphDef with tf.compat.v1.train.import_meta_graph, restore the weights, and '
-                'use DeepExplain(session)')
+                'use DeepExplain(session); from_checkpoint does so for the path of a checkpoint')
     if isinstance(given, (tf.compat.v1.Session, tf.compat.v1.InteractiveSession)):
         return '. Use DeepExplain(session)'
     if hasattr(given, 'signatures') and not callable(given):
@@ -97,10 +101,10 @@ def _kind(path: str | bytes) -> str:
     if os.path.isdir(path):
         inside = set(os.listdir(path))
         if inside & {'saved_model.pb', 'saved_model.pbtxt'}:
-            return SAVED_MODEL
+            return KERAS_FOLDER if _is_keras(path) else SAVED_MODEL
         return CHECKPOINT if 'checkpoint' in inside else FOLDER
     if not os.path.isfile(path):
-        return CHECKPOINT if os.path.isfile(f'{path}.index') else NOTHING
+        return CHECKPOINT if any(os.path.isfile(path + end) for end in ('.index', '.meta')) else NOTHING
     with open(path, 'rb') as file:
         start = file.read(FIRST_BYTES)
     name = os.path.basename(path).lower()
@@ -117,7 +121,17 @@ def _kind(path: str | bytes) -> str:
         return WEIGHTS if name.endswith('.weights.h5') else KERAS
     if start[4:8] == b'TFL3':
         return LITE
-    return _kind_by_name(name)
+    found = _kind_by_name(name)
+    return CHECKPOINT if found == OTHER and os.path.isfile(f'{path}.meta') else found   # in one file
+
+
+def _is_keras(folder: str) -> bool:
+    """Whether a SavedModel holds a model of Keras 2, by the names that Keras gives to its objects."""
+    path = os.path.join(folder, 'saved_model.pb')
+    if not os.path.isfile(path):
+        return False
+    with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b'_tf_keras_') >= 0
 
 
 def _kind_by_name(name: str) -> str:

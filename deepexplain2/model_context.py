@@ -2,163 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from typing_extensions import Self  # comes with TensorFlow
 
 from .errors import ContextError, TensorError
 from .graph.walks import explainable, user_placeholders
-from .kinds_of_values import flag
-from .session import HoldsSession, check_open, open_session
-from .sources import (
-    Source,
-    from_function,
-    from_graph_def,
-    from_keras,
-    from_saved_model,
-    self_check,
-    terminal_outputs,
-)
+from .session import check_open
+from .sources import Source, terminal_outputs
 from .sources.names import Names, one_of
 from .sources.operators import with_operators
+from .sources.raw import RawInput, raw_arrays
 from .sources.tensors_by_name import Description, Tensors
 from .tensors import as_tensor, shape_text
+from .ways_in import WaysIn
 
 
-class ModelContext(HoldsSession):
-    """A session and its graph: how it is opened and closed, and what its tensors are called."""
+class ModelContext(WaysIn):
+    """A session and its graph: how it is entered and closed, and what its tensors are called."""
 
     def __init__(self, session: Any = None, graph: tf.Graph | None = None):
-        self.session, self.graph = open_session(session, graph)
-        # of a graph and session of our own, which `close` closes
-        self._source: Source | None = None
+        super().__init__(session, graph)
         self._entered: list[ExitStack] = []
-
-    @classmethod
-    def from_keras(cls, model: Any, input_signature: Sequence[tf.TensorSpec] | None = None,
-                   check: bool = True) -> Self:
-        """A context for a Keras model, or for the path of a saved one.
-
-        Parameters
-        ----------
-        model : Keras 3 or tf_keras model (Functional, Sequential, subclassed), or path
-            What is explained is `model(x, training=False)`, as in `predict`: a `call` of your own is used,
-            layers that train by default do not, those that draw or count are as they are in inference.
-        input_signature : tf.TensorSpec, or a list or dict of one per input, optional
-            What the model takes, with None for the batch. Subclassed models that do not know their input need
-            it; for the others it fixes sizes that they leave open.
-        check : bool, default True
-            Whether a few rows go through the graph and through `model(x, training=False)`: SourceError where
-            their outputs differ beyond rounding, SourceWarning where the model fails on all that is tried.
-            Nothing of the model changes by it. Where the model leaves an axis open, two lengths are tried.
-
-        Returns
-        -------
-        DeepExplain
-            With a graph of its own and a snapshot of the weights: the model, its optimizer and Keras stay as
-            they are, and later training does not reach the context. Symbolic tensors of the model
-            (`layer.output`, `model.input`) and layer names can be given as T and X, see `tensor`.
-
-        Raises
-        ------
-        SourceError
-            Where the model cannot be traced, the signature does not fit, or eager execution is off.
-
-        Notes
-        -----
-        Cost: one trace of the model, and for the check, at each length, one eager call with 3 rows and one
-        run of the graph.
-        """
-        return cls._of('from_keras', check, from_keras, model, input_signature)
-
-    @classmethod
-    def from_saved_model(cls, path: Any, signature: str = 'serving_default', check: bool = True) -> Self:
-        """A context for one signature of a SavedModel (TensorFlow 2, Keras export, or TensorFlow 1).
-
-        Parameters
-        ----------
-        path : str or path
-            The folder.
-        signature : str, default 'serving_default'
-            Its name.
-        check : bool, default True
-            Whether a few rows of the graph are compared with the signature, see `from_keras`.
-
-        Returns
-        -------
-        DeepExplain
-            With a snapshot of the weights.
-
-        Raises
-        ------
-        SourceError
-            For a path without a SavedModel, or an unknown signature, which lists the known ones.
-        """
-        return cls._of('from_saved_model', check, from_saved_model, path, signature)
-
-    @classmethod
-    def from_graph_def(cls, graph_def: Any, check: bool = True) -> Self:
-        """A context for a frozen GraphDef.
-
-        Parameters
-        ----------
-        graph_def : tf.compat.v1.GraphDef or path
-            A proto, or a binary or text file.
-        check : bool, default True
-            As in the other ways in; a graph is its own model, and there is nothing to compare it with.
-
-        Returns
-        -------
-        DeepExplain
-            Inputs are the placeholders of the graph, outputs the tensors that nothing takes.
-
-        Raises
-        ------
-        SourceError
-            For other files, and for graphs with variables.
-        """
-        return cls._of('from_graph_def', check, from_graph_def, graph_def)
-
-    @classmethod
-    def from_function(cls, fn: Callable, input_signature: Sequence[tf.TensorSpec] | None = None,
-                      check: bool = True) -> Self:
-        """A context for a function of tensors, with a snapshot of the variables that it uses.
-
-        Parameters
-        ----------
-        fn : tf.function, ConcreteFunction or Python function
-            What is explained.
-        input_signature : sequence of tf.TensorSpec, optional
-            One per argument, None for the batch; not needed for a ConcreteFunction or a tf.function that has
-            one.
-        check : bool, default True
-            Whether a few rows of the graph are compared with the function, see `from_keras`.
-
-        Returns
-        -------
-        DeepExplain
-
-        Raises
-        ------
-        SourceError
-            Where the function cannot be traced or frozen.
-        """
-        return cls._of('from_function', check, from_function, fn, input_signature)
-
-    @classmethod
-    def _of(cls, way: str, check: bool, make: Callable[..., Source], *given: Any) -> Self:
-        flag(check, 'check')
-        source = make(*given)
-        if check:
-            self_check.check(source, way)
-        source.original, source.states = None, []       # the context does not keep the model
-        context = cls(tf.compat.v1.Session(graph=source.graph))
-        context._source = source
-        return context
 
     def __enter__(self) -> Self:
         check_open(self.session)
@@ -196,6 +65,38 @@ class ModelContext(HoldsSession):
         if self._source is None:
             return Tensors(terminal_outputs(self.graph, self.inputs))
         return Tensors([with_operators(t) for t in self._source.outputs], self._source.output_names)
+
+    def preprocess(self, raw: Any) -> list[np.ndarray]:
+        """What the inputs of this context take, of what the model takes.
+
+        Parameters
+        ----------
+        raw : array, or list or dict of arrays
+            What the model is called with: by the order or the names of its inputs. Text is an array or list
+            of strings.
+
+        Returns
+        -------
+        list of arrays
+            One for each of `inputs`, to be given as xs with `X=de.inputs`. String and lookup layers of a
+            functional Keras model, which lie in front of the inputs of the context, are applied, as they are
+            at the time of the call; everything else is as given, in the dtype of its input.
+
+        Raises
+        ------
+        ShapeError
+            Where an input is missing, or an array does not fit it.
+
+        Examples
+        --------
+        >>> [array.shape for array in de.preprocess({'x': xs})]
+        [(2, 3)]
+        """
+        source = self._source or Source(self.graph, [], [])
+        if source.preprocess is not None:
+            return source.preprocess(raw)
+        return raw_arrays(raw, [RawInput([*(n for n, t in source.input_names if t is x), x.op.name, x.name],
+                                         x.shape, x.dtype) for x in self.inputs])
 
     def tensor(self, name: Any) -> tf.Tensor:
         """The tensor of this context's graph that a name stands for.

@@ -24,6 +24,8 @@ def as_numbers(value: Any, wanted: str, what: str) -> np.ndarray:
     # bfloat16 is of kind V too
     kind = given.dtype.kind if given.dtype.kind != 'V' or issubclass(given.dtype.type, np.void) else 'f'
     hint = NOT_NUMBERS.get(kind)
+    if kind == 'O' and given.size and all(isinstance(v, (str, bytes)) for v in given.flat):
+        hint = STRINGS
     if hint:
         raise ShapeError(f'{what} is not an array of {wanted}: got {type(value).__name__} of dtype '
                          f'{str(given.dtype)[:60]}. '
@@ -31,9 +33,11 @@ def as_numbers(value: Any, wanted: str, what: str) -> np.ndarray:
                                                                                'of numbers'))
     return given
 
+STRINGS = ('Give numbers: what de.preprocess(raw) returns, where the model has string or lookup layers in '
+           'front')
 NOT_NUMBERS = {         # kinds of dtypes
     'O': 'Give numbers of one type, e.g. .astype(float)',
-    'U': 'Give numbers', 'S': 'Give numbers',
+    'U': STRINGS, 'S': STRINGS,
     'M': 'Give numbers: what a date means to the model only you know', 'm': 'Give numbers: what a time means '
                                                                             'to the model only you know',
     'V': 'Give one plain array: numpy.lib.recfunctions.structured_to_unstructured',

@@ -8,9 +8,9 @@ import deepexplain2
 
 ROOT = Path(deepexplain2.__file__).parent
 LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'tokens', 'late_explainer', 'value_context'},
-          {'compiled', 'model_context', 'metrics'}, {'explainer'}, {'audit'}, {'request'}, {'targets'},
-          {'attribution'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'}, {'parameters'},
-          {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'},
+          {'compiled', 'model_context', 'metrics'}, {'explainer'}, {'ways_in'}, {'audit'}, {'request'},
+          {'targets'}, {'attribution'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'},
+          {'parameters'}, {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'},
           {'npz', 'explanation_html'}, {'errors'}]
 
 

@@ -1,9 +1,12 @@
-"""Ways into a context: each makes a graph of a model, with constants for its weights."""
+"""Ways into a context: each makes a graph of a model, most with constants for its weights."""
 
+from .checkpoint import from_checkpoint
 from .function import from_function
-from .graph_def import from_graph_def, terminal_outputs
+from .graph_def import from_graph_def
 from .keras import from_keras
 from .saved_model import from_saved_model
 from .source import Source
+from .terminals import terminal_outputs
 
-__all__ = ['Source', 'from_function', 'from_graph_def', 'from_keras', 'from_saved_model', 'terminal_outputs']
+__all__ = ['Source', 'from_checkpoint', 'from_function', 'from_graph_def', 'from_keras', 'from_saved_model',
+           'terminal_outputs']

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,13 +12,13 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ..errors import SourceError
-from ..graph.op_types import LIBRARY_SCOPE
-from ..graph.walks import explainable, user_placeholders
+from ..graph.walks import user_placeholders
 from ..kinds import GRAPH, OTHER, path_of, way_in
 from .freezing import imported_graph
 from .guards import attempt
 from .node_walks import VARIABLES
 from .source import Source
+from .terminals import terminal_outputs
 
 
 def from_graph_def(graph_def: Any) -> Source:
@@ -59,16 +58,6 @@ def from_graph_def(graph_def: Any) -> Source:
     return Source(graph, inputs, terminal_outputs(graph, inputs))
 
 
-def terminal_outputs(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """The floating tensors that depend on the inputs and whose op has no output that another op of the user
-    takes."""
-    def is_used(op):                # of a loop with one result that is used, the other results are no outputs
-        return any(not user.name.startswith(LIBRARY_SCOPE) for o in op.outputs for user in o.consumers())
-    names = {x.name for x in inputs}
-    return [t for t in explainable(graph, inputs)
-            if t.name not in names and t.dtype.is_floating and not is_used(t.op)]
-
-
 def _read(path: str) -> tf.compat.v1.GraphDef:
     """The GraphDef in a binary or text file."""
     with open(path, 'rb') as file:
@@ -92,6 +81,7 @@ def _read(path: str) -> tf.compat.v1.GraphDef:
         raise SourceError(f'{path!r} is not a GraphDef but a SavedModel. Call the file saved_model.pb, and '
                           'give from_saved_model its folder')
     if meta.graph_def.node:
-        raise SourceError(f'{path!r} is not a GraphDef but a MetaGraphDef, without weights. Restore them in '
-                          'a session, and use DeepExplain(session)')
+        raise SourceError(f'{path!r} is not a GraphDef but a MetaGraphDef, without weights. Call it like its '
+                          'checkpoint, with the ending .meta, and give from_checkpoint the path; or restore '
+                          'it in a session, and use DeepExplain(session)')
     raise SourceError(f'{path!r} is not a GraphDef, neither binary nor text{problem}')

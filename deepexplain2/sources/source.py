@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from .names import LayerOutput
@@ -21,7 +22,7 @@ class Source:
     Parameters
     ----------
     graph : tf.Graph
-        The graph of the model; it has no variables.
+        The graph of the model; it has variables only with a `session`.
     inputs, outputs : list of tf.Tensor
         The inputs and outputs of the model, in its order.
     input_names, output_names : list of (str, tf.Tensor)
@@ -41,6 +42,11 @@ class Source:
         The inputs that `original` takes.
     states : list of tf.Tensor
         Handles of the variables that `original` may read and write.
+    preprocess : callable, optional
+        From what the model takes (an array, or a list or dict of arrays) to one array for each of `inputs`,
+        where layers of the model lie between. By default there are none.
+    session : tf.compat.v1.Session, optional
+        Holds the values of the variables of the graph. By default there are none.
     """
     graph: tf.Graph
     inputs: list[tf.Tensor]
@@ -53,3 +59,5 @@ class Source:
     original: Callable[..., list[tf.Tensor]] | None = None
     specs: list[tf.TensorSpec] = field(default_factory=list)
     states: list[tf.Tensor] = field(default_factory=list)
+    preprocess: Callable[[Any], list[np.ndarray]] | None = None
+    session: tf.compat.v1.Session | None = None

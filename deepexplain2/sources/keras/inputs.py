@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ...errors import SourceError
-from ..strings import LOOKUP_LAYERS, STRING_INPUT
+from ..raw import RawInput, raw_arrays
+from ..strings import STRING_INPUT
+from .front import is_in_front, preprocessing
 from .nested import has_keys, leaves, rebuilt
-from .nodes import inputs_of, layer_of, operation_of, outputs_of
+from .nodes import inputs_of, is_legacy, layer_of, operation_of, outputs_of
 
 
 @dataclass
@@ -21,13 +24,14 @@ class Inputs:
 
     names: pairs of a name and a position. packed: from the flat tensors to the argument of the model.
     lookup_outputs: from the flat tensors to the outputs that replace lookup layers, by the id of their node.
-    symbols: the Keras symbolic tensors of the inputs.
+    symbols: the Keras symbolic tensors of the inputs. preprocess: from what the model takes to the inputs.
     """
     specs: list[tf.TensorSpec]
     names: list[tuple[str, int]]
     packed: Callable[[Sequence[tf.Tensor]], Any]
     lookup_outputs: Callable[[Sequence[tf.Tensor]], dict[int, list[tf.Tensor]]] = lambda given: {}
     symbols: list[Any] = field(default_factory=list)
+    preprocess: Callable[[Any], list[np.ndarray]] | None = None
 
 
 def inputs_of_model(model: Any, graph: Any, signature: Any) -> Inputs:
@@ -42,7 +46,12 @@ def _inputs_of_functional(model: Any, graph: Any, signature: Any) -> Inputs:
     """The inputs of a Functional or Sequential model, with the outputs of lookup layers among them."""
     structures = (getattr(graph, k, None) for k in ('_inputs_struct', '_nested_inputs', 'inputs'))
     structure = next(s for s in structures if s is not None)
-    symbols, lookup_nodes = _numeric_inputs(graph)
+    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True)
+             for node in graph._nodes_by_depth[depth]]
+    symbols, lookup_nodes = _numeric_inputs(graph, nodes)
+    if not symbols:
+        raise SourceError(f'"{model.name}" takes strings, and a model or layer in it that has weights looks '
+                          'them up. Give from_keras that model, or the part that takes numbers')
     names = _names_of_functional(graph, structure, symbols, bool(lookup_nodes))
     labels = {k: name for name, k in reversed(names)}
     specs = []
@@ -69,7 +78,8 @@ def _inputs_of_functional(model: Any, graph: Any, signature: Any) -> Inputs:
     def lookup_outputs(given):
         known = tensors_by_symbol(given)
         return {id(node): [known.get(id(t)) for t in outputs_of(node)] for node in lookup_nodes}
-    return Inputs(specs, names, packed, lookup_outputs, symbols)
+    return Inputs(specs, names, packed, lookup_outputs, symbols,
+                  preprocessing(model, nodes, structure, symbols))
 
 
 def _names_of_functional(graph: Any, structure: Any, symbols: list[Any],
@@ -86,12 +96,10 @@ def _names_of_functional(graph: Any, structure: Any, symbols: list[Any],
                     for name in dict.fromkeys([t.name, operation_of(t).name]) if name not in known]
 
 
-def _numeric_inputs(graph: Any) -> tuple[list[Any], list[Any]]:
+def _numeric_inputs(graph: Any, nodes: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """(symbolic inputs, lookup nodes) of a functional model. The tables of string and lookup layers cannot be
     frozen: their outputs are inputs, in place of what they take."""
-    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True)
-             for node in graph._nodes_by_depth[depth]]
-    lookup_nodes = [node for node in nodes if type(layer_of(node)).__name__ in LOOKUP_LAYERS]
+    lookup_nodes = [node for node in nodes if is_in_front(layer_of(node))]
     if not lookup_nodes and not any(tf.as_dtype(t.dtype) == tf.string for t in graph.inputs):
         return list(graph.inputs), []
     used = {id(t) for node in nodes if node not in lookup_nodes for t in inputs_of(node)}
@@ -148,26 +156,44 @@ def _check_specs(given: Sequence[tuple[str, Any]], model: Any) -> None:
 def _inputs_of_subclassed(model: Any, signature: Any) -> Inputs:
     """The inputs of a model without a graph of nodes: as the signature says, or as the model was built."""
     if signature is None:
-        has_config = getattr(model, 'built', False) and hasattr(model, 'get_build_config')
-        shape = ((model.get_build_config() if has_config else None) or {}).get('input_shape')
-        if not shape or isinstance(shape, Mapping) or not all(d is None or isinstance(d, int) for d in shape):
-            raise SourceError(f'"{model.name}" is a subclassed model that does not tell its input. Give '
-                              'from_keras(model, input_signature=[tf.TensorSpec((None, ...), tf.float32)]), '
-                              'one entry per input')
-        signature = [tf.TensorSpec((None, *shape[1:]), tf.float32)]
+        signature = _signature_of_subclassed(model)
+    elif isinstance(signature, (list, tuple)) and len(signature) == 1 and not isinstance(signature[0],
+                                                                                        tf.TensorSpec):
+        [signature] = signature                     # one argument, which is a dict or a list
     given = leaves(signature)
     _check_specs(given, model)
     names = [path if isinstance(signature, Mapping) else s.name or f'input_{k}'
              for k, (path, s) in enumerate(given)]
     specs = [tf.TensorSpec(s.shape, s.dtype, _op_name(name)) for name, (_, s) in zip(names, given)]
+    place = {path: k for k, (path, _) in enumerate(given)}
 
     def packed(tensors):
         if len(tensors) == 1 and not isinstance(signature, Mapping):
             return tensors[0]
-        known = {path: t for (path, _), t in zip(given, tensors)}
         return rebuilt(list(signature) if isinstance(signature, tuple) else signature,
-                       lambda path, _: known[path])
-    return Inputs(specs, [(name, k) for k, name in enumerate(names)], packed)
+                       lambda path, _: tensors[place[path]])
+    raw_inputs = [RawInput([name], s.shape, s.dtype) for name, s in zip(names, specs)]
+    positions = rebuilt(signature, lambda path, _: place[path])
+    return Inputs(specs, [(name, k) for k, name in enumerate(names)], packed,
+                  preprocess=lambda raw: raw_arrays(raw, raw_inputs, positions))
+
+
+def _signature_of_subclassed(model: Any) -> Any:
+    """What a subclassed model takes, as it was called before. Keras 3 keeps the shape of one input, tf_keras
+    the shapes and dtypes of all."""
+    if is_legacy(model) and model.built and model.save_spec() is not None:
+        args, kwargs = model.save_spec()
+        if len(args) == 1 and not kwargs and all(isinstance(s, tf.TensorSpec) for _, s in leaves(args[0])):
+            return args[0] if isinstance(args[0], (Mapping, list)) else [args[0]]
+    has_config = getattr(model, 'built', False) and hasattr(model, 'get_build_config')
+    shape = ((model.get_build_config() if has_config else None) or {}).get('input_shape')
+    if not shape or isinstance(shape, Mapping) or not all(d is None or isinstance(d, int) for d in shape):
+        spec, keys = 'tf.TensorSpec((None, ...), tf.float32)', shape if isinstance(shape, Mapping) else ()
+        example = f'{{{", ".join(f"{key!r}: {spec}" for key in keys)}}}' if keys else f'[{spec}]'
+        what = 'is a subclassed model' if getattr(model, 'built', False) else 'is not built, or is a model'
+        raise SourceError(f'"{model.name}" {what} that does not tell its input. Give from_keras(model, '
+                          f'input_signature={example}), one entry per input; a dict for a dict of inputs')
+    return [tf.TensorSpec((None, *shape[1:]), tf.float32)]
 
 
 def _op_name(name: str) -> str:

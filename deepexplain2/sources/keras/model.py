@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import tensorflow as tf
-
 from ...errors import SourceError
-from ...kinds import KERAS, is_keras_model, path_of, way_in
+from ...kinds import KERAS, KERAS_FOLDER, is_keras_model, path_of, way_in
 from ..concrete_function import check_outputs, variable_handles
 from ..freezing import freeze
-from ..guards import attempt, require_eager
+from ..guards import require_eager
 from ..signature import as_signature
 from ..source import Source
+from .loading import load
 from .trace import trace
 
 
-def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> Source:
+def from_keras(model: Any, input_signature: Any, custom_objects: Mapping[str, Any] | None = None) -> Source:
     """A Keras 3 or tf_keras model in inference mode.
 
     Parameters
@@ -28,6 +27,8 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
         The model, or the path of a saved one.
     input_signature : list or dict of tf.TensorSpec, optional
         What the model takes, if it does not say, or leaves sizes open.
+    custom_objects : dict, optional
+        Classes and functions that a file names.
 
     Raises
     ------
@@ -37,9 +38,10 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
     """
     require_eager('from_keras')
     if isinstance(model, (str, bytes, os.PathLike)):
-        path = path_of(model, 'from_keras', KERAS)
-        model = attempt(lambda: tf.keras.models.load_model(path, compile=False),
-                        f'from_keras cannot load {path!r}')
+        model = load(path_of(model, 'from_keras', KERAS, KERAS_FOLDER), custom_objects)
+    elif custom_objects is not None:
+        raise SourceError('from_keras takes custom_objects together with the path of a model, not with '
+                          f'{type(model).__name__}: they are the classes that a file names')
     if not is_keras_model(model):
         raise SourceError(f'from_keras takes a Keras model or the path of one, not '
                           f'{type(model).__name__}{way_in(model)}')
@@ -58,4 +60,5 @@ def from_keras(model: Any, input_signature: Sequence[tf.TensorSpec] | None) -> S
         layers=[replace(output, tensor=named.get(id(output.tensor))) for output in traced.layers],
         symbolic={i: (symbol, [(label, named.get(id(t))) for label, t in meant])
                   for i, (symbol, meant) in traced.symbolic.items()},
-        original=traced.original, specs=traced.specs, states=variable_handles(traced.concrete))
+        original=traced.original, specs=traced.specs, states=variable_handles(traced.concrete),
+        preprocess=traced.preprocess)

@@ -164,7 +164,11 @@ class Recorder:
         """The outputs of all calls, and what the Keras symbolic tensors stand for. symbols, given: the
         symbolic tensors and the tensors of the inputs."""
         self._number()
-        result = [LayerOutput([(operation_of(s).name, None, False)], '', t) for s, t in zip(symbols, given)]
+        makers = [id(operation_of(s)) for s in symbols]
+        places = [str(s._keras_history.tensor_index) if makers.count(maker) > 1 else ''
+                  for s, maker in zip(symbols, makers)]
+        result = [LayerOutput([(operation_of(s).name, None, False)], place, t)
+                  for s, place, t in zip(symbols, places, given)]
         for call, _ in self._calls:
             outputs = [(path, t) for path, t in leaves(call.outputs) if t is not None]
             result += [LayerOutput(call.parts, path if len(outputs) > 1 else '', self._numeric(t))

@@ -30,7 +30,7 @@ class Traced:
     concrete: from one tensor per input to the outputs of the model, followed by `named`, the other tensors
     that have a name. original: the eager model, from one tensor per input to a list of its outputs; it leaves
     the model unchanged. input_names, output_names: pairs of a name and a position. output_keys: those of a
-    dict that the model returns.
+    dict that the model returns. preprocess: from what the model takes to the inputs.
     """
     concrete: Any
     named: list[tf.Tensor]
@@ -41,6 +41,7 @@ class Traced:
     output_keys: list[str]
     layers: list[LayerOutput]
     symbolic: dict[int, SymbolicTensor]
+    preprocess: Callable[[Any], list[np.ndarray]] | None
 
 
 def trace(model: Any, signature: Any) -> Traced:
@@ -88,7 +89,7 @@ def trace(model: Any, signature: Any) -> Traced:
     except Exception as e:
         raise SourceError(_failure(model, inputs, e)) from e
     return Traced(concrete, seen['named'], original, inputs.specs, inputs.names, seen['output_names'],
-                  seen['output_keys'], seen['layers'], seen['symbolic'])
+                  seen['output_keys'], seen['layers'], seen['symbolic'], inputs.preprocess)
 
 
 def _failure(model: Any, inputs: Inputs, error: Exception) -> str:
