@@ -39,6 +39,8 @@ class Source:
         The inputs that `original` takes.
     states : list of tf.Tensor
         Handles of the variables that `original` may read and write.
+    config : tf.compat.v1.ConfigProto, optional
+        How a session runs the graph.
     """
     graph: tf.Graph
     inputs: list[tf.Tensor]
@@ -50,3 +52,4 @@ class Source:
     original: Callable[..., list[tf.Tensor]] | None = None
     specs: list[tf.TensorSpec] = field(default_factory=list)
     states: list[tf.Tensor] = field(default_factory=list)
+    config: tf.compat.v1.ConfigProto | None = None
