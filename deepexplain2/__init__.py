@@ -5,7 +5,8 @@ from .attribution import methods
 from .context import DeepExplain
 from .explainer import Explainer
 from .explanation import Explanation
+from .request.feeds import shared
 from .targets import Target
 
-__all__ = ['DeepExplain', 'Explainer', 'Explanation', 'Target', '__version__', 'errors', 'methods']
+__all__ = ['DeepExplain', 'Explainer', 'Explanation', 'Target', '__version__', 'errors', 'methods', 'shared']
 __version__ = '0.1.0'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -15,7 +16,8 @@ from .audit import Audit
 from .engine.model import Model
 from .engine.packing import calls
 from .engine.query import Query
-from .errors import CostWarning, ParameterError, ShapeError
+from .engine.row_data import Feed
+from .errors import CostWarning, FeedError, ParameterError, PathError, ShapeError
 from .kinds_of_values import integer
 from .request.base_explainer import BaseExplainer, Finished
 from .request.choices import classes_of
@@ -73,6 +75,10 @@ class Explainer(BaseExplainer):
         method.check_tensors([model.target, *model.inputs])
         if isinstance(target, BuiltTarget):
             target.target.check_method(method)
+        if model.path.black_boxes and not (method.is_perturbation or model.jit):
+            raise PathError(f'"{method.name}" needs gradients, and T "{model.target.name}" is computed by '
+                            f'a function of Python, {model.path.name(model.path.black_boxes[0])}, which has '
+                            f'none. Methods that need only values: {names_with("is_perturbation")}')
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._columns: dict[str, list[Any]] = {}        # of the first DataFrames, by tensor of X
@@ -146,6 +152,7 @@ class Explainer(BaseExplainer):
                 self._method.name, f'"{self._method.name}" evaluates the model up to {per_row} times for '
                 f'each row, {per_row * request.n} times in all. progress=True shows how far it is; coarser '
                 'features or fewer samples cost less', CostWarning)
+        self._check_feeds(request.feeds)
         return request, ClassOutputs(options.out, planned.shapes, self._dtypes, self._form, request.read(),
                                      len(request.each) or None)
 
@@ -160,6 +167,18 @@ class Explainer(BaseExplainer):
         found = values(models, form, samples.arrays, replace(options, progress=False))
         places = iter(found)
         return map_entries(lambda t: next(places), outputs)
+
+    def _check_feeds(self, feeds: Mapping[str, Feed]) -> None:
+        """Raise FeedError for what is fed in place of a tensor that the copy of the graph computes again."""
+        if self._method.is_perturbation and not self._model.jit:
+            return                                      # which runs the graph as it is
+        for feed in feeds.values():
+            if feed.tensor.name in self._model.path.computed_again:
+                raise FeedError(f'feed_dict feeds "{feed.tensor.name}" ({feed.tensor.op.type}), which is '
+                                f'made of constants or of the shape of X: "{self._method.name}" computes it '
+                                f'again in a copy of the graph, where the feed would not count. Make it a '
+                                f'tf.compat.v1.placeholder_with_default, which may be fed, or use '
+                                f'{names_with("is_perturbation")} without jit_compile')
 
     def _about(self) -> dict[str, Any]:
         names = list(self._form.keys or (x.name for x in self._model.inputs))

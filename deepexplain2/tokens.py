@@ -10,12 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from .engine.failures import reported
+from .engine.row_data import Feed
 from .errors import ParameterError, TensorError, ValueRangeError, shown
 from .explainer import Explainer
 from .graph.lookups import vocabulary
 from .kinds_of_values import flag
 from .request.base_explainer import BaseExplainer, Finished
-from .request.feeds import as_feeds
+from .request.feeds import as_feeds, shared
 from .request.form import ONE
 from .request.frames import check_columns, is_series, series_to_array
 from .request.options import Options
@@ -85,11 +86,11 @@ class TokenExplainer(BaseExplainer):
         ids, = samples.arrays
         self._check_known(ids, f'xs for X "{self._ids.name}"')
         feeds = as_feeds(options.feed_dict, self._ids.graph, [self._ids], lambda t: False, len(ids))
-        several, fed = len(self._lookups) > 1, {f.tensor: f.value for f in feeds.values()} | {self._ids: ids}
+        several, fed = len(self._lookups) > 1, _given(feeds) | {self._ids: ids}
         inner = replace(options, feed_dict=fed, out=None)
         output = self._output(ids, ys, inner, options.out)
         parameters = dict(self._parameters)
-        others = {f.tensor: f.value for f in feeds.values() if f.value.ndim == 0}
+        others = {f.tensor: f.value for f in feeds.values() if not f.per_row}
         if self._token is not None:
             embedded = self._look_up(np.full_like(ids[:1], self._token), {}, 1)
             parameters['baseline'] = embedded if several else embedded[0]
@@ -198,3 +199,8 @@ class TokenExplainer(BaseExplainer):
                                   'first axis is not the batch. Explain a tensor behind it whose first axis '
                                   'is')
         return [f[:len(ids)] for f in found]
+
+
+def _given(feeds: Mapping[str, Feed]) -> dict[tf.Tensor, Any]:
+    """feed_dict again, for the lookups."""
+    return {f.tensor: f.value if f.per_row else shared(f.value) for f in feeds.values()}

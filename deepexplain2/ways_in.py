@@ -12,6 +12,7 @@ from .kinds_of_values import flag
 from .session import HoldsSession, open_session
 from .sources import (
     Source,
+    from_callable,
     from_checkpoint,
     from_function,
     from_graph_def,
@@ -182,12 +183,60 @@ class WaysIn(HoldsSession):
         return cls._of('from_function', check, from_function, fn, input_signature)
 
     @classmethod
+    def from_callable(cls, fn: Callable, input_signature: Sequence[tf.TensorSpec],
+                      output_signature: Any = None) -> Self:
+        """A context for any function of NumPy arrays, as a black box: a scikit-learn model, PyTorch, ONNX
+        Runtime, TensorFlow Lite, a remote service.
+
+        It is explained by the methods that need only values (occlusion, shapley_sampling); `value`,
+        `evaluate` and targets serve as well. Methods that need gradients are refused.
+
+        Parameters
+        ----------
+        fn : callable
+            Takes one array per entry of `input_signature`, all with the same rows, and returns an array with
+            one entry per row, or a tuple or dict of them: whatever NumPy makes an array of numbers of. It is
+            called once per run, by the thread that explains, with at most `batch_size` rows. The arrays are
+            its own: it may write into them.
+        input_signature : list of tf.TensorSpec
+            One entry per argument, None for the batch; a dict or tuple of them where fn takes one.
+        output_signature : tf.TensorSpec, or tuple or dict of them, optional
+            What fn returns, None for the batch. By default seen from one call with a row of zeros, which
+            costs that call.
+
+        Returns
+        -------
+        DeepExplain
+            Later changes of the model behind fn reach the context; fn is released with the context.
+
+        Raises
+        ------
+        SourceError
+            Where a signature does not fit, or fn fails or returns something else at that call.
+
+        Notes
+        -----
+        What fn raises while it explains is a RunError with that error as its cause. An answer for a row
+        that changes with the other rows is an error, one that changes from call to call a RandomWarning. A
+        model of DataFrames: `lambda x: model.predict_proba(pd.DataFrame(x, columns=names))`.
+
+        Examples
+        --------
+        >>> black_box = DeepExplain.from_callable(lambda x: x ** 2, [tf.TensorSpec((None, 3), tf.float64)])
+        >>> with black_box as de:
+        ...     attributions = de.explain('occlusion', de.outputs[0], de.inputs[0], [[1., 2., 3.]])
+        >>> attributions
+        array([[1., 4., 9.]])
+        """
+        return cls._of('from_callable', False, from_callable, fn, input_signature, output_signature)
+
+    @classmethod
     def _of(cls, way: str, check: bool, make: Callable[..., Source], *given: Any) -> Self:
         flag(check, 'check')
         source = make(*given)
         if check:
             self_check.check(source, way)
         source.original, source.states = None, []       # the context does not keep the model
-        context = cls(source.session or tf.compat.v1.Session(graph=source.graph))
+        context = cls(source.session or tf.compat.v1.Session(graph=source.graph, config=source.config))
         context._source = source
         return context

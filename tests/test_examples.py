@@ -20,7 +20,8 @@ def load(name):
 
 def test_all_are_tested():
     assert {p.stem for p in EXAMPLES.glob('*.py')} == {
-        'mnist', 'multiple_inputs', 'streaming', 'text_embeddings', 'keras3', 'saved_model', 'lstm_text'}
+        'mnist', 'multiple_inputs', 'streaming', 'text_embeddings', 'keras3', 'saved_model', 'lstm_text',
+        'black_box'}
 
 
 def test_mnist(tmp_path, capsys):

@@ -142,7 +142,8 @@ def _made(cls: Callable[..., Method], parameters: tuple[tuple[str, type, str, An
 def names_with(capability: str) -> str:
     """The names of the methods that have a capability (a class attribute of Method that is set), for a
     message."""
-    return ', '.join(name for name, cls in methods.items() if getattr(cls, capability))
+    found = ((name, getattr(cls, capability)) for name, cls in methods.items())
+    return ', '.join(name for name, value in found if value and not isinstance(value, property))
 
 
 def did_you_mean(close: Sequence[str]) -> str:

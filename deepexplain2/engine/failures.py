@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 
 from ..errors import DeepExplainError, PathError, RunError
+from ..graph.python_calls import raised
 
 
 @contextlib.contextmanager
@@ -22,6 +23,9 @@ def reported(what: str) -> Iterator[None]:
     except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as e:
         # a session that is closed, or is not TensorFlow's own, raises the last three
         message = e.message if isinstance(e, tf.errors.OpError) else str(e)
+        of_python = raised(message)
+        if of_python is not None:
+            raise of_python from of_python.__cause__
         raise RunError(f'TensorFlow could not compute {what}: {_cause(message) or type(e).__name__}'
                        + ('. Run the initializer of the variables, or restore a checkpoint, in this session'
                           if isinstance(e, tf.errors.FailedPreconditionError) else '')

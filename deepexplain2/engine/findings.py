@@ -19,7 +19,8 @@ class Findings:
     ----------
     rows_apart : dict
         By what was fed that may decide on the way, and whether rows that differ were seen: None if no row
-        changes with the other rows, else the number of rows that the graph takes, and no other. See rows.py.
+        changes with the other rows, else the number of rows that the graph takes, and no other. None in
+        place of whether rows differ: for a single row, beside its other points. See rows.py.
     adds_up : dict
         Likewise: whether a T without a batch axis is a sum or mean over rows.
     shapes_of_all : dict

@@ -13,11 +13,12 @@ from ..errors import ContextError, FeedError, PathError, RuleError, warn
 from ..graph import clone
 from ..graph.layers import LayerOfOps
 from ..graph.masks import masks
+from ..graph.op_types import PYTHON_FUNCTIONS
 from ..graph.path import Path
 from ..graph.rulebook import Rulebook
 from ..graph.statistics import batch_statistics
 from ..graph.treatments import Treatment
-from ..graph.walks import learning_phases, placeholders, random_ops
+from ..graph.walks import learning_phases, placeholders, unforeseen_ops
 from ..session import check_open
 from . import queries
 from .answers import Value
@@ -131,9 +132,20 @@ class Model:
         return Model(self.session, self.target, self.inputs, self.layers, self.jit, kept_masks)
 
     @cached_property
+    def unforeseen_ops(self) -> list[tuple[str, str]]:
+        """(name, type) of the ops that draw random numbers for T, and of the Python functions that it calls,
+        which may."""
+        return unforeseen_ops([self.target], self.inputs)
+
+    @cached_property
     def random_ops(self) -> list[tuple[str, str]]:
-        """(name, type) of the ops that draw random numbers for T."""
-        return random_ops([self.target], self.inputs)
+        """Of these, the ops that do draw random numbers."""
+        return [(name, kind) for name, kind in self.unforeseen_ops if kind not in PYTHON_FUNCTIONS]
+
+    @property
+    def calls_python(self) -> bool:
+        """Whether a Python function, of which nothing is known, is called for T."""
+        return len(self.unforeseen_ops) > len(self.random_ops)
 
     @cached_property
     def fixed_rows(self) -> clone.Copy | None:

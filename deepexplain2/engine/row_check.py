@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import RunError, TensorError
-from ..graph.op_types import LOOPS
+from ..graph.op_types import LOOPS, PYTHON_FUNCTIONS
 from .answers import check_rows
 from .model import Model
 from .row_data import Feed
@@ -31,6 +31,8 @@ class RowCheck:
         dtypes = [o.dtype for op in path.ops for o in op.outputs if o.dtype.is_floating and path.varies(o)]
         self.eps = max(2. ** -7 if d == tf.bfloat16 else EPS.get(d.size, 2. ** -3)
                        for d in [*dtypes, model.target.dtype])
+        if model.calls_python:                          # which may compute in float32 and return float64
+            self.eps = max(self.eps, EPS[4])
 
     def __call__(self, n: int, size: int, fixed: bool, first: int, between: int, last: int) -> bool:
         """Whether all n rows must run together although the graph does not say so."""
@@ -111,6 +113,9 @@ class RowCheck:
             time = ('. If the first axis of X is time, feed the batch first: an X of shape (batch, time, '
                     '...), which the graph transposes itself '
                     '(time_major=False, or wrap the graph)')
+        if origin is not None and origin.type in PYTHON_FUNCTIONS:
+            time = ('. Its answer for a row must not depend on the other rows of the call, nor on earlier '
+                    'calls')
         raise TensorError(f'T "{model.target.name}" of a row changes with the other rows of the '
                           f'batch{through}: attributions of a row have no '
                           f'meaning. Build the model for inference (training=False), take a T without a '

@@ -9,11 +9,12 @@ are compared, and a difference counts where it is more than rounding at the op i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import RunError, ShapeError
 from .model import Model
 from .row_check import RowCheck, Unfit
 from .row_data import Feed
@@ -40,6 +41,21 @@ def run_together(model: Model, take: Take, feeds: Mapping[str, Feed], n: int, si
     found = check(n, size, fixed, first, between, last)
     model.findings.rows_apart[flags, differ] = n if found else None
     return found
+
+
+def check_single(model: Model, xs: Sequence[np.ndarray], baselines: Sequence[np.ndarray],
+                 feeds: Mapping[str, Feed], size: int) -> None:
+    """Raise TensorError where T of a single row changes with what stands beside it in a run: its own other
+    points. It is evaluated once beside its baseline. size: rows of a run."""
+    key = _flags(feeds), None
+    pairs = [np.concatenate([x, np.asarray(b[:1], x.dtype)]) for x, b in zip(xs, baselines)]
+    if key in model.findings.rows_apart or all(np.array_equal(*pair) for pair in pairs):
+        return
+    twice = {name: f._replace(value=np.repeat(f.value, 2, 0)) if f.per_row else f
+             for name, f in feeds.items()}
+    with suppress(RunError):                            # the run will say what is wrong
+        RowCheck(model, lambda rows: [p[rows] for p in pairs], twice)(2, size, False, 0, 1, 1)
+    model.findings.rows_apart[key] = None
 
 
 def shape_of_all(model: Model, take: Take, feeds: Mapping[str, Feed], n: int) -> tuple[int, ...] | None:

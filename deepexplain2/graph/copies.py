@@ -32,20 +32,25 @@ def static_value(tensor: tf.Tensor) -> np.ndarray | None:
         return tf.get_static_value(copy)
 
 
+def small_value(tensor: tf.Tensor) -> np.ndarray | None:
+    """The value of a tensor that enters the path and that a copy takes for a constant, whatever is fed: a
+    small Const, or small integers or booleans that are computed from constants alone. Else None."""
+    if not tensor.shape.is_fully_defined() or tensor.shape.num_elements() > SMALL_CONSTANT:
+        return None
+    if tensor.op.type == 'Const':
+        return constant_value(tensor)
+    return static_value(tensor) if tensor.dtype.is_integer or tensor.dtype.is_bool else None
+
+
 def stand_in(tensor: tf.Tensor, name: str) -> tf.Tensor:
     """What stands in the current graph for a tensor that enters the path: the value of a small constant, a
     placeholder for anything else.
 
     The values of constants matter to the gradient functions: axes and shapes decide which ops they build.
     """
-    if tensor.shape.is_fully_defined() and tensor.shape.num_elements() <= SMALL_CONSTANT:
-        value = None
-        if tensor.op.type == 'Const':
-            value = constant_value(tensor)
-        elif tensor.dtype.is_integer or tensor.dtype.is_bool:
-            value = static_value(tensor)
-        if value is not None:
-            return tf.constant(value, tensor.dtype, tensor.shape, name)
+    value = small_value(tensor)
+    if value is not None:
+        return tf.constant(value, tensor.dtype, tensor.shape, name)
     # the handle of a variable carries the type and shape of the variable, which a placeholder would not
     if tensor.dtype == tf.resource and tensor.op.type == 'VarHandleOp':
         graph_def = tf.compat.v1.GraphDef(node=[tensor.op.node_def])

@@ -14,6 +14,8 @@ CONTAINERS = LOOPS | BRANCHES
 V1_CONTROL_FLOW = {'Enter', 'Exit', 'Switch', 'Merge', 'NextIteration', 'LoopCond',
                    'RefEnter', 'RefExit', 'RefSwitch', 'RefMerge', 'RefNextIteration'}
 PLACEHOLDERS = {'Placeholder', 'PlaceholderV2'}
+NUMPY_FUNCTIONS = {'PyFunc', 'PyFuncStateless'}         # calls of Python, without a gradient
+PYTHON_FUNCTIONS = NUMPY_FUNCTIONS | {'EagerPyFunc'}    # calls of Python, which may do anything
 # No value of the input reaches the output. The last three tell finite values from infinite ones and NaN,
 # which are errors wherever they appear.
 SHAPE_ONLY = {'Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike', 'TensorListLength',

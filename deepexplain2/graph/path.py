@@ -10,8 +10,9 @@ import tensorflow as tf
 from ..errors import PathError
 from ..tensors import batch_of
 from .batch_axis import row_size
+from .copies import small_value
 from .gradients import gradient_status, inputs_with_gradient, outputs_with_gradient
-from .op_types import FUNCTION_CALLS, SHAPE_ONLY
+from .op_types import FUNCTION_CALLS, NUMPY_FUNCTIONS, SHAPE_ONLY
 from .walks import ancestors, descendants
 
 
@@ -100,6 +101,22 @@ class Path:
         """Bytes per row of all tensors on the path, which a gradient keeps; open axes other than the first
         count 1."""
         return sum(row_size(t) * t.dtype.size for t in self._floats)
+
+    @cached_property
+    def black_boxes(self) -> list[tf.Operation]:
+        """The calls of Python functions of NumPy arrays, where T depends on the values of X through them
+        alone; else none."""
+        found = [op for op in self.ops if op.type in NUMPY_FUNCTIONS and self.varying_inputs(op)]
+        beside = found and descendants(self.ops, {x.name for x in self.inputs}, SHAPE_ONLY | NUMPY_FUNCTIONS)
+        return [] if self.target.name in beside else found
+
+    @cached_property
+    def computed_again(self) -> set[str]:
+        """Names of the tensors that T depends on and that a copy of the path does not read from the user's
+        graph: what takes only the shape of X is computed again, small integers that are made of constants are
+        constants."""
+        fixed = ancestors([s for s in self.sources if small_value(s) is not None], set())
+        return {o.name for op in [*self.ops, *fixed] for o in op.outputs if not self.varies(o)}
 
     @cached_property
     def may_fix_rows(self) -> bool:

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 import tensorflow as tf
 
 from .functions import called_functions, function_library
-from .op_types import LIBRARY_SCOPE, PLACEHOLDERS, RANDOM_PREFIXES, SEED_PREFIXES, SHAPE_ONLY
+from .op_types import (
+    LIBRARY_SCOPE,
+    PLACEHOLDERS,
+    PYTHON_FUNCTIONS,
+    RANDOM_PREFIXES,
+    SEED_PREFIXES,
+    SHAPE_ONLY,
+)
 
 
 def ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = False) -> list[tf.Operation]:
@@ -81,6 +88,11 @@ def explainable(graph: tf.Graph, inputs: Sequence[tf.Tensor] | None = None) -> l
 def random_ops(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
     """(name, type) of the ops that draw random numbers for `tensors` when those in `cut` are fed, in the
     functions that are called too."""
+    return [(name, kind) for name, kind in unforeseen_ops(tensors, cut) if kind not in PYTHON_FUNCTIONS]
+
+
+def unforeseen_ops(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
+    """As `random_ops`, with the calls of Python functions, which may draw random numbers."""
     ops = ancestors(tensors, {t.name for t in cut})
     nodes = [op.node_def for op in ops if op.type != 'Const']           # constants may be large
     functions = function_library(ops[0].graph) if any(map(called_functions, nodes)) else {}
@@ -89,7 +101,8 @@ def random_ops(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[t
 
     def look(nodes, prefix):
         for node in nodes:
-            if node.op.startswith(RANDOM_PREFIXES) and not node.op.startswith(SEED_PREFIXES):
+            if node.op in PYTHON_FUNCTIONS or (node.op.startswith(RANDOM_PREFIXES)
+                                               and not node.op.startswith(SEED_PREFIXES)):
                 found[prefix + node.name] = node.op
             for name in called_functions(node):
                 if name in functions and name not in seen:

@@ -19,7 +19,7 @@ from ..errors import PathError
 from .constants import SMALL_CONSTANT
 from .copies import detached
 from .function_bodies import Body
-from .op_types import CONTAINERS, SHAPE_ONLY, can_change, is_random
+from .op_types import CONTAINERS, PYTHON_FUNCTIONS, SHAPE_ONLY, can_change, is_random
 from .path import Path
 from .walks import ancestors, descendants
 
@@ -113,9 +113,10 @@ def check(path: Path, bodies: Iterable[Body], stand_ins: Mapping[str, tf.Tensor]
     parts: list[Path | Body] = [path, *bodies]
     for part in parts:
         for op in part.ops:
-            if is_random(op) or (op.op_def.is_stateful and op.type not in CONTAINERS | {'ReadVariableOp'}):
+            if is_random(op) or op.type in PYTHON_FUNCTIONS \
+                    or (op.op_def.is_stateful and op.type not in CONTAINERS | {'ReadVariableOp'}):
                 raise PathError(f'jit_compile: op {part.name(op)} between X and T draws random numbers, '
-                                f'checks values or keeps a state, which XLA '
+                                f'checks values, calls Python or keeps a state, which XLA '
                                 'does in its own way or not at all. Leave jit_compile out')
             body = part if isinstance(part, Body) else None
             by_values = op.type in SIZED_BY_VALUES and (

@@ -11,6 +11,7 @@ from ..engine.sweep import Sweep
 from ..errors import ShapeError
 from ..request.evaluate import checked_request
 from ..request.form import Form
+from ..request.layout import Layouts
 from ..request.options import Options
 from ..request.progress import Reporter, is_wanted
 from ..request.references import References
@@ -50,6 +51,7 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, form: For
     rows = request.rows(slice(0, request.n))
     baselines, _ = references.of(rows, request.shapes, 0)
     layout, batch = request.layout, request.batch
+    Layouts(model, type(metric).__name__).check_single(layout, rows, baselines, request.feeds)
     name = type(metric).__name__
     reporter = Reporter(options.progress, None, name) if is_wanted(options.progress) else None
     sweep = Sweep(lambda points, some: model.plain_value.evaluate(batch.at(points, some)), request.n,

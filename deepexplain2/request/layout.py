@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.batch_size import BatchSizeTuner, default_rows, most_rows
 from ..engine.model import Model
 from ..engine.row_data import Feed
-from ..engine.rows import adds_up, run_together, shape_of_all
+from ..engine.rows import adds_up, check_single, run_together, shape_of_all
 from ..errors import ParameterError, PathWarning, RunError, ShapeError, TensorError
 from ..tensors import batch_of, shape_text
 
@@ -167,9 +167,19 @@ class Layouts:
                             'transposes itself', PathWarning)
         return layout
 
+    def check_single(self, layout: Layout, xs: Sequence[np.ndarray], baselines: Sequence[np.ndarray],
+                     feeds: Mapping[str, Feed]) -> None:
+        """For a request of a single row, of which a run holds several points: raise TensorError where T of
+        one changes with the others; evaluates T of two points the first time."""
+        if len(xs[0]) == 1 and layout.rows > 1 and layout.per_row and not layout.fixed_batch \
+                and batch_of(self._model.target) is None:
+            check_single(self._model, xs, baselines, feeds, layout.rows)
+
     def _run_together(self, layout: Layout, take: Take, feeds: Mapping[str, Feed], n: int) -> bool:
         """Whether all n rows must run together. Rows that mix are an error, or a warning where each of them
         runs alone."""
+        if layout.rows == 1 and self._model.path.black_boxes:
+            return False                                # which is never called with more
         try:
             return run_together(self._model, take, feeds, n, max(layout.rows, 2), layout.fixed_batch)
         except (TensorError, RunError) as e:

@@ -9,6 +9,8 @@ import numpy as np
 
 from ..engine.model import Model
 from ..engine.row_data import Feed
+from ..engine.row_origin import ALIKE
+from ..engine.row_runs import apart
 from ..errors import RandomWarning, RunError, TargetWarning, warn
 from ..tensors import shape_text, sizes
 from .layout import Layout
@@ -37,10 +39,11 @@ class TargetChecks:
                  is_sum: bool) -> None:
         """Look at T of the first of these rows, the first time. is_sum: whether all units of T are summed
         because nothing was said of them."""
-        if self._model.random_ops:
+        if self._model.unforeseen_ops:
             self._check_random(arrays, feeds, layout)
         first = 1 if layout.per_row else 0              # the first axis of units
-        if not self._is_probability and self._model.target.shape.rank not in (0, first):
+        if not self._is_probability and self._model.target.shape.rank not in (0, first) \
+                and not self._model.path.black_boxes:        # whose logits nobody can reach
             self._check_probabilities(arrays, feeds, layout, first)
         if is_sum and not self._is_told_of_sum:
             self._check_sum(arrays, feeds, layout)
@@ -64,7 +67,7 @@ class TargetChecks:
 
     def _check_random(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout) -> None:
         """RandomWarning where random ops change T."""
-        drawn = self._model.random_ops
+        drawn = self._model.unforeseen_ops
         # rates and switches decide whether they do
         state = (*feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1))
         if 'random' in self._seen or state in self._seen:
@@ -73,7 +76,9 @@ class TargetChecks:
         # seeds that are constants give the same numbers in every run
         is_stateless = any(op.startswith('Stateless') for _, op in drawn)
         first, second = (None if is_stateless else self._values(arrays, feeds, layout) for _ in range(2))
-        if first is None or second is None or not np.array_equal(first, second, equal_nan=True):
+        if not self._model.random_ops:
+            self._check_python(first, second)
+        elif first is None or second is None or not np.array_equal(first, second, equal_nan=True):
             self._seen.add('random')
             names = ', '.join(f'"{name}" ({op})' for name, op in drawn[:5])
             names += f' and {len(drawn) - 5} more' if len(drawn) > 5 else ''
@@ -82,6 +87,19 @@ class TargetChecks:
                  'so attributions change with the draws, and with the place of a row in a run. '
                  'Build the model for inference (training=False), or average over several runs',
                  RandomWarning)
+
+    def _check_python(self, first: np.ndarray | None, second: np.ndarray | None) -> None:
+        """RandomWarning where Python functions change T, which gave these values one after the other."""
+        if first is None or second is None:
+            return                                      # it failed, and will again
+        size = np.abs(np.where(np.isfinite(first), first, 0)).max(initial=0)
+        if apart(first.astype(np.float64), second.astype(np.float64), ALIKE * float(size)):
+            self._seen.add('random')
+            names = ', '.join(f'"{name}" ({op})' for name, op in self._model.unforeseen_ops[:5])
+            warn(f'T "{self._model.target.name}" is random: {names} of the same rows gives other values when '
+                 'it is called again, so attributions change from call to call. Put the model '
+                 'into inference mode, draw from a generator with a seed that is made anew in every call, '
+                 'or average over several runs', RandomWarning)
 
     def _check_probabilities(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout,
                              first: int) -> None:
@@ -101,8 +119,9 @@ class TargetChecks:
                 layout: Layout) -> np.ndarray | None:
         """T of a few rows; None where TensorFlow fails, which the run itself will report."""
         n = len(arrays[0])
+        few = min(FEW, layout.rows) if layout.per_row else 1
         rows = np.minimum(np.arange(layout.rows), n - 1) if layout.fixed_batch \
-            else np.arange(n)[:FEW if layout.per_row else 1]
+            else np.arange(few) % n if self._model.calls_python else np.arange(n)[:few]
         with suppress(RunError):
             return self._model.target_values.values([a[rows] for a in arrays], feeds, rows)[0]
         return None

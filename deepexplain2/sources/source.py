@@ -47,6 +47,8 @@ class Source:
         where layers of the model lie between. By default there are none.
     session : tf.compat.v1.Session, optional
         Holds the values of the variables of the graph. By default there are none.
+    config : tf.compat.v1.ConfigProto, optional
+        How a session runs the graph.
     """
     graph: tf.Graph
     inputs: list[tf.Tensor]
@@ -61,3 +63,4 @@ class Source:
     states: list[tf.Tensor] = field(default_factory=list)
     preprocess: Callable[[Any], list[np.ndarray]] | None = None
     session: tf.compat.v1.Session | None = None
+    config: tf.compat.v1.ConfigProto | None = None
