@@ -12,6 +12,7 @@ import tensorflow as tf
 from .engine.model import Model
 from .errors import TargetWarning
 from .explainer import Explainer
+from .graph.lookups import Lookup
 from .graph.squashing import Mixed, squashing
 from .targets.base import Target
 from .targets.built import BuiltTarget
@@ -26,11 +27,13 @@ class Compiled:
 
     models: for every T and X, with all that costs: what was compiled, timed, and kept of a baseline.
     explainers: those of the last methods; new ones take their queries from the models. logits: of T by name.
+    lookups: of token ids, by the names of T and X.
     """
     models: dict[tuple, Model] = field(default_factory=dict)
     explainers: OrderedDict[Hashable, Explainer] = field(default_factory=OrderedDict)
     logits: dict[str, tf.Tensor] = field(default_factory=dict)
     targets: dict[Target, BuiltTarget] = field(default_factory=dict)
+    lookups: dict[tuple[str, ...], list[list[Lookup]]] = field(default_factory=dict)
 
     def model(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor],
               layers: Mapping[str, tf.Tensor], jit: bool = False) -> Model:
