@@ -12,6 +12,7 @@ from ..attribution.base import Method, Plan
 from ..attribution.wrapper import Inner, Wrapper
 from ..engine.arrays import differ, take
 from ..engine.sweep import Evaluate, Sweep
+from ..errors import ParameterError
 
 
 class Words(NamedTuple):
@@ -82,6 +83,11 @@ class ByWord(Wrapper):
     def sums_to(self) -> str | None:  # type: ignore[override]
         """As for the method inside."""
         return self.of.sums_to
+
+    @property
+    def takes_baseline(self) -> bool:
+        """As for the method inside."""
+        return self.of.takes_baseline
 
     @property
     def draws_samples(self) -> bool:  # type: ignore[override]
@@ -169,3 +175,13 @@ def innermost(method: Method) -> Method:
     """The method inside of all wrappers."""
     return innermost(method.of) if isinstance(method, Wrapper) else method
 
+
+
+def with_parameter(method: Method, name: str, value: Any) -> Method:
+    """A method with another value of a parameter, which may be one of the method inside."""
+    if name not in method.parameters and isinstance(method, Wrapper):
+        return replace(method, of=with_parameter(method.of, name, value))
+    if name not in method.parameters:
+        raise ParameterError(f'{method!r} has a {name} that is no parameter, and X are token ids: explain '
+                             f'the embedding (the output of the lookup) with it')
+    return replace(method, **{name: value})  # type: ignore[type-var]

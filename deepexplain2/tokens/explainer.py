@@ -75,7 +75,11 @@ class TokenExplainer(BaseExplainer):
         self._columns: dict[str, list[Any]] = {}            # of the first DataFrames, by tensor of X
         self._check_masks(target)
         self._results = Results(self._tensors, self._sum)
-        self._checker = make(self._method)                  # checks the parameters
+        rows = [tuple(x.shape.as_list()[1:]) if x.shape.rank else (None,) for x in self._inputs]
+        # checks the parameters
+        self._checker = make(by_word(self._method, self._tensors.words([(1, *row) for row in rows], None))
+                             if any(None in row for row in rows) else self._switching(
+                                 [(1, *row) for row in rows])[0])
 
     def _check_masks(self, target: tf.Tensor) -> None:
         """Raise ParameterError where masks are to follow ids, whose masks stay as they are."""
@@ -160,8 +164,8 @@ class TokenExplainer(BaseExplainer):
         words = self._tensors.words(shapes, places)
         if (isinstance(self._method, Wrapper) or self._references.is_set) \
                 and any(p is not None and len(p) > 1 for w in words for p in w.places):
-            raise ParameterError(f'{self._method.name}: what the model looks up at a place is another id from '
-                                 f'row to row, which references and methods with a method inside do not '
+            raise ParameterError(f'{self._method.name}: what the model looks up at a place is another id '
+                                 f'from row to row, which references and methods with a method inside do not '
                                  f'follow. Explain the embedding: X="{self._tensors.points[0].name}"')
         switching = by_word(self._method, words)
         embedded = self._tensors.shapes(shapes)
@@ -197,9 +201,8 @@ class TokenExplainer(BaseExplainer):
         parts = self._references.parts(arrays)
         embedded = self._tensors.embed(arrays, self._references.ids(parts, arrays), feeds,
                                        options.batch_size or ROWS)
-        baseline = self._references.of(parts, embedded)
         method, is_by_word = self._switching(shapes, embedded.places)
-        explainer = self._make(self._references.onto(method, baseline))
+        explainer = self._make(self._references.onto(method, parts, embedded))
         found = explainer._run(self._tensors.flat(embedded.values), ys, inner)
         attributions = found.output.arrays()
         output.add(*self._results.of(attributions, found.output.more(), embedded, is_by_word))
@@ -227,7 +230,7 @@ class TokenExplainer(BaseExplainer):
             for k, at in enumerate(self._tensors.own):
                 if at is not None:
                     zeros[at] = arrays[k]
-            self._checker._checked(self._tensors.flat(zeros), ys, inner)
+            self._make(method)._checked(self._tensors.flat(zeros), ys, inner)
             planned = method.plan(embedded).shapes
         elif is_by_word:
             planned = method.plan([s or (len(arrays[0]),) for s in embedded]).shapes

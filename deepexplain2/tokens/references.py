@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..attribution.base import Method
-from ..attribution.wrapper import Wrapper
 from ..errors import ParameterError, ShapeError
 from ..request.baselines import call_baseline
 from ..request.form import Form
 from .baselines import as_id_baseline, as_id_set, id_rows, outside, per_tensor, set_rows, vector_rows
-from .by_word import innermost
+from .by_word import innermost, with_parameter
 from .id_input import IdInput
 from .tensors import Embedded, Tensors
 
@@ -55,17 +53,8 @@ class TokenReferences:
         self._settled: bool | None = None
         self.given = self.method = method
         if given is not None:
-            self.method = self._with(method, None)
-            self.given = self._with(method, self._shown(given))
-
-    def _with(self, method: Method, value: Any) -> Method:
-        """A method with another baseline or other references, which may be those of the method inside."""
-        if self._what not in method.parameters and isinstance(method, Wrapper):
-            return replace(method, of=self._with(method.of, value))
-        if self._what not in method.parameters:
-            raise ParameterError(f'{method!r} has a {self._what} that is no parameter, and X are token ids: '
-                                 f'explain the embedding (the output of the lookup) with it')
-        return replace(method, **{self._what: value})  # type: ignore[type-var]
+            self.method = with_parameter(method, self._what, None)
+            self.given = with_parameter(method, self._what, self._shown(given))
 
     def _checked(self, given: Any) -> list[Any]:
         """The baseline or references of each tensor X."""
@@ -83,9 +72,17 @@ class TokenReferences:
             return given
         return self._parts[0] if self._parts[0].ndim else int(self._parts[0])
 
-    def onto(self, method: Method, value: Any) -> Method:
-        """A method with what rows are compared with, if it is not zeros."""
-        return method if value is None else self._with(method, value)
+    def onto(self, method: Method, parts: Sequence[Any], embedded: Embedded) -> Method:
+        """A method with what the tensors that are explained are compared with."""
+        values = self._of(parts, embedded)
+        if values is None:
+            return method
+        if innermost(method).averages and self._what == 'baseline':
+            for x, k, places in zip(self._tensors.ids, self._tensors.at, self._tensors.lookups_at):
+                if _count(parts[k], x, embedded.arrays[k].ndim) == 1 < max(len(values[at]) for at in places):
+                    # one baseline, which has another embedding in every row
+                    method = with_parameter(method, 'average', False)
+        return with_parameter(method, self._what, self._tensors.flat(values))
 
     def parts(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         """What each tensor X is compared with: ids as by `as_id_baseline`, numbers as they were given."""
@@ -104,8 +101,8 @@ class TokenReferences:
                  for x, k in zip(self._tensors.ids, self._tensors.at)]
         return [rows if rows is not None and len(rows) in (1, len(arrays[0])) else None for rows in found]
 
-    def of(self, parts: Sequence[Any], embedded: Embedded) -> Any:
-        """What the tensors that are explained are compared with; None for the zeros of the method itself."""
+    def _of(self, parts: Sequence[Any], embedded: Embedded) -> list[Any] | None:
+        """What each tensor that is explained is compared with; None for the zeros of the method itself."""
         if self._what not in innermost(self.method).parameters:
             return None
         moved = any(place is not None for places in embedded.places for place in places)
@@ -117,7 +114,7 @@ class TokenReferences:
             rows = self._rows if self._what == 'baseline' else self._sets
             for at, values in zip(self._tensors.lookups_at[j], rows(j, x, parts[k], embedded)):
                 found[at] = values
-        return self._tensors.flat(found)
+        return found
 
     def _rows(self, j: int, x: IdInput, part: Any, embedded: Embedded) -> list[np.ndarray]:
         """The baseline at each lookup of a tensor of ids, with an axis of rows."""
@@ -127,12 +124,11 @@ class TokenReferences:
             return [outside(np.zeros((1, *v.shape[1:]), v.dtype), v, place, look.widths)
                     for v, place, look in zip(values, places, x.lookups)]
         if isinstance(part, list):
-            counts = {len(v) for v, look in zip(part, x.lookups) if v.ndim == ids.ndim + look.widths}
-            self._check_rows(counts, len(ids), places, x, [])
+            self._check_rows(_count(part, x, ids.ndim), len(ids), places, x, [])
             return [vector_rows(v, value, ids.shape[1:], place, x, i)
                     for i, (v, value, place) in enumerate(zip(part, values, places))]
         rows, by_row = id_rows(part, ids.shape, x), x.depends_on_rows(embedded.feeds)
-        self._check_rows({len(rows)}, len(ids), places, x, by_row)
+        self._check_rows(len(rows), len(ids), places, x, by_row)
         if len(rows) == 1 and by_row:
             rows = np.broadcast_to(rows, ids.shape)
         at = np.arange(len(rows)) if len(rows) == len(ids) else np.zeros(len(rows), int)
@@ -160,16 +156,15 @@ class TokenReferences:
         found = x.look_up(rows, embedded.feeds, np.repeat(np.arange(n), k), embedded.rows, 'references')
         return [f.reshape(n, k, *f.shape[1:]) for f in found]
 
-    def _check_rows(self, counts: set[int], n: int, places: Sequence[np.ndarray | None], x: IdInput,
+    def _check_rows(self, rows: int, n: int, places: Sequence[np.ndarray | None], x: IdInput,
                     by_row: list[str]) -> None:
         """Raise where a baseline with rows is neither one for every row of xs, nor a set that the method
         takes the mean over, or had the other meaning in an earlier run."""
-        inside, several = innermost(self.method), counts - {1}
-        if not several:
+        inside = innermost(self.method)
+        if rows == 1:
             return
-        rows, is_set = max(several), inside.averages and bool(
-            inside.average or (inside.average is None and several != {n}))
-        if not is_set and several != {n}:
+        is_set = inside.averages and bool(inside.average or (inside.average is None and rows != n))
+        if not is_set and rows != n:
             raise ShapeError(f'baseline has {rows} rows, but xs for X "{x.ids.name}" has {n}. Give one row, '
                              f'or one for every row of xs; several for every row are given as references=')
         if is_set and (by_row or any(p is not None for p in places)):
@@ -182,3 +177,10 @@ class TokenReferences:
                 before, now = ('one per row', 'averaged over') if is_set else ('averaged over', 'one per row')
                 raise ParameterError(f'baseline has {rows} rows and xs {n}: they would be {now}, but were '
                                      f'{before} in an earlier run. Say which: average={not is_set}')
+
+
+def _count(part: Any, x: IdInput, rank: int) -> int:
+    """How many rows the baseline of token ids was given with; 1 where it has no axis of rows. rank: of xs."""
+    if isinstance(part, list):
+        return max(len(v) if v.ndim == rank + look.widths else 1 for v, look in zip(part, x.lookups))
+    return len(part) if part is not None and part.ndim == rank else 1
