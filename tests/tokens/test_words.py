@@ -89,8 +89,9 @@ def test_entries_of_the_embedding_where_the_parameters_are_about_its_axes(sessio
     embedded = tf.gather(TABLE, ids)
     T = tf.tanh(tf.reshape(embedded, (-1, 12)) @ W)
     with DeepExplain(session) as de:
-        for name, given in ('occlusion', {'window_shape': (1, 2)}), ('shapley_sampling', {'sampling_dims': [1, 2]}), \
-                ('shapley_sampling', {'sampling_dims': [2]}):
+        for name, given in [('occlusion', {'window_shape': (1, 2)}),
+                            ('shapley_sampling', {'sampling_dims': [1, 2]}),
+                            ('shapley_sampling', {'sampling_dims': [2]})]:
             np.testing.assert_allclose(de.explain(name, T, ids, IDS, **given),
                                        de.explain(name, T, embedded, TABLE[IDS], **given))
         _, errors_of_words = de.explain('shapley_sampling', T, ids, IDS, samples=20, return_std_error=True,
@@ -110,12 +111,13 @@ def test_words_that_are_those_of_the_baseline_cost_nothing(net, name):
 
 
 def test_masks_stay_those_of_the_ids(session):
-    """What the model compares ids with keeps its value at xs: a word that is switched off stays unmasked, and its
-    embedding is that of the baseline; so for T at the baseline."""
+    """What the model compares ids with keeps its value at xs: a word that is switched off stays unmasked, and
+    its embedding is that of the baseline; so for T at the baseline."""
     ids = v1.placeholder(tf.int32, (None, 4), 'ids')
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, 0), tf.int32), 1)
     mask = tf.cast(tf.not_equal(ids, 0), tf.float64)[..., None]
-    positions = tf.gather(WIDE, tf.cumsum(tf.cast(tf.not_equal(ids, 0), tf.int32), 1))    # as RoBERTa numbers them
+    # as RoBERTa numbers them
+    positions = tf.gather(WIDE, tf.cumsum(tf.cast(tf.not_equal(ids, 0), tf.int32), 1))
     h = tf.gather(TABLE, ids) * mask + positions[..., None]
     T = tf.tanh(tf.reshape(h, (-1, 12)) @ W) / tf.cast(lengths, tf.float64)[:, None]
     some = IDS.copy()
@@ -127,11 +129,13 @@ def test_masks_stay_those_of_the_ids(session):
         return np.tanh(h.reshape(-1, 12) @ W)[np.arange(5), YS] / m.sum(1)
     drops = np.stack([at(some) - at(replaced(some, [k], 0)) for k in range(4)], 1)
     with DeepExplain(session) as de:
-        np.testing.assert_allclose(de.explain('occlusion', T, ids, some, ys=YS, baseline=0), drops, atol=1e-12)
+        found = de.explain('occlusion', T, ids, some, ys=YS, baseline=0)
+        np.testing.assert_allclose(found, drops, atol=1e-12)
         for name in 'shapley_sampling', 'deeplift', 'intgrad':
             found = de.explain(name, T, ids, some, ys=YS, baseline=0, sum_embedding=True)
             np.testing.assert_allclose(found.sum(1), at(some) - at(0 * some), atol=1e-9)
-            with pytest.raises(errors.ParameterError, match="masks='follow': the model makes masks of the ids"):
+            with pytest.raises(errors.ParameterError, match="masks='follow': the model makes masks of the "
+                                                            "ids"):
                 de.explain(name, T, ids, some, ys=YS, baseline=0, masks='follow')
         made = de.explanation('occlusion', T, ids, some, ys=YS, baseline=0)
         np.testing.assert_allclose(made.f_baseline, at(0 * some))
