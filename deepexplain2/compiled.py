@@ -12,6 +12,7 @@ import tensorflow as tf
 from .engine.model import Model
 from .errors import DeepExplainError, TargetWarning, warn
 from .explainer import Explainer
+from .graph.lookups import Lookup
 from .graph.squashing import Mixed, squashing
 from .parameters import comparable
 from .targets.base import Target, names_of
@@ -31,12 +32,14 @@ class Compiled:
     models: for every T and X, with all that costs: what was compiled, timed, and kept of a baseline.
     explainers: those of the last methods; new ones take their queries from the models. logits: of T by name.
     targets: by what they compute. functions: the last ones of them that were given, by what they are made of.
+    lookups: of token ids, by the names of T and X.
     """
     models: dict[tuple, Model] = field(default_factory=dict)
     explainers: OrderedDict[Hashable, Explainer] = field(default_factory=OrderedDict)
     logits: dict[str, tf.Tensor] = field(default_factory=dict)
     targets: dict[Hashable, BuiltTarget] = field(default_factory=dict)
     functions: OrderedDict[Hashable, BuiltTarget] = field(default_factory=OrderedDict)
+    lookups: dict[tuple[str, ...], list[list[Lookup]]] = field(default_factory=dict)
 
     def model(self, session: Any, target: tf.Tensor, inputs: Sequence[tf.Tensor],
               layers: Mapping[str, tf.Tensor], jit: bool = False) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
@@ -14,11 +13,10 @@ from .attribution.registry import create
 from .audit import Audit
 from .compiled import compiled_for, warn_of_probabilities
 from .engine.locks import graph_lock
-from .errors import ParameterError
 from .explainer import Explainer
 from .explanation import Explanation
 from .graph.constants import split_weights
-from .graph.lookups import lookups
+from .graph.lookups import Lookup, all_lookups
 from .kinds_of_values import flag
 from .late_explainer import LateExplainer, dtypes_of
 from .request.options import OPTIONS, RunOptions, split
@@ -26,7 +24,7 @@ from .session import check_open
 from .sources.tensors_by_name import Tensors
 from .targets.base import Target, entries
 from .targets.function import FunctionTarget, is_function
-from .tensors import as_inputs, as_target, as_tensor
+from .tensors import as_target
 from .tokens import TokenExplainer
 from .value_context import ValueContext
 
@@ -198,11 +196,9 @@ class DeepExplain(ValueContext):
         DeepExplainError
             As `get_explainer`, except for ops that the method refuses, which are in the table.
         """
-        ids, target = self._resolve(X), self._resolve_target(T)
-        if isinstance(ids, tf.Tensor):
-            X = lookups(as_target(target, self.graph), as_tensor(ids, self.graph, 'X')) or ids
-            parameters = {k: v for k, v in parameters.items() if k not in ('sum_embedding', 'baseline')}
-        return self._compiled(method, target, X, parameters, jit_compile)[0].audit()
+        tokens = self._tokens(method, T, X, parameters, jit_compile)
+        return tokens.audit() if tokens is not None else self._compiled(method, T, X, parameters,
+                                                                        jit_compile)[0].audit()
 
     def _explainer(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
                    jit_compile: bool) -> Explainer | TokenExplainer | LateExplainer:
@@ -236,32 +232,34 @@ class DeepExplain(ValueContext):
 
     def _tokens(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
                 jit_compile: bool) -> TokenExplainer | None:
-        """The explainer for token ids, an X with embedding lookups downstream; None for any other X."""
+        """The explainer for an X with token ids, with embedding lookups downstream; None for any other X."""
         check_open(self.session)
-        ids = self._resolve(X)
-        if not isinstance(ids, tf.Tensor):
-            return None
-        as_inputs(ids, self.graph)
+        inputs, form = self._inputs(X)
         target = self._resolve_target(T)
-        with graph_lock(self.graph):
-            found = lookups(as_target(target, self.graph), ids)
-        if not found:
+        found = self._lookups(target, inputs)
+        if not any(found):
             return None
-        if isinstance(method, Method):
-            create(method, {k: v for k, v in parameters.items() if k != 'sum_embedding'}, OTHERS)
-            method, baseline = _without_baseline(method)
-            parameters = parameters | baseline
+        parameters = dict(parameters)
+        sum_embedding = parameters.pop('sum_embedding', False)
+        firsts = [looks[0].point if looks else x for x, looks in zip(inputs, found)]
+        points = firsts + [look.point for looks in found for look in looks[1:]]
 
-        def make(given):
-            if isinstance(method, Method):          # with a baseline at the embedding
-                made: str | Method = replace(method, **given)       # type: ignore[type-var]
-                given = {}
-            else:
-                made = method
-            explainer, constant_weights = self._compiled(made, target, found if len(found) > 1 else found[0],
-                                                         given, jit_compile)
+        def make(made: Method) -> Explainer:        # of the embedding
+            explained = points if len(points) > 1 else points[0]
+            explainer, constant_weights = self._compiled(made, target, explained, {}, jit_compile)
             return explainer.weighted(constant_weights)
-        return TokenExplainer(make, self.session, ids, found, parameters)
+        return TokenExplainer(make, self.session, as_target(target, self.graph), inputs, found, form,
+                              create(method, parameters, OTHERS), sum_embedding)
+
+    def _lookups(self, target: Any, inputs: list[tf.Tensor]) -> list[list[Lookup]]:
+        """The embedding lookups of each tensor X; found once for each T and X."""
+        with graph_lock(self.graph):
+            weighted = as_target(target, self.graph)
+            known = compiled_for(self.session).lookups
+            key = weighted.name, *(x.name for x in inputs)
+            if key not in known:
+                known[key] = all_lookups(weighted, inputs)
+            return known[key]
 
     def _compiled(self, method: str | Method, T: Any, X: Any, parameters: dict[str, Any],
                   jit_compile: bool = False) -> tuple[Explainer, np.ndarray | None]:
@@ -287,13 +285,3 @@ class DeepExplain(ValueContext):
                     compiled.keep(key, explainer)
             return explainer, constant_weights
 
-
-def _without_baseline(method: Method) -> tuple[Method, dict[str, Any]]:
-    """A method without its baseline, and the baseline by name, where there is one."""
-    if method.baseline is None:
-        return method, {}
-    if 'baseline' not in method.parameters:
-        raise ParameterError(f'{method!r} has a method with a baseline inside, and X are token ids: explain '
-                             f'the '
-                             'embedding (the output of the lookup) with it')
-    return replace(method, baseline=None), {'baseline': method.baseline}  # type: ignore[type-var]

@@ -57,6 +57,11 @@ class Method(Parametrized):
     masks: str = 'follow'           # 'keep': masks that the model makes of X stay as they are at x
 
     @property
+    def takes_baseline(self) -> bool:
+        """Whether a baseline is one of the parameters."""
+        return 'baseline' in self.parameters
+
+    @property
     def book(self) -> Rulebook | None:
         """The rules, for methods that ask for relevance under rules."""
         return None

@@ -119,7 +119,7 @@ class Run:
         """Whether T at x, and T at the baseline, are evaluated for what the options ask for."""
         has_baseline = self.method.sums_to == 'difference'
         if options.with_ends:
-            return True, has_baseline or 'baseline' in self.method.parameters
+            return True, has_baseline or self.method.takes_baseline
         return options.return_delta, options.return_delta and has_baseline
 
     def _values(self, sweep: Sweep, ends: Ends, options: Options) -> dict[str, np.ndarray]:

@@ -123,9 +123,8 @@ def of_method(method):
                         "'Zero'": 'Zero'}.items():
         yield row(f'token {text}', errors.ParameterError, f"baseline must be 'zero', a token id or an array .*, not {text}",
                   lambda s, v=value: s.on_ids(method, baseline=v))
-    for text, value in {'ids': IDS, 'ids of a row': IDS[0], 'a list of ids': [0, 1, 2, 3],
-                        'integers like the embedding': np.zeros((4, 3), int)}.items():
-        yield row(f'token {text}', errors.ParameterError, 'Ids in an array are not looked up', lambda s, v=value: s.on_ids(method, baseline=v))
+    yield row('token integers like the embedding', errors.ShapeError, r'shape \(4, 3\) and holds integers, which are token ids',
+              lambda s: s.on_ids(method, baseline=np.zeros((4, 3), int)))
     for text, value in {'99': 99, '9': 9, '-1': -1, '99 in an array': np.array(99)}.items():
         yield row(f'token {text}', errors.ValueRangeError, r'baseline holds id (99|9|-1), but the embedding behind "ids:0" knows 9',
                   lambda s, v=value: s.on_ids(method, baseline=v))
