@@ -1,6 +1,5 @@
 """jit_compile: what is compiled, once for each question and in few sizes."""
 
-
 import numpy as np
 import pytest
 import tensorflow as tf

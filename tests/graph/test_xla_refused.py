@@ -1,6 +1,5 @@
 """jit_compile is refused, or seen at the first run, where XLA could answer otherwise."""
 
-
 import numpy as np
 import pytest
 import tensorflow as tf
