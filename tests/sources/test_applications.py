@@ -31,7 +31,8 @@ def check(model, kinds):
         gradient = de.explain('grad*input', de.outputs[0], de.inputs[0], xs, ys=ys)
         # float32 through up to 300 layers of random weights: two orders of summation differ by 1.5e-3 of the
         # largest (InceptionV3)
-        np.testing.assert_allclose(gradient, tape(model, [xs], ys)[0] * xs, atol=1e-2 * np.abs(gradient).max())
+        np.testing.assert_allclose(gradient, tape(model, [xs], ys)[0] * xs,
+                                   atol=1e-2 * np.abs(gradient).max())
         for method in kinds:
             a, delta = de.explain(method, de.outputs[0], de.inputs[0], xs, ys=ys, return_delta=True,
                                   **({'steps': 5} if method == 'intgrad' else {}))

@@ -1,5 +1,5 @@
-"""Models of every kind: they compute the same in every way in, and rules say what they say on the same network
-by hand."""
+"""Models of every kind: they compute the same in every way in, and rules say what they say on the same
+network by hand."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,5 @@
-"""Layers and models that behave otherwise in training, are called twice or lie in one another; and what a model consists of."""
+"""Layers and models that behave otherwise in training, are called twice or lie in one another;
+and what a model consists of."""
 
 import contextlib
 import random
