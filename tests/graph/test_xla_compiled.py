@@ -57,11 +57,11 @@ def test_few_sizes():
             run = query._fetch._callable({})[1]
             query._fetch._callables[()] = ([], lambda *arrays, run=run, seen=seen: seen.add(len(arrays[0]))
                                     or run(*arrays))
-        for n in (1, 2, 7, 8, 9, 17, 33, 34, 39, 40, 57, 59):
+        for n in (1, 7, 9, 17, 33, 34, 57, 59):
             np.testing.assert_allclose(explainers[0].run(xs[:n], ys[:n]),
                                        xs[:n] * NET.gradient(xs[:n], ys[:n]), atol=1e-9)
         np.testing.assert_allclose(explainers[1].run(xs[:33], ys[:33]), expected[:33], atol=1e-9)
-        assert sizes[0] <= {rounded(n) for n in range(60)} and len(sizes[0]) == 8 and max(sizes[0]) == 64
+        assert sizes[0] <= {rounded(n) for n in range(60)} and len(sizes[0]) == 6 and max(sizes[0]) == 64
         assert sizes[1] == {40}
         sizes[0].clear()
         explainers[0].run(xs[:23], ys[:23], batch_size=9)
