@@ -13,7 +13,8 @@ test: $(VENV)/installed             ## the whole test suite; tests/tf1 apart, wi
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore=tests/tf1
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/tf1
 
-night: $(VENV)/installed            ## Hypothesis with many examples and new seeds
+night: $(VENV)/installed            ## what takes long: deep networks; Hypothesis with many examples and new seeds
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m night tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=night tests/attribution/test_random_graphs.py
 
 lint: $(VENV)/linters               ## style and types

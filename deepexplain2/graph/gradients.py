@@ -16,7 +16,7 @@ from .op_types import FUNCTION_CALLS, SHAPE_ONLY
 # Piecewise constant: a gradient function is registered, but it returns None or zeros.
 OPS_WITHOUT_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv', 'Sign'}
 # Positions of inputs that the value of an op depends on and that TensorFlow's gradient does not follow.
-# tests/graph/test_lost_gradients.py calls all gradient functions.
+# tests/graph/test_dropped_inputs.py calls all gradient functions.
 INPUTS_WITHOUT_GRADIENT = {
     'Zeta': (0,), 'Polygamma': (0,), 'Betainc': (0, 1), 'MatrixSolveLs': (2,), 'NextAfter': (1,),
     'Range': (1,), 'ImageProjectiveTransformV2': (1,), 'ImageProjectiveTransformV3': (1, 3),

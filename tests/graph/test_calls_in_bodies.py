@@ -9,6 +9,7 @@ from deepexplain2 import DeepExplain
 from tests.support.networks import v1
 
 XS = np.random.default_rng(0).normal(size=(3, 4))
+GRADIENTS = 'several results', 'a loop called in a loop of a function', 'branch'
 
 
 def loop(steps, body, start):
@@ -41,7 +42,8 @@ def test_calls_in_bodies(session, name):
     x = v1.placeholder(tf.float64, (None, 4), 'x')
     T, flat = built(tf.function, x)[name](), built(lambda f: f, x)[name]()
     with DeepExplain() as de:
-        for method in 'grad*input', 'deeplift':
+        # the gradient of a body, of a body in one, and of a branch
+        for method in ['grad*input', 'deeplift'] if name in GRADIENTS else ['deeplift']:
             a = de.explain(method, T, x, XS)
             np.testing.assert_allclose(a, de.explain(method, flat, x, XS), rtol=1e-9, atol=1e-12,
                                        err_msg=method)

@@ -1,6 +1,5 @@
 """Functions, loops and conditionals of TensorFlow 2 between X and T: opened, with rules inside."""
 
-
 import numpy as np
 import pytest
 import tensorflow as tf

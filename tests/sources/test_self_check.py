@@ -1,4 +1,4 @@
-"""Every way in checks that the graph is the model; what is random is said."""
+"""Every way in checks that the graph is the model."""
 
 import random
 import warnings
@@ -9,16 +9,9 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors
-from tests.support.networks import v1
+from tests.support.self_check import Always, Doubles, sequential
 
 L = keras.layers
-
-
-class Doubles(L.Layer):
-    """Another function in a graph than in eager mode."""
-
-    def call(self, x):
-        return x if tf.executing_eagerly() else 2 * x
 
 
 class Noise(L.Layer):
@@ -45,21 +38,6 @@ class Longer(L.Layer):
 class GraphFails(L.Layer):
     def call(self, x):
         return x if tf.executing_eagerly() else tf.reshape(x, [5, 3])
-
-
-class Always(L.Layer):
-    """Dropout in inference too."""
-
-    def __init__(self):
-        super().__init__()
-        self.seed_generator = keras.random.SeedGenerator(3)
-
-    def call(self, x):
-        return keras.random.dropout(x, .5, seed=self.seed_generator)
-
-
-def sequential(shape, *layers, **kwargs):
-    return keras.Sequential([keras.Input(shape, **kwargs), *layers])
 
 
 WRONG = {
@@ -112,12 +90,6 @@ class Asserts(L.Layer):
     def call(self, x):
         tf.debugging.assert_greater(x, 0., 'an input is not positive')
         return tf.math.log(x)
-
-
-class Never(L.Layer):
-    def call(self, x):
-        tf.debugging.assert_greater(tf.reduce_min(x), 1e6, 'never')
-        return x
 
 
 RIGHT = {
@@ -189,16 +161,6 @@ def test_states_and_losses_are_as_before():
         np.testing.assert_array_equal(a, b)
 
 
-def test_model_that_no_input_fits():
-    model = sequential((4,), Never())
-    with pytest.warns(errors.SourceWarning, match=r'from_keras could not compare the graph '
-                                                  r'.*InvalidArgumentError: .*never'):
-        DeepExplain.from_keras(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
-        DeepExplain.from_keras(model, check=False)
-
-
 def test_functions():
     table, written = tf.Variable(tf.random.normal([6, 2])), tf.Variable(1.)
     calls = []
@@ -239,72 +201,3 @@ def test_saved_models(tmp_path):
         feed = {de.inputs['a']: [[0., 0.]], de.inputs['b']: [[1., 1.]]}
         np.testing.assert_allclose(de.session.run(de.outputs[1], feed), [[4., 6.]])
     DeepExplain.from_saved_model(tmp_path, check=False)
-
-
-XS = np.random.default_rng(1).normal(size=(4, 6)).astype('f4')
-
-
-def random_warnings(run):
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter('always')
-        run()
-    return [str(w.message) for w in told if w.category is errors.RandomWarning]
-
-
-@pytest.mark.parametrize('method', ['grad*input', 'occlusion'])
-def test_random_ops_are_named(method, session):
-    X, rate, training = v1.placeholder(tf.float32, (None, 6),
-                                       'x'), v1.placeholder(tf.float32, (),
-                                                            'rate'), v1.placeholder(tf.bool, (), 'training')
-    drawn = tf.function(lambda x: x * tf.random.uniform(tf.shape(x)))
-    with DeepExplain(session) as de:
-        def told(T, **feeds):
-            return random_warnings(lambda: [de.explain(method, T, X, XS, feed_dict=feeds.get('feed'))
-                                            for _ in range(2)])
-        noise = told(X + tf.random.normal(tf.shape(X), name='noise'))
-        assert len(noise) == 1 and '"noise/RandomStandardNormal" (RandomStandardNormal)' in noise[0]
-        assert len(told(drawn(X) + 1)) == 1
-        assert len(told(tf.random.stateless_normal([6], [1, 2]) * X)) == 1
-        assert not told(tf.tanh(X))
-        dropped = tf.nn.dropout(X, rate=rate)
-        assert not told(dropped, feed={rate: 0.}) and len(told(dropped, feed={rate: .5})) == 1
-        either = tf.cond(training, lambda: tf.nn.dropout(X, rate=.5), lambda: tf.identity(X))
-        assert not told(either, feed={training: False}) and len(told(either, feed={training: True})) == 1
-
-
-def test_random_keras_model():
-    x = keras.Input((6,))
-    with DeepExplain.from_keras(keras.Sequential([x, Always(), L.Dense(2)])) as de:
-        assert len(random_warnings(lambda: de.explain('saliency', de.outputs[0], de.inputs[0], XS,
-                                                      batch_size=1))) == 1
-    with DeepExplain.from_keras(keras.Sequential([x, L.Dropout(.5), L.Dense(2)])) as de:
-        assert not random_warnings(lambda: de.explain('saliency', de.outputs[0], de.inputs[0], XS))
-
-
-@pytest.mark.parametrize('last', [L.Activation('linear'), Doubles()], ids=['right', 'wrong'])
-def test_network_that_crops_thousands_of_places_is_compared(last):
-    inputs = keras.Input((None, 1))
-    model = keras.Model(inputs, last(L.Cropping1D(5000)(L.Conv1D(2, 3, padding='same')(inputs))))
-    if isinstance(last, Doubles):
-        with pytest.raises(errors.SourceError, match=r'the graph is not the model.*\(3, 16384, 1\)'):
-            DeepExplain.from_keras(model)
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
-        DeepExplain.from_keras(model)
-
-
-def test_network_too_long_for_all_that_is_tried_says_why():
-    inputs = keras.Input((None, 1))
-    model = keras.Model(inputs, L.Conv1D(2, 20000)(inputs))
-    with pytest.warns(errors.SourceWarning, match=r'fails on every input that was tried: ValueError: '
-                                                  r'.*[Nn]egative'):
-        DeepExplain.from_keras(model)
-
-
-def test_layer_that_keras_cannot_compute_on_open_axes_names_the_way_out():
-    inputs = keras.Input((None, None, 1))
-    model = keras.Model(inputs, L.UpSampling2D(interpolation='bilinear')(inputs))
-    with pytest.raises(errors.SourceError, match=r'input_signature=.* with fixed sizes'):
-        DeepExplain.from_keras(model)
-    DeepExplain.from_keras(model, [tf.TensorSpec((None, 4, 4, 1))])
