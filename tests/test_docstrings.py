@@ -29,7 +29,7 @@ def members(o):
             yield f'{o.__qualname__}.{name}', getattr(o, name)
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture
 def names():
     """What examples may use: a session and its context, T, X, xs, and everything public."""
     graph = tf.Graph()

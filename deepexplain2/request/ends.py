@@ -29,9 +29,13 @@ class Ends(NamedTuple):
 
     def at_baseline(self, sweep: Sweep, j: int = 0) -> np.ndarray:
         """T at the baseline, or at the j-th of several references."""
-        starts = [b[:, j] for b in self.baselines] if self.k > 1 else self.baselines
+        starts = self.reference(j)
         return sweep.value.once(lambda rows: [np.broadcast_to(take(b, rows), x[rows].shape)
                                               for b, x in zip(starts, self.xs)])['value']
+
+    def reference(self, j: int) -> list[np.ndarray]:
+        """The baseline, or the j-th of several references: of one row, or as many as xs."""
+        return [b[:, j] for b in self.baselines] if self.k > 1 else self.baselines
 
     def values(self, sweep: Sweep) -> tuple[np.ndarray, np.ndarray] | None:
         """T at x and at the baseline, the first of several; None where it has no value there, which a method

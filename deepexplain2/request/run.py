@@ -65,7 +65,7 @@ class Run:
         if packed.layout is not request.layout and step < request.n:
             step, ends = request.n, self._ends(request, slice(0, request.n))
         if packed.n == 1 and self.method.plan(request.shapes).evaluations != [1]:
-            self.layouts.check_single(packed.layout, ends.xs, ends.baselines, packed.feeds)
+            self.layouts.check_single(packed.layout, ends.xs, ends.reference(0), packed.feeds)
         self.target_checks(ends.xs, packed.feeds, packed.layout, packed.is_sum)
         query = self.compile()
         reporter = self._reporter(packed, options, ends.k)

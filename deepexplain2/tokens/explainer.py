@@ -148,6 +148,9 @@ class TokenExplainer(BaseExplainer):
             raise ParameterError('return_std_error: standard errors of a mean over references are not those '
                                  'of its parts. Explain against one baseline at a time')
 
+    def _classes(self, options: Options) -> int | None:
+        return self._checker._classes(options)
+
     def _rows(self) -> int:
         return ROWS
 
@@ -236,4 +239,4 @@ class TokenExplainer(BaseExplainer):
             planned = method.plan([s or (len(arrays[0]),) for s in embedded]).shapes
         whole = None if planned is None else planned if is_by_word else self._results.shapes(planned, shapes)
         return ClassOutputs(options.out, whole, self._dtypes, self._form, arrays,
-                            self._checker._classes(options))
+                            self._classes(options))

@@ -81,10 +81,10 @@ def test_attributions_that_cancel_one_another():
     x[0, 2:] = 0
     with DeepExplain.from_keras(model) as de, warnings.catch_warnings():
         warnings.simplefilter('error')
-        de.explain('deeplift', de.outputs[0], de.inputs[0], x)
+        de.explain('deeplift', de.outputs[0], de.inputs[0], x, 'sum')
         with pytest.raises(errors.MagnitudeWarning, match=r'deeplift: the attributions of . of 2 rows sum in '
                                                           r'magnitude to more than 1e.06 times T'):
-            de.explain('deeplift', de.outputs[0], de.inputs[0], x, masks='follow')
+            de.explain('deeplift', de.outputs[0], de.inputs[0], x, 'sum', masks='follow')
 
 
 def test_large_attributions_of_a_large_output(session, monkeypatch):

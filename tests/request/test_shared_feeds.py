@@ -112,5 +112,5 @@ def test_token_ids():
     for batch_size in None, 1, 3:
         a = de.explain('occlusion', de.outputs[0], de.inputs[0], xs, batch_size=batch_size,
                        feed_dict={de.inputs[1]: shared([1., 2, 3, 4])})
-        want = np.tanh(table.get_weights()[0][xs]) * [1, 2, 3, 4]
+        want = np.tanh(table.get_weights()[0][xs]) @ [1, 2, 3, 4]
         np.testing.assert_allclose(a, want, rtol=1e-4, atol=1e-6)

@@ -66,7 +66,7 @@ def relative_gaps(model, copies=1):
         rng = np.random.default_rng(1)
         xs, baseline = (np.tile(np.float32(rng.normal(size=(n, X.shape[1] // copies, *X.shape[2:]))),
                                 [1, copies, *[1] * (len(X.shape) - 2)]) for n in (8, 1))
-        found = de.explain('deeplift', T, X, xs, baseline=baseline[0]).astype(float)
+        found = de.explain('deeplift', T, X, xs, 'sum', baseline=baseline[0]).astype(float)
         f = de.session.run(T, {X: np.concatenate([xs, baseline])}).astype(float)
     change = f[:-1] - f[-1]
     assert (np.abs(change).max(0) > .01).all()

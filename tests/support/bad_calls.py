@@ -89,13 +89,14 @@ def of_method(method):
                   lambda s, w=wrong: s.explain(method, **{w: 2}))
     yield row('upper case', errors.UnknownMethod, f'Did you mean "{re.escape(method)}"', lambda s: s.explain(method.upper()))
     for name, value in {'id too high': IDS + 2, 'negative id': IDS - 1}.items():
-        yield row(name, errors.ValueRangeError, r'xs for X "ids:0" holds id (9|-1), but the embedding behind "ids:0" knows 9: 0 to 8',
+        yield row(name, errors.ValueRangeError, r'xs for X "ids:0" holds id (9 at row 1, position 3|-1 at row 0, position 0), but the embedding behind "ids:0" knows 9: 0 to 8',
                   lambda s, v=value: s.on_ids(method, v))
     yield row('ids with fractions', errors.ValueRangeError, 'int32 cannot hold: fractions', lambda s: s.on_ids(method, IDS + .5))
     yield row('ids as booleans', errors.ShapeError, 'got booleans', lambda s: s.on_ids(method, IDS > 3))
     yield row('ys of ids', errors.ValueRangeError, 'ys holds class 7 in row 0', lambda s: s.on_ids(method, ys=7))
     yield row('progress of ids', errors.ParameterError, 'progress must be', lambda s: s.on_ids(method, progress=3))
-    yield row('out of ids', errors.ShapeError, r'out has shape \(2, 4\)', lambda s: s.on_ids(method, out=np.zeros((2, 4))))
+    shape = (2, 5) if method in ('occlusion', 'shapley_sampling') else (2, 4)      # attributions by word are (2, 4)
+    yield row('out of ids', errors.ShapeError, rf'out has shape \({shape[0]}, {shape[1]}\)', lambda s: s.on_ids(method, out=np.zeros(shape)))
     yield row('X of ids in feed_dict', errors.FeedError, 'feed_dict feeds X "ids:0"', lambda s: s.on_ids(method, feed_dict={s.ids: IDS}))
     if method in ('saliency', 'grad*input', 'occlusion'):
         yield row('return_delta', errors.ParameterError, 'return_delta: the attributions of', lambda s: s.explain(method, return_delta=True))
