@@ -81,7 +81,6 @@ class Explainer(BaseExplainer):
                             f'none. Methods that need only values: {names_with("is_perturbation")}')
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
-        self._columns: dict[str, list[Any]] = {}        # of the first DataFrames, by tensor of X
         self._layouts = Layouts(model, method.name, method.graph_key, needs_rows=method.is_perturbation)
         self._runner = Run(method, model, self._references, self._layouts,
                            TargetChecks(model, method.name, is_probability), self._dtypes,
@@ -140,7 +139,7 @@ class Explainer(BaseExplainer):
         """What is given for a run, checked against the graph, and what takes the attributions; runs nothing,
         unless T seems to have no batch axis."""
         samples = as_samples(xs, self._model.inputs, self._form)
-        check_columns(self._columns, samples.columns, self._model.inputs)
+        check_columns(self._references.columns, samples.columns, self._model.inputs)
         shapes = [a.shape for a in samples.arrays]
         planned = self._method.plan(shapes)
         if ys is None and isinstance(self._target, BuiltTarget) and self._target.target.uses_predictions:

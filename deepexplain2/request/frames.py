@@ -81,10 +81,10 @@ def check_index(wanted: Any, given: Any, what: str) -> None:
                      f'{what}.loc[xs.index], or {what}.to_numpy() if the order is right')
 
 
-def check_columns(known: dict[str, list[Any]], given: Sequence[list[Any] | None],
-                  tensors: Sequence[Any]) -> None:
+def check_columns(known: dict[str, list[Any]], given: Sequence[list[Any] | None], tensors: Sequence[Any],
+                  what: str = 'xs') -> None:
     """Keep the columns of the first DataFrame for each tensor of X in `known`; raise ShapeError where those
-    of a later DataFrame differ, or are in another order."""
+    of a later DataFrame, which messages call `what`, differ, or are in another order."""
     for columns, x in zip(given, tensors):
         if columns is None or known.setdefault(x.name, columns) == columns:
             continue
@@ -94,9 +94,9 @@ def check_columns(known: dict[str, list[Any]], given: Sequence[list[Any] | None]
         said = [f'{how}: {_listed([repr(c) for c in some])}' for how, some in changes.items() if some]
         moved = [f'{c!r} was column {k} and is column {columns.index(c)}' for k, c in enumerate(first)
                  if not said and columns[k:k + 1] != [c]]
-        raise ShapeError(f'the columns of xs for X "{x.name}" are not those of the first DataFrame that this '
-                         f'explainer was given ({"; ".join(said or moved[:3])}). Give xs[columns] with the '
-                         f'columns of the first, or xs.to_numpy() if they mean the same')
+        raise ShapeError(f'the columns of {what} for X "{x.name}" are not those of the first DataFrame that '
+                         f'this explainer was given ({"; ".join(said or moved[:3])}). Give {what}[columns] '
+                         f'with the columns of the first, or {what}.to_numpy() if they mean the same')
 
 
 def _listed(names: list[str]) -> str:

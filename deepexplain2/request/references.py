@@ -11,6 +11,7 @@ import tensorflow as tf
 from ..errors import BaselineWarning, ParameterError, warn
 from .baselines import as_baselines, call_baseline, fit_to_rows
 from .form import Form
+from .frames import check_columns, frame_to_array, is_frame, is_series
 from .reference_sets import as_reference_sets, fit_sets
 
 Shapes = Sequence[tuple[int, ...]]
@@ -51,6 +52,8 @@ class References:
         if self._is_set and baseline is not None:
             raise ParameterError('baseline and references are given, and both say what x is compared with. '
                                  'Give one of them')
+        # of the first DataFrame, by the name of a tensor of X: those of xs must be the same
+        self.columns: dict[str, list[Any]] = {}
         self._given = self._checked(references if self._is_set else baseline)
         # whether the rows of the baseline were a set of references, once that is settled
         self._settled: bool | None = None
@@ -58,9 +61,24 @@ class References:
         self._single: tuple[list[tuple[int, ...]], list[np.ndarray]] | None = None
 
     def _checked(self, given: Any) -> list[np.ndarray] | Callable:
-        check = as_reference_sets if self._is_set else as_baselines
-        return check(self._form.listed(given, 'references' if self._is_set else 'baseline'), self._inputs,
-                     self._form.is_list)
+        what = 'references' if self._is_set else 'baseline'
+        given = self._form.listed(given, what)
+        if isinstance(given, (list, tuple)) and self._form.is_list:
+            given = [self._numbers(value, x, what) for value, x in zip(given, self._inputs)] \
+                + list(given[len(self._inputs):])
+        elif len(self._inputs) == 1:
+            given = self._numbers(given, self._inputs[0], what)
+        return (as_reference_sets if self._is_set else as_baselines)(given, self._inputs, self._form.is_list)
+
+    def _numbers(self, value: Any, x: tf.Tensor, what: str) -> Any:
+        """The numbers of a DataFrame, or of a Series that is one row, whose columns are checked; anything
+        else as it is."""
+        if not (is_frame(value) or is_series(value)):
+            return value
+        rows = value if is_frame(value) else value.to_frame().T
+        check_columns(self.columns, [rows.columns.tolist()], [x], what)
+        array = frame_to_array(rows, f'{what} for X "{x.name}"')
+        return array if is_frame(value) else array[0]
 
     def check(self, shapes: Shapes) -> int:
         """Raise where the baseline does not fit xs of these shapes; a function is called later, and counts as

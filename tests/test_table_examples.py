@@ -1,10 +1,20 @@
-"""The example of black boxes, in its short form."""
+"""The examples of tables and of black boxes, in their short form."""
 
 import importlib.util
 
 import numpy as np
 
 from tests.test_examples import load
+
+
+def test_a_table(tmp_path, capsys):
+    importance, found = load('tabular').main(short=True, output=tmp_path)
+    assert list(importance.index[-2:].sort_values()) == ['colour of door', 'house number']      # play no part
+    assert set(importance.index[:2]) == {'area', 'minutes to the centre'}
+    for frame in found.values():
+        assert frame.shape == (50, 7) and frame.index[0] == 'flat 0' and frame.columns[0] == 'area'
+    assert (tmp_path / 'tabular.png').stat().st_size > 10_000
+    assert 'columns in another order are refused' in capsys.readouterr().out
 
 
 def test_black_boxes(capsys):

@@ -1,0 +1,96 @@
+"""Train a network on a pandas table, explain single rows and the whole table by the names of the columns.
+
+The table holds made-up flats; the price follows a formula that is known, so that the answers can be judged:
+two of the columns do not enter it. Every flat is compared with a set of others (`references`): the shares of
+its columns add up to its price minus their mean price. Prints one flat and the importance of every column,
+and writes examples/output/tabular.png.
+"""
+
+import argparse
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from keras import layers
+
+from deepexplain2 import DeepExplain, errors
+
+HERE = Path(__file__).parent
+METHODS = {'deeplift': {}, 'shapley_sampling': {'samples': 50}}
+
+
+def flats(n, seed):
+    """A table of flats, and their prices in thousands."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({'area': rng.normal(80, 25, n).clip(25), 'age': rng.integers(0, 100, n),
+                          'floor': rng.integers(0, 8, n), 'lift': rng.integers(0, 2, n),
+                          'minutes to the centre': rng.uniform(2, 45, n),
+                          'house number': rng.integers(1, 200, n), 'colour of door': rng.integers(0, 9, n)},
+                         index=[f'flat {k}' for k in range(n)])
+    price = 3 * table.area * np.exp(-table['minutes to the centre'] / 40) - .8 * table.age \
+        - 9 * table.floor * (1 - table.lift)
+    return table, price
+
+
+def network(table, price):
+    """A small network on the columns as they are: the scales are part of the model."""
+    scales = layers.Normalization()
+    scales.adapt(table.to_numpy('float32'))
+    model = keras.Sequential([keras.Input((table.shape[1],), name='flat'), scales, layers.Dense(48, 'gelu'),
+                              layers.Dense(48, 'gelu'), layers.Dense(1, name='price'),
+                              layers.Rescaling(float(price.std()), float(price.mean()))])
+    model.compile(keras.optimizers.Adam(5e-3), 'mse')
+    return model
+
+
+def draw(importance, flat, path):
+    """Bars: the importance of every column by two methods, and the shares of one flat."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout='constrained')
+    importance.iloc[::-1].plot.barh(ax=left, color=['#4477aa', '#ccbb44'])
+    left.set(title='importance: mean |share|, in thousands', xlabel='')
+    flat.iloc[::-1].plot.barh(ax=right, color=['#bb3322' if v > 0 else '#3366aa' for v in flat.iloc[::-1]])
+    right.set(title=f'{flat.name}: what makes it dearer (red) or cheaper', yticklabels=[])
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def main(short=False, output=HERE / 'output'):
+    keras.utils.set_random_seed(0)
+    table, price = flats(2000 if short else 6000, seed=0)
+    model = network(table, price)
+    model.fit(table.to_numpy('float32'), price.to_numpy(), batch_size=64, epochs=8 if short else 20,
+              verbose=0)
+    xs, true = flats(50 if short else 300, seed=1)
+    background = table.iloc[:20]
+    with DeepExplain.from_keras(model) as de:
+        error = np.abs(de.value(de.outputs[0], de.inputs[0], xs)[:, 0] - true).mean()
+        print(f'the network is off by {error:.1f} thousand, the prices spread by {true.std():.0f}')
+        found, importance = {}, pd.DataFrame(index=table.columns)
+        for method, parameters in METHODS.items():
+            e = de.explanation(method, de.outputs[0], de.inputs[0], xs, references=background, **parameters)
+            found[method] = e.to_frame()                # one row per flat, the columns of the table
+            importance[method] = found[method].abs().mean().astype(float)
+        mean = de.value(de.outputs[0], de.inputs[0], background).mean()
+        try:                                            # columns in another order would explain another thing
+            explainer = de.get_explainer('deeplift', de.outputs[0], de.inputs[0])
+            explainer.run(xs)
+            explainer.run(xs[xs.columns[::-1]])
+        except errors.ShapeError as e:
+            print('columns in another order are refused:', e)
+    importance = importance.sort_values('deeplift', ascending=False)
+    print('\nimportance, the mean size of the shares in thousands:')
+    print(importance.round(1).to_string())
+    flat = found['shapley_sampling'].loc[xs.index[0]][importance.index]
+    print(f'\n{flat.name}: {mean + flat.sum():.0f} thousand = {mean:.0f}, the mean of the references, and')
+    print(pd.DataFrame({'is': xs.loc[flat.name].round(1), 'adds': flat.round(1)}).loc[flat.index].to_string())
+    output.mkdir(exist_ok=True)
+    draw(importance, flat, output / 'tabular.png')
+    return importance, found
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--short', action='store_true', help='fewer flats and epochs')
+    main(parser.parse_args().short)
