@@ -38,6 +38,9 @@ from .tensors import as_inputs, as_target, as_tensor
 class ValueContext(ModelContext):
     """What can be asked of a model without attributions: values, logits, scores of targets and metrics."""
 
+    # the last X that was one tensor, which many calls in a row are about, and how it was given
+    _last_input: tuple[tf.Tensor, Form] | None = None
+
     def value(self, T: Any, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
               **options: Unpack[ValueOptions]) -> np.ndarray:
         """T at the samples xs, in batches.
@@ -220,6 +223,8 @@ class ValueContext(ModelContext):
 
     def _inputs(self, X: Any) -> tuple[list[tf.Tensor], Form]:
         """X as a list of tensors, and how it was given."""
+        if isinstance(X, tf.Tensor) and self._last_input is not None and self._last_input[0] is X:
+            return [X], self._last_input[1]
         keys = None
         if isinstance(X, Mapping):
             keys, X = tuple(X), list(X.values())
@@ -231,8 +236,11 @@ class ValueContext(ModelContext):
         labels = self._names.inputs
         names = [[key, *(n for n, t in labels if t is tensor), tensor.name, tensor.op.name] for key, tensor in
                  zip(keys or [x if isinstance(x, str) else '' for x in given], tensors)]
-        return tensors, Form(is_list, keys, tuple(tuple(dict.fromkeys(filter(None, some))) for some in names),
-                             self._names.tensor)
+        form = Form(is_list, keys, tuple(tuple(dict.fromkeys(filter(None, some))) for some in names),
+                    self._names.tensor)
+        if tensors[0] is X:
+            self._last_input = X, form
+        return tensors, form
 
     def _resolve_target(self, T: Any, ys: Any = None) -> Any:
         """As `_resolve`; of a Target or function its score, which is built the first time. ys: what they are,
