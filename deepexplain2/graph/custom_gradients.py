@@ -4,7 +4,7 @@ TensorFlow makes an IdentityN of such a function: its results, then its argument
 registered under a name in the process and holds tensors of the graph it was made in, so that a copy cannot
 call it. When a function is frozen, that graph is at hand: the gradient is called once, and what it computes
 is kept in an attribute of the node, as a GraphDef. Its inputs are the gradients of the results (d_0, ...) and
-inputs of the node (given_0, ...; other tensors that it takes are added to the inputs), its outputs the
+inputs of the node (kept_input_0, ...; other tensors that it takes are added to the inputs), its outputs the
 gradients with respect to the arguments (share_0, ...). Elsewhere the gradient is that of the ops inside, and
 the node is marked, so that a warning can name it.
 """
@@ -31,10 +31,12 @@ FORGONE = '_deepexplain2_forgone'       # holds the name of a function whose gra
 def _kept(op, *ds):
     body = tf.compat.v1.GraphDef.FromString(op.get_attr(BODY))
     names = {node.name for node in body.node}
-    given = {f'd_{k}:0': d for k, d in enumerate(ds)} | {f'given_{k}:0': i for k, i in enumerate(op.inputs)}
-    given = {name: tf.identity(t) for name, t in given.items() if name[:-2] in names and t is not None}
+    sources = {f'd_{k}:0': d for k, d in enumerate(ds)}
+    sources |= {f'kept_input_{k}:0': i for k, i in enumerate(op.inputs)}
+    substitutes = {name: tf.identity(t) for name, t in sources.items()
+                   if name[:-2] in names and t is not None}
     shares = [k for k in range(len(op.inputs)) if f'share_{k}' in names]
-    found = tf.graph_util.import_graph_def(body, given, [f'share_{k}:0' for k in shares],
+    found = tf.graph_util.import_graph_def(body, substitutes, [f'share_{k}:0' for k in shares],
                                            name='custom_gradient')
     found = dict(zip(shares, found))
     return [found.get(k) for k in range(len(op.inputs))]
@@ -56,9 +58,9 @@ def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
         kept = _body(op)
         if kept is None:
             continue
-        body, taken = kept
+        body, captured = kept
         position = {t.name: k for k, t in reversed([*enumerate(op.inputs)])}
-        added = [t for t in taken.values() if t.name not in position]
+        added = [t for t in captured.values() if t.name not in position]
         if not all(prefix + t.op.name in nodes for t in added):
             continue
         node.attr[RESULTS_ATTR].i, node.attr[KEPT_INPUTS_ATTR].i = results, len(node.input)
@@ -66,7 +68,7 @@ def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
             position[t.name] = len(node.input)
             node.input.append(prefix + t.name)
             node.attr['T'].list.type.append(t.dtype.as_datatype_enum)
-        names = {name: f'given_{position[t.name]}' for name, t in taken.items()}
+        names = {name: f'kept_input_{position[t.name]}' for name, t in captured.items()}
         for inner in body.node:
             inner.name = names.get(inner.name, inner.name)
             inner.input[:] = [_renamed(i, names) for i in inner.input]
@@ -152,14 +154,14 @@ def _body(op: tf.Operation) -> tuple[tf.compat.v1.GraphDef, dict[str, tf.Tensor]
         # what the user's function raises where its graph is not the default
         return None
     body = graph.as_graph_def()
-    taken, values = {}, {}
+    captured, values = {}, {}
     for outer, inner in graph.captures:
         if outer.dtype in (tf.resource, tf.variant, tf.string):
             return None
         if hasattr(outer, 'numpy'):
             values[inner.op.name] = outer.numpy()
         elif outer.graph is op.graph:
-            taken[inner.op.name] = outer
+            captured[inner.op.name] = outer
         else:
             return None
     if body.library.function:
@@ -173,7 +175,7 @@ def _body(op: tf.Operation) -> tuple[tf.compat.v1.GraphDef, dict[str, tf.Tensor]
             node.attr['value'].tensor.CopyFrom(tf.make_tensor_proto(values[node.name], dtype))
         node.attr.pop('_gradient_op_type', None)
         node.attr.pop('_class', None)
-    return body, taken
+    return body, captured
 
 
 def _renamed(tensor: str, names: dict[str, str]) -> str:

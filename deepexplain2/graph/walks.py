@@ -18,16 +18,16 @@ from .op_types import (
 )
 
 
-def ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = False) -> list[tf.Operation]:
+def ancestors(tensors: Iterable[tf.Tensor], boundary: set[str], control: bool = False) -> list[tf.Operation]:
     """The ops that `tensors` are computed from, inputs before users, not upstream of the tensors named in
-    `cut`.
+    `boundary`.
 
-    control: also the ops that these wait for. TensorFlow does not run a placeholder in `cut` that an op waits
-    for, but it runs any other op, even when the output of that op is fed.
+    control: also the ops that these wait for. TensorFlow does not run a placeholder in `boundary` that an op
+    waits for, but it runs any other op, even when the output of that op is fed.
     """
     order: list[tf.Operation] = []
     seen: set[str] = set()
-    stack = [(t.op, False) for t in tensors if t.name not in cut]
+    stack = [(t.op, False) for t in tensors if t.name not in boundary]
     while stack:
         op, done = stack.pop()
         if done:
@@ -35,10 +35,10 @@ def ancestors(tensors: Iterable[tf.Tensor], cut: set[str], control: bool = False
         elif op.name not in seen:
             seen.add(op.name)
             stack.append((op, True))
-            stack += [(i.op, False) for i in op.inputs if i.name not in cut and i.op.name not in seen]
+            stack += [(i.op, False) for i in op.inputs if i.name not in boundary and i.op.name not in seen]
             if control:
                 stack += [(c, False) for c in op.control_inputs if c.name not in seen
-                          and not (c.type in PLACEHOLDERS and c.outputs[0].name in cut)]
+                          and not (c.type in PLACEHOLDERS and c.outputs[0].name in boundary)]
     return order
 
 
@@ -54,16 +54,16 @@ def descendants(ops: Sequence[tf.Operation], start: set[str], barriers: set[str]
     return found
 
 
-def placeholders(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
-    """The placeholders that must be fed to compute `tensors` when those in `cut` are fed, control
+def placeholders(tensors: Iterable[tf.Tensor], boundary: Iterable[tf.Tensor]) -> list[tf.Tensor]:
+    """The placeholders that must be fed to compute `tensors` when those in `boundary` are fed, control
     dependencies included."""
-    ops = ancestors(tensors, {t.name for t in cut}, control=True)
+    ops = ancestors(tensors, {t.name for t in boundary}, control=True)
     return [op.outputs[0] for op in ops if op.type in PLACEHOLDERS]
 
 
-def learning_phases(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tf.Tensor]:
-    """The learning-phase placeholders of Keras that `tensors` depend on when those in `cut` are fed."""
-    return [op.outputs[0] for op in ancestors(tensors, {t.name for t in cut}, control=True)
+def learning_phases(tensors: Iterable[tf.Tensor], boundary: Iterable[tf.Tensor]) -> list[tf.Tensor]:
+    """The learning-phase placeholders of Keras that `tensors` depend on when those in `boundary` are fed."""
+    return [op.outputs[0] for op in ancestors(tensors, {t.name for t in boundary}, control=True)
             if op.type in ('Placeholder', 'PlaceholderWithDefault') and 'keras_learning_phase' in op.name]
 
 
@@ -85,15 +85,15 @@ def explainable(graph: tf.Graph, inputs: Sequence[tf.Tensor] | None = None) -> l
             if o.name in names or (o.name in found and o.dtype.is_floating)]
 
 
-def random_ops(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
-    """(name, type) of the ops that draw random numbers for `tensors` when those in `cut` are fed, in the
+def random_ops(tensors: Iterable[tf.Tensor], boundary: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
+    """(name, type) of the ops that draw random numbers for `tensors` when those in `boundary` are fed, in the
     functions that are called too."""
-    return [(name, kind) for name, kind in unforeseen_ops(tensors, cut) if kind not in PYTHON_FUNCTIONS]
+    return [(name, kind) for name, kind in unforeseen_ops(tensors, boundary) if kind not in PYTHON_FUNCTIONS]
 
 
-def unforeseen_ops(tensors: Iterable[tf.Tensor], cut: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
+def unforeseen_ops(tensors: Iterable[tf.Tensor], boundary: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
     """As `random_ops`, with the calls of Python functions, which may draw random numbers."""
-    ops = ancestors(tensors, {t.name for t in cut})
+    ops = ancestors(tensors, {t.name for t in boundary})
     nodes = [op.node_def for op in ops if op.type != 'Const']           # constants may be large
     functions = function_library(ops[0].graph) if any(map(called_functions, nodes)) else {}
     found: dict[str, str] = {}
