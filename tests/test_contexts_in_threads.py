@@ -2,24 +2,17 @@
 
 import threading
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers as L
 
 from deepexplain2 import DeepExplain
-from tests.support.networks import v1
-
-XS = np.random.default_rng(0).normal(size=(6, 5)).astype('float32')
-FIRST = np.eye(3)[np.zeros(6, int)]              # the first unit of T
-METHODS = ['saliency', 'intgrad', 'deeplift', 'occlusion']
+from tests.support.contexts import FIRST, METHODS, XS, session_of_a_user, small_model
 
 
 @pytest.fixture(scope='module')
 def model():
-    keras.utils.set_random_seed(0)
-    return keras.Sequential([keras.Input((5,)), L.Dense(4, 'tanh'), L.Dense(3)])
+    return small_model()
 
 
 @pytest.fixture
@@ -31,12 +24,8 @@ def made(model):
 @pytest.fixture
 def users():
     """A session of a user, its X and its T."""
-    graph = tf.Graph()
-    with graph.as_default():
-        X = v1.placeholder(tf.float32, (None, 5), 'X')
-        T = tf.tanh(X @ tf.constant(np.eye(5, 3), tf.float32), 'T')
-    with v1.Session(graph=graph) as session:
-        yield session, X, T
+    with session_of_a_user() as opened:
+        yield opened
 
 
 def saliency(de):

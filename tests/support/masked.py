@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from deepexplain2 import DeepExplain
 from deepexplain2.targets import Target
+from tests.support.networks import v1
+
+RNG = np.random.default_rng(0)
+N, H, W = 4, 3, 2
+XS, MASKS = RNG.normal(size=(N, H, W)), RNG.normal(size=(N, H, W)) > 0
+
+
+@contextmanager
+def maps():
+    """A context whose one output is its input, (batch, H, W)."""
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
+        v1.placeholder(tf.float64, (None, H, W), 'x')
+        tf.multiply(de.inputs[0], 1., name='y')
+        yield de
+
+
+def runs(de, target, ys, method='grad*input', **options):
+    return de.explain(method, target, de.inputs[0], XS, ys, **options)
 
 
 @dataclass(frozen=True)

@@ -15,24 +15,14 @@ from deepexplain2.errors import (
 )
 from deepexplain2.targets import Target
 from tests.support.few import few
-from tests.support.masked import Chosen, Masked, Said
+from tests.support.masked import MASKS, RNG, XS, Chosen, H, Masked, N, Said, W, maps, runs
 from tests.support.networks import v1
-
-RNG = np.random.default_rng(0)
-N, H, W = 4, 3, 2
-XS, MASKS = RNG.normal(size=(N, H, W)), RNG.normal(size=(N, H, W)) > 0
 
 
 @pytest.fixture
 def context():
-    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
-        v1.placeholder(tf.float64, (None, H, W), 'x')
-        tf.multiply(de.inputs[0], 1., name='y')
+    with maps() as de:
         yield de
-
-
-def runs(de, target, ys, method='grad*input', **options):
-    return de.explain(method, target, de.inputs[0], XS, ys, **options)
 
 
 @pytest.mark.parametrize('method', ['saliency', 'grad*input', 'intgrad', 'occlusion', 'deeplift', 'elrp'])

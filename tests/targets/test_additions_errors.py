@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import DeepExplain
 from deepexplain2.errors import (
     ContextError,
     FeedError,
@@ -16,24 +15,13 @@ from deepexplain2.errors import (
     TensorError,
     ValueRangeError,
 )
-from tests.support.masked import Chosen, Masked, Said
-from tests.support.networks import v1
-
-RNG = np.random.default_rng(0)
-N, H, W = 4, 3, 2
-XS, MASKS = RNG.normal(size=(N, H, W)), RNG.normal(size=(N, H, W)) > 0
+from tests.support.masked import MASKS, XS, Chosen, Masked, N, Said, maps, runs
 
 
 @pytest.fixture
 def context():
-    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
-        v1.placeholder(tf.float64, (None, H, W), 'x')
-        tf.multiply(de.inputs[0], 1., name='y')
+    with maps() as de:
         yield de
-
-
-def runs(de, target, ys, method='grad*input', **options):
-    return de.explain(method, target, de.inputs[0], XS, ys, **options)
 
 
 DATA = {

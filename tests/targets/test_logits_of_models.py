@@ -1,104 +1,15 @@
 """Shares that are seen by their values, and the last layers of models."""
 
-import warnings
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras
 
-from deepexplain2 import DeepExplain, errors
-from tests.support.networks import v1
+from deepexplain2 import DeepExplain
+from tests.support.logits import XS, Opened, told_of
 
 L = keras.layers
-XS = np.random.default_rng(0).normal(size=(3, 4, 3)).astype('float32')
-
-
-def by_hand(z):
-    e = tf.exp(z - tf.reduce_max(z, -1, keepdims=True))
-    return e / tf.reduce_sum(e, -1, keepdims=True)
-
-
-def shifted(z):
-    e = tf.exp(z - tf.stop_gradient(tf.reduce_max(z, -1, keepdims=True)))
-    return e / (tf.reduce_sum(e, -1)[..., None] + 1e-9)
-
-
-inner = tf.function(lambda z: tf.nn.softmax(2 * z)[..., :2])
-outer = tf.function(lambda z: tf.clip_by_value(inner(z + 1), 0., 1.))
-own_gradient = tf.custom_gradient(lambda z: (tf.nn.softmax(z), lambda r: r))
-# T of z, and its logits of z
-SEEN = {
-    'softmax': (tf.nn.softmax, lambda z: z),
-    'axis 1': (lambda z: tf.nn.softmax(z, axis=1), lambda z: z),
-    'tf_keras, axis 1': (lambda z: tf_keras.activations.softmax(z, axis=1), lambda z: z),
-    'log-softmax': (tf.nn.log_softmax, lambda z: z),
-    'log of a softmax': (lambda z: tf.math.log(tf.nn.softmax(z)), lambda z: z),
-    'log-softmax by hand': (lambda z: z - tf.reduce_logsumexp(z, -1, keepdims=True), lambda z: z),
-    'exp of a log-softmax': (lambda z: tf.exp(z - tf.reduce_logsumexp(z, -1, keepdims=True)), lambda z: z),
-    'by hand': (by_hand, lambda z: z),
-    'by hand, shift stopped': (shifted, lambda z: z),
-    'by hand, exp written twice': (lambda z: tf.exp(z) / tf.reduce_sum(tf.exp(z), 1, keepdims=True),
-                                   lambda z: z),
-    'by hand, reciprocal': (
-        lambda z: tf.exp(z) * tf.math.reciprocal(tf.reduce_sum(tf.exp(z), -1, keepdims=True)), lambda z: z),
-    'temperature': (lambda z: tf.nn.softmax(z / 3), lambda z: z / 3),
-    'sigmoid': (tf.sigmoid, lambda z: z),
-    'sigmoid by hand': (lambda z: 1 / (1 + tf.exp(-z)), lambda z: z),
-    'sigmoid by hand, of 2z': (lambda z: 1 / (tf.exp(-2 * z) + 1), lambda z: 2 * z),
-    'sigmoid by hand, exp twice': (lambda z: tf.exp(z) / (1 + tf.exp(z)), lambda z: z),
-    'sigmoid as tanh': (lambda z: .5 * (tf.tanh(.5 * z) + 1), lambda z: z),
-    'sigmoid as tanh, of z': (lambda z: tf.tanh(z) * .5 + .5, lambda z: 2 * z),
-    'other class': (lambda z: 1 - tf.sigmoid(z), lambda z: -z),
-    'cast': (lambda z: tf.cast(tf.nn.softmax(z), tf.float64), lambda z: tf.cast(z, tf.float64)),
-    'half': (lambda z: tf.cast(tf.nn.softmax(tf.cast(z, tf.float16)), tf.float32),
-             lambda z: tf.cast(tf.cast(z, tf.float16), tf.float32)),
-    'reshape': (lambda z: tf.reshape(tf.nn.softmax(z), [-1, 12]), lambda z: tf.reshape(z, [-1, 12])),
-    'clip': (lambda z: tf.clip_by_value(tf.nn.softmax(z), 1e-7, 1 - 1e-7), lambda z: z),
-    'transpose': (lambda z: tf.transpose(tf.nn.softmax(z), [0, 2, 1]), lambda z: tf.transpose(z, [0, 2, 1])),
-    'entry': (lambda z: tf.nn.softmax(z)[:, 1, 2], lambda z: z[:, 1, 2]),
-    'gather': (lambda z: tf.gather(tf.nn.softmax(z), [2, 0], axis=-1),
-               lambda z: tf.gather(z, [2, 0], axis=-1)),
-    'split': (lambda z: tf.split(tf.nn.softmax(z), 3, -1)[2], lambda z: z[..., 2:]),
-    'identities': (lambda z: tf.identity(tf.identity_n([z, tf.nn.softmax(z)])[1]), lambda z: z),
-    'heads': (lambda z: tf.concat([tf.nn.softmax(z), tf.nn.softmax(3 * z)], -1),
-              lambda z: tf.concat([z, 3 * z], -1)),
-    'stacked heads': (lambda z: tf.stack([1 - tf.sigmoid(z), tf.sigmoid(z)], -1),
-                      lambda z: tf.stack([-z, z], -1)),
-    'function': (inner, lambda z: (2 * z)[..., :2]),
-    'function in a function': (outer, lambda z: (2 * (z + 1))[..., :2]),
-    'custom gradient': (own_gradient, lambda z: z),
-    'mask': (lambda z: tf.where(z > 5, tf.zeros_like(z), tf.nn.softmax(z)), lambda z: z),
-}
-
-
-class Opened:
-    """A graph with z = 1.5 x and T = f(z)."""
-
-    def __init__(self, f, control_flow_v2=True):
-        graph = tf.Graph()
-        with graph.as_default():
-            if not control_flow_v2:
-                v1.disable_control_flow_v2()
-            try:
-                self.X = v1.placeholder(tf.float32, (None, 4, 3), 'x')
-                self.z = tf.identity(1.5 * self.X, 'z')
-                self.T = f(self.z)
-            finally:
-                v1.enable_control_flow_v2()
-        self.session = v1.Session(graph=graph)
-        self.de = DeepExplain(self.session)
-
-
-def told_of(de, T, X, method='occlusion'):
-    """The TargetWarnings of a call and of the same call again."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter('always')
-        for _ in range(2):
-            de.explain(method, T, X, XS, 'sum')
-    return [str(w.message) for w in told if w.category is errors.TargetWarning]
-
 
 SHARES = {'normalized': lambda z: tf.abs(z) / tf.reduce_sum(tf.abs(z), -1, keepdims=True),
           'two of exponentials': lambda z: tf.stack([tf.exp(z), tf.exp(2 * z)],
@@ -164,7 +75,7 @@ def test_keras_softmax_with_a_mask():
 
 
 def test_frozen_graph():
-    o = Opened(SEEN['axis 1'][0])
+    o = Opened(lambda z: tf.nn.softmax(z, axis=1))
     with DeepExplain.from_graph_def(o.session.graph.as_graph_def()) as de:
         found = de.logits(de.outputs[0])
         np.testing.assert_allclose(de.session.run(found, {de.inputs[0]: XS}), 1.5 * XS)
