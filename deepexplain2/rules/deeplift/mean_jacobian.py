@@ -27,20 +27,19 @@ def mean_jacobian(op, ms, reference):
     ms = [_exact(m) for m in ms]
     real = steps[0].dtype.real_dtype
 
+    nodes, weights = (tf.constant(a, real) for a in quadrature('gausslegendre', NODES))
+
     def over(panels):
         """The mean over this many panels."""
         width = 1 / tf.cast(panels, real)
 
-        def panel(k, *before):
-            totals = list(before)
-            for alpha, weight in zip(*quadrature('gausslegendre', NODES)):
-                at = (tf.cast(k, real) + tf.cast(alpha, real)) * width
-                points = [start + tf.cast(at, step.dtype) * step for start, step in zip(starts, steps)]
-                found = vjp(again(op, dict(zip(positions, points))), ms, positions, op.name)
-                totals = [total + tf.cast(tf.cast(weight, real) * width, f.dtype) * f for total,
-                          f in zip(totals, found)]
-            return k + 1, *totals
-        return tf.while_loop(lambda k, *_: k < panels, panel,
+        def node(k, *totals):
+            at = (tf.cast(k // NODES, real) + nodes[k % NODES]) * width
+            points = [start + tf.cast(at, step.dtype) * step for start, step in zip(starts, steps)]
+            found = vjp(again(op, dict(zip(positions, points))), ms, positions, op.name)
+            share = weights[k % NODES] * width
+            return k + 1, *(total + tf.cast(share, f.dtype) * f for total, f in zip(totals, found))
+        return tf.while_loop(lambda k, *_: k < NODES * panels, node,
                              [tf.constant(0), *map(tf.zeros_like, steps)])[1:]
 
     def change(old, new):
@@ -50,10 +49,14 @@ def mean_jacobian(op, ms, reference):
                               for o, n in zip(old, new)])
 
     def refine(panels, excess, *old):
-        new = over(2 * panels)
-        return 2 * panels, change(old, new), *new
-    found = tf.while_loop(lambda panels, excess, *_: (excess > 0) & (panels < PANELS), refine,
-                          [tf.constant(1), tf.ones([], real), *over(tf.constant(1))])[2:]
+        panels = tf.maximum(1, 2 * panels)
+        new = over(panels)
+        return panels, change(old, new), *new
+
+    def is_wanted(panels, excess, *_):
+        return (panels < 2) | ((excess > 0) & (panels < PANELS))        # the first has none before it
+    found = tf.while_loop(is_wanted, refine, [tf.constant(0), tf.ones([], real),
+                                              *map(tf.zeros_like, steps)])[2:]
     return whole(op, {k: tf.cast(f, op.inputs[k].dtype) for k, f in zip(positions, found)})
 
 
