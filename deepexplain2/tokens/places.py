@@ -41,7 +41,9 @@ def places_of(lookups: Sequence[Lookup], embedded: Sequence[np.ndarray], ids: np
     Notes
     -----
     Positions are found by changing ids: in run j those at the positions whose bit j is 1, then those where it
-    is 0. A place that follows a single id changes in one of the two runs, which spells out the position.
+    is 0. A place that follows a single id changes in one of the two runs, which spells out the position. It
+    then reads what it reads where all ids are changed. Of any two positions one is changed without the other
+    in some run, so that a place which reads another row because of a second id is found out.
     """
     count = ids[0].size
     sizes = [int(np.prod(e.shape[1:e.ndim - look.widths])) for look, e in zip(lookups, embedded)]
@@ -50,14 +52,15 @@ def places_of(lookups: Sequence[Lookup], embedded: Sequence[np.ndarray], ids: np
         return [None] * len(lookups)
     at_ids = index(ids)
     found = [np.full(i.shape, -1) for i in at_ids]
-    for other in _others(lookups, ids, baseline):
-        for look, place, seen in zip(lookups, found, _changes(at_ids, ids, other, index, lookups)):
+    others = [(other, index(other)) for other in _others(lookups, ids, baseline)]
+    for other, at_other in others:
+        for look, place, seen in zip(lookups, found, _changes(at_ids, at_other, ids, other, index, lookups)):
             if ((place >= 0) & (seen >= 0) & (place != seen)).any():
                 raise _several(look)
             np.copyto(place, seen, where=seen >= 0)
     found = [_filled(place) for place in found]
-    for other in _others(lookups, ids, baseline):
-        _check(lookups, found, at_ids, ids, other, index)
+    for other, at_other in others:
+        _check(lookups, found, at_ids, at_other, ids, other, index)
     return [(place if len(place) == 1 or (place != place[:1]).any() else place[:1]) if moved else None
             for place, moved in zip(found, moves)]
 
@@ -71,8 +74,8 @@ def _others(lookups: Sequence[Lookup], ids: np.ndarray, baseline: np.ndarray | N
     return [o.astype(ids.dtype) for o in others]
 
 
-def _changes(at_ids: Sequence[np.ndarray], ids: np.ndarray, other: np.ndarray, index: Index,
-             lookups: Sequence[Lookup]) -> list[np.ndarray]:
+def _changes(at_ids: Sequence[np.ndarray], at_other: Sequence[np.ndarray], ids: np.ndarray,
+             other: np.ndarray, index: Index, lookups: Sequence[Lookup]) -> list[np.ndarray]:
     """(n, places) of every lookup: the position whose change to another id a place follows, -1 for none."""
     count = ids[0].size
     numbers = np.arange(count).reshape(ids.shape[1:])
@@ -83,13 +86,17 @@ def _changes(at_ids: Sequence[np.ndarray], ids: np.ndarray, other: np.ndarray, i
         for side in 0, 1:
             changed = index(np.where((numbers >> bit & 1) == side, other, ids))
             hits.append([(a != b) for a, b in zip(changed, at_ids)])
+            for look, a, hit, there in zip(lookups, changed, hits[-1], at_other):
+                if (hit & (a != there)).any():
+                    raise _several(look)
         for look, code, some, zero, one in zip(lookups, codes, seen, *hits):
             if (zero & one).any() or (bit and (some != (zero | one)).any()):
                 raise _several(look)
             some |= zero | one
             code |= one.astype(int) << bit
-    for look, code in zip(lookups, codes):
-        if (code >= count).any():
+    for look, code, some, at_id, there in zip(lookups, codes, seen, at_ids, at_other):
+        # what follows one id changes with it, and not only when a second one changes as well
+        if (code >= count).any() or (~some & (there != at_id)).any():
             raise _several(look)
     return [np.where(some, code, -1) for some, code in zip(seen, codes)]
 
@@ -102,14 +109,14 @@ def _filled(place: np.ndarray) -> np.ndarray:
 
 
 def _check(lookups: Sequence[Lookup], places: Sequence[np.ndarray], at_ids: Sequence[np.ndarray],
-           ids: np.ndarray, other: np.ndarray, index: Index) -> None:
+           at_other: Sequence[np.ndarray], ids: np.ndarray, other: np.ndarray, index: Index) -> None:
     """Raise PathError unless every place follows its id in a mixture of two kinds of ids."""
     n, count = len(ids), ids[0].size
     taken = np.random.default_rng(0).random(ids.shape) < .5
-    mixed, there = index(np.where(taken, other, ids)), index(other)
-    for look, place, at_mixed, at_other, at_id in zip(lookups, places, mixed, there, at_ids):
+    mixed = index(np.where(taken, other, ids))
+    for look, place, at_mixed, there, at_id in zip(lookups, places, mixed, at_other, at_ids):
         moved = np.take_along_axis(taken.reshape(n, count), np.maximum(place, 0), 1) & (place >= 0)
-        if not np.array_equal(at_mixed, np.where(moved, at_other, at_id)):
+        if not np.array_equal(at_mixed, np.where(moved, there, at_id)):
             raise _several(look)
 
 
