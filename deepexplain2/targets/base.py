@@ -184,3 +184,8 @@ def names_of(outputs: Any) -> Any:
     """The outputs of a target with names in place of tensors."""
     return map_entries(lambda t: t.name if isinstance(t, tf.Tensor) and tf.is_symbolic_tensor(t) else t,
                        outputs)
+
+
+def wide(dtype: tf.DType) -> tf.DType:
+    """In which floats sums over many entries are computed: those of a dtype, float32 at least."""
+    return dtype if dtype.size > 2 else tf.float32

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from ..engine.row_data import Feed, Weights
@@ -17,6 +18,7 @@ from ..errors import (
     ParameterError,
     ShapeError,
     TensorError,
+    ValueRangeError,
     first_line,
     shown,
 )
@@ -53,6 +55,10 @@ class BuiltTarget(NamedTuple):
             if (given.dtype == bool) != p.dtype.is_bool or not p.shape.is_compatible_with(given.shape):
                 raise ShapeError(f'{what} must be {self._wanted(n)}, not {given.shape} {given.dtype.name}')
             value = as_array(given, p.dtype, what_of)
+            if given.dtype.kind in 'iu' and p.dtype.is_floating and not np.array_equal(given, value):
+                raise ValueRangeError(f'{what_of} holds integers that {p.dtype.name} cannot tell from their '
+                                      f'neighbours, as {given[given != value].flat[0]}. Give smaller numbers '
+                                      f'(a difference, say), or floats')
             if len(value) != n:
                 raise ShapeError(f'{what} has {len(value)} rows, shape {value.shape}, but xs has {n}: it '
                                  f'must be {self._wanted(n)}')

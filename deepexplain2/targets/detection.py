@@ -12,7 +12,7 @@ import tensorflow as tf
 from ..errors import FeedError, ParameterError
 from ..kinds_of_values import positive
 from ..parameters import Kind
-from .base import Target
+from .base import Target, wide
 from .boxes import checked_corners, class_vectors, corners, rows_of_boxes
 from .embedding import length
 from .predictions import Part, parts_of
@@ -203,5 +203,4 @@ FUNCTIONS = {'probabilities': tf.identity, 'softmax': tf.nn.softmax, 'sigmoid': 
 
 def dtype_of(parts: dict[str, Part]) -> tf.DType:
     """In which similarities are computed: that of the boxes, float32 at least."""
-    dtype = parts['boxes'].tensor.dtype
-    return dtype if dtype.size > 2 else tf.float32
+    return wide(parts['boxes'].tensor.dtype)

@@ -16,7 +16,7 @@ from ..graph.squashing import Squashed, squashing
 from ..parameters import comparable
 from ..tensors import shape_text
 from ..values import as_array, as_numbers
-from .base import Target
+from .base import Target, wide
 from .regression import same_shape
 from .scores import single
 
@@ -51,8 +51,9 @@ class Loss(Target):
 
     Notes
     -----
-    T = loss(y, f(x)), the mean over all axes but the batch, in units of the loss. Attributions are positive
-    for what makes the loss larger. Data: ys are the labels. Cost: none beside that of the model.
+    T = loss(y, f(x)), the mean over all axes but the batch, in units of the loss; places whose label is the
+    `ignore_class` of a loss of Keras do not count. Attributions are positive for what makes the loss larger.
+    Data: ys are the labels. Cost: none beside that of the model.
 
     References
     ----------
@@ -104,6 +105,11 @@ class Loss(Target):
         name = self.loss if isinstance(self.loss, str) else type(self.loss).__name__
         by_name = 'sparse' in name.lower() or 'sparse' in getattr(self.loss, '__name__', '')
         return by_name if self.labels is None else self.labels == 'classes'
+
+    @property
+    def ignored(self) -> int | None:
+        """The label of places that do not count, for a loss of classes."""
+        return getattr(self.loss, 'ignore_class', None) if self.takes_classes else None
 
     @cached_property
     def known(self) -> Callable[..., Any]:
@@ -172,7 +178,7 @@ class Loss(Target):
             given = given[..., None]
         if not self.takes_classes:
             return given.astype(outputs.dtype.as_numpy_dtype) if given.dtype == bool else given
-        classes, ignored = outputs.shape[-1], getattr(self.loss, 'ignore_class', None)
+        classes, ignored = outputs.shape[-1], self.ignored
         given = as_array(given, tf.int32, what)
         wrong = (given < 0) | (given >= (classes or np.inf))
         wrong &= True if ignored is None else given != ignored
@@ -180,6 +186,10 @@ class Loss(Target):
             place = tuple(np.argwhere(wrong)[0].tolist())
             raise ValueRangeError(f'{what}, row {place[0]}: there is no class {given[place]}, but {classes}: '
                                   f'0 to {classes - 1}')
+        empty = (given == ignored).reshape(len(given), -1).all(1)
+        if ignored is not None and empty.any():
+            raise ValueRangeError(f'{what}, row {empty.argmax()}: all labels are {ignored}, the ignore_class '
+                                  f'of the loss, and a mean over nothing has no value. Leave the row out')
         return given
 
     def build(self, outputs, ys):
@@ -199,7 +209,13 @@ class Loss(Target):
         if not isinstance(found, tf.Tensor) or found.shape.rank == 0:
             raise TensorError(f'target {self!r}: the loss returns one number for the batch, and rows have '
                               f'none of their own. Give a loss per row, (batch,)')
-        return found if found.shape.rank == 1 else tf.reduce_mean(found, list(range(1, found.shape.rank)))
+        if found.shape.rank == 1:
+            return found
+        axes, found = list(range(1, found.shape.rank)), tf.cast(found, wide(found.dtype))
+        if self.ignored is None:
+            return tf.reduce_mean(found, axes)
+        counted = tf.cast(tf.not_equal(ys, self.ignored), found.dtype)
+        return tf.reduce_sum(found, axes) / tf.reduce_sum(counted, axes)
 
 
 def is_of_keras(loss: Any) -> bool:

@@ -15,7 +15,7 @@ from ..kinds_of_values import integer
 from ..parameters import Kind
 from ..tensors import shape_text
 from ..values import as_array
-from .base import Target
+from .base import Target, wide
 from .scores import single
 
 
@@ -164,8 +164,8 @@ class DistanceToPrediction(Target):
         return ys
 
     def build(self, outputs, ys):
-        return tf.reduce_mean(tf.abs(same_shape(ys, outputs) - outputs),
-                              list(range(1, outputs.shape.rank)))
+        distances = tf.cast(tf.abs(same_shape(ys, outputs) - outputs), wide(outputs.dtype))
+        return tf.reduce_mean(distances, list(range(1, outputs.shape.rank)))
 
 
 def same_shape(ys: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

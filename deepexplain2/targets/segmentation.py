@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..errors import ValueRangeError
 from ..values import as_array, as_numbers
-from .base import Target
+from .base import Target, wide
 from .regression import same_shape
 from .scores import single
 
@@ -54,7 +54,7 @@ class Segmentation(Target):
 
     def data(self, outputs):
         single(outputs, self)
-        return tf.TensorSpec((None, *outputs.shape.as_list()[1:]), outputs.dtype)
+        return tf.TensorSpec((None, *outputs.shape.as_list()[1:]), wide(outputs.dtype))
 
     def arrays(self, ys, n, outputs):
         if ys is None:
@@ -63,7 +63,7 @@ class Segmentation(Target):
         given = as_numbers(ys, outputs.dtype.name, what)
         if len(given) != n or not outputs.shape[1:].is_compatible_with(given.shape[1:]):
             return given                            # refused next, by its shape
-        given = as_array(given, tf.float64 if outputs.dtype == tf.float64 else tf.float32, what)
+        given = as_array(given, wide(outputs.dtype), what)
         size = np.count_nonzero(given.reshape(n, -1), 1)
         if not size.all():
             raise ValueRangeError(f'{what}, row {np.argmin(size)}: the zone is empty, and a mean over '
@@ -71,4 +71,5 @@ class Segmentation(Target):
         return given / size.reshape((n,) + (1,) * (given.ndim - 1)).astype(given.dtype)
 
     def build(self, outputs, ys):
+        outputs = tf.cast(outputs, ys.dtype)
         return tf.reduce_sum(outputs * same_shape(ys, outputs), list(range(1, outputs.shape.rank)))
