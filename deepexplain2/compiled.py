@@ -65,9 +65,14 @@ class Compiled:
         """A target in the graph, built the first time. outputs: the tensors that it is about."""
         if isinstance(target, FunctionTarget):
             return self._built_function(replace(target, outputs=outputs), graph)
-        key = target.on(names_of(outputs))
+        key: Hashable = target.on(names_of(outputs))
+        trial = None
+        if target.held:                 # which may compute something else than the last time
+            states = tuple(map(state_of, target.held))
+            trial = tried(target, outputs) if None in states else None
+            key = key, states if trial is None else trial.computes
         if key not in self.targets:
-            self._add(key, build_target(tried(target, outputs), outputs, graph), graph)
+            self._add(key, build_target(trial or tried(target, outputs), outputs, graph), graph)
         return self.targets[key]
 
     def _built_function(self, target: FunctionTarget, graph: tf.Graph) -> BuiltTarget:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 
 from ..attribution.base import Method
 from ..parameters import Parametrized
+
+# of these, equal ones are the same for good
+KNOWN = (type(None), numbers.Number, np.generic, np.ndarray, str, bytes, type, set, frozenset, tf.DType,
+         Parametrized)
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,9 @@ class Target(Parametrized):
     Notes
     -----
     The ops of a target are added to the graph when it is first used with a session, once for all targets
-    that are equal: of one class, with equal parameters and the same outputs. Other data add nothing.
+    that are equal: of one class, with equal parameters and the same outputs. Other data add nothing. Where
+    a function or another object among the parameters computes something else than before, as one that reads
+    a global variable, that is another target.
 
     `build` is called twice: first in a graph of its own, with placeholders for the outputs, where errors
     leave no trace in the graph of the model; then in that graph.
@@ -136,6 +144,13 @@ class Target(Parametrized):
             Of the same class, with the same parameters.
         """
         return dataclasses.replace(self, outputs=outputs)
+
+    @property
+    def held(self) -> tuple[Any, ...]:
+        """The functions and other objects among its parameters, which are known by which object they are, and
+        may compute something else later."""
+        values = [value for name, value in self.parameters.items() if name != 'outputs']
+        return tuple(v for v in entries(values) if not isinstance(v, KNOWN))
 
     @property
     def kept(self) -> Target:

@@ -95,6 +95,12 @@ class Loss(Target):
         return type(self), *map(comparable, (self.parameters | {'loss': loss}).values())
 
     @property
+    def held(self):
+        # losses of Keras are known by what they hold, but for a function that was given to one
+        loss = self.loss if not is_of_keras(self.loss) else getattr(self.loss, 'fn', None)
+        return () if loss is None or isinstance(loss, str) or is_of_keras(loss) else (loss,)
+
+    @property
     def is_plain(self) -> bool:
         """Whether it is a loss of Keras without parameters of its own."""
         return isinstance(self.loss, str) or (is_of_keras(self.loss) and not hasattr(self.loss, 'call'))
