@@ -271,7 +271,7 @@ class DeepExplain(ValueContext):
         with graph_lock(self.graph):
             weighted = as_target(T, self.graph)
             target, constant_weights = split_weights(weighted, inputs)
-            made = create(method, parameters, OTHERS)
+            made = create(method, parameters, OTHERS).located(self._layer_name)
             compiled = compiled_for(self.session)
             key = form, jit, target.name, *(x.name for x in inputs), made
             explainer = compiled.kept(key) if made.is_small else None

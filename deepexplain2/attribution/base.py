@@ -66,6 +66,13 @@ class Method(Parametrized):
         """The rules, for methods that ask for relevance under rules."""
         return None
 
+    def located(self, name_of: Callable[[Any], str]) -> Method:
+        """This method with its tensors, if parameters are some, by their names in the graph.
+
+        name_of: gives the name of the tensor that a name, tensor or Keras symbolic tensor stands for.
+        """
+        return self
+
     def query(self, model: Model) -> Query:
         """What to ask; compiles what it needs."""
         raise NotImplementedError

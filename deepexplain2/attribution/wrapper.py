@@ -3,8 +3,8 @@ one."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from ..errors import ParameterError, shown
@@ -72,6 +72,11 @@ class Wrapper(Method):
     def graph_key(self) -> Hashable:
         """As for the method inside: a wrapper adds no ops."""
         return self.of.graph_key
+
+    def located(self, name_of: Callable[[Any], str]) -> Method:
+        """As for the method inside."""
+        inside = self.of.located(name_of)
+        return self if inside is self.of else replace(self, of=inside)
 
     def query(self, model):
         """Ask what the method inside asks."""
