@@ -26,6 +26,7 @@ from .batch import Batch
 from .failures import reported
 from .fetch import Fetch, fed
 from .findings import Findings
+from .layer_query import LayerQueries, layer_queries
 from .queries import NO_RULES
 from .query import Query
 from .row_data import Feed
@@ -69,6 +70,7 @@ class Model:
         self._masks = self.fetch(self.inputs, kept_masks)
         self._value: Query | None = None
         self._line: Query | None = None
+        self._at_layers: dict[tuple[str, ...], LayerQueries] = {}       # by the names of the layers
         # by key of the rulebook, which is kept: keys hold ids of what is in it
         self._relevances: dict[Hashable, tuple[Query, Rulebook, list[Treatment]]] = {}
         self._fed: set[frozenset[str]] = set()              # names in feed_dict that were found to suffice
@@ -180,7 +182,7 @@ class Model:
         return self.relevance(NO_RULES, method, at=at)
 
     def relevance(self, book: Rulebook, method: str, on_unsupported: str = 'ignore',
-                  with_value: bool = False, at: Sequence[tf.Tensor] = ()) -> Query:
+                  with_value: bool = False, at: Sequence[tf.Tensor] = (), to_inputs: bool = True) -> Query:
         """The query for the gradient of T with respect to X where ops follow the rules of a book.
 
         Parameters
@@ -195,18 +197,31 @@ class Model:
             Whether T is an answer too, 'value'.
         at : sequence of tensors
             Tensors of the user's graph between X and T: their values are answers too, 'activation', and the
-            gradients of T with respect to them, 'layer_gradient' (under rules their multipliers). PathError
-            for a tensor that is not between X and T, or inside a function or loop.
+            gradients of T with respect to them, 'layer_gradient' (under rules their multipliers); with a
+            reference also their values at the baseline, 'reference'. PathError for a tensor that is not
+            between X and T, or inside a function or loop.
+        to_inputs : bool
+            Whether the gradient with respect to X is an answer.
         """
-        key = book.key, with_value, *(t.name for t in at)
+        key = book.key, with_value, to_inputs, *(t.name for t in at)
         if key in self._relevances:
             query, _, treatments = self._relevances[key]
             self.report(treatments, method, on_unsupported)
             return query
         self._check_writable()
-        query, treatments = queries.relevance(self, book, method, on_unsupported, with_value, at)
+        query, treatments = queries.relevance(self, book, method, on_unsupported, with_value, at,
+                                               to_inputs)
         self._relevances[key] = query, book, treatments
         return query
+
+    def at_layers(self, layers: Sequence[tf.Tensor], method: str) -> LayerQueries:
+        """The queries for the gradient of T with respect to layers, tensors between X and T, and not with
+        respect to X. method: what warnings name."""
+        key = tuple(t.name for t in layers)
+        if key not in self._at_layers:
+            self._check_writable()
+            self._at_layers[key] = layer_queries(self, layers, method)
+        return self._at_layers[key]
 
     def line_integral(self, method: str) -> Query:
         """The query for sums of the gradient along lines, a LineQuery; for the gradient where the graph does
