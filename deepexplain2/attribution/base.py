@@ -73,6 +73,14 @@ class Method(Parametrized):
         """
         return self
 
+    def shaped_like(self, model: Model) -> Any:
+        """The tensor of the graph that attributions are shaped like; None where that is X."""
+        return None
+
+    def promise(self, model: Model) -> str | None:
+        """`sums_to`, where the graph keeps it."""
+        return self.sums_to
+
     def query(self, model: Model) -> Query:
         """What to ask; compiles what it needs."""
         raise NotImplementedError

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
+import numpy as np
+
+from ..engine.layers import is_cut, layer_of
+from ..engine.queries import NO_RULES
 from ..errors import ParameterError, shown
+from ..graph.rulebook import EVALUATED
 from ..parameters import Kind
 from .base import Method
 
@@ -26,8 +32,10 @@ Layer = Annotated[Any, Kind('a name, a tensor or a Keras symbolic tensor', one_l
 
 @dataclass(frozen=True)
 class LayerMethod(Method):
-    """Base of methods that are about a layer, a tensor between X and T. A context replaces what is given as
-    `layer` by the name of its tensor."""
+    """Base of methods whose attributions are those of a layer, a tensor between X and T, and shaped like it.
+
+    A context replaces what is given as `layer` by the name of its tensor. Without a layer X itself is it.
+    """
 
     layer: Layer | None = None
 
@@ -37,3 +45,32 @@ class LayerMethod(Method):
             return self
         name = name_of(self.layer)
         return self if isinstance(self.layer, str) and name == self.layer else replace(self, layer=name)
+
+    def shaped_like(self, model):
+        """The layer; None for X."""
+        return None if self.layer is None else layer_of(model.path, self.layer)
+
+    def layers(self, model) -> list[Any]:
+        """The layer in a list, or the tensors of X."""
+        return list(model.inputs) if self.layer is None else [self.shaped_like(model)]
+
+    def promise(self, model):
+        """The sum is kept where all that T takes of X flows through the layer."""
+        return self.sums_to if self.sums_to and is_cut(model.path, self.layers(model)) else None
+
+    @property
+    def graph_key(self):
+        """The layer, and the rules where there are some."""
+        return self.layer, super().graph_key
+
+    def audit(self, model):
+        """What is upstream of the layer is evaluated."""
+        found = super().audit(model)
+        downstream = {t.name for t in model.treatments(NO_RULES, self.layers(model))}
+        return [t if t.name in downstream else replace(t, treatment=EVALUATED, detail='', drops_input=False)
+                for t in found]
+
+
+def of_all_rows(totals: list[np.ndarray], answers: Sequence[np.ndarray], n: int) -> list[np.ndarray]:
+    """Sums of n rows in float64, begun at the first answers."""
+    return totals or [np.zeros((n, *a.shape[1:])) for a in answers]

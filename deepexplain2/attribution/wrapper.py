@@ -78,6 +78,10 @@ class Wrapper(Method):
         inside = self.of.located(name_of)
         return self if inside is self.of else replace(self, of=inside)
 
+    def shaped_like(self, model):
+        """As for the method inside."""
+        return self.of.shaped_like(model)
+
     def query(self, model):
         """Ask what the method inside asks."""
         return self.of.query(model)

@@ -162,9 +162,11 @@ class Model:
             return None
         return copy if copy.fixes_rows else None
 
-    def treatments(self, book: Rulebook) -> list[Treatment]:
-        """How a book treats every op between X and T that depends on X; adds nothing to the graph."""
-        return with_layers(clone.Copy(self.path, book, layer_of=self.layer_of).treatments, self.layer_of)
+    def treatments(self, book: Rulebook, start: Sequence[tf.Tensor] = ()) -> list[Treatment]:
+        """How a book treats every op between X, or the tensors `start`, and T that depends on these; adds
+        nothing to the graph."""
+        path = Path(self.target, start, kept_masks=self.path.kept_masks) if start else self.path
+        return with_layers(clone.Copy(path, book, layer_of=self.layer_of).treatments, self.layer_of)
 
     # Queries
 
