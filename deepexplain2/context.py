@@ -249,7 +249,7 @@ class DeepExplain(ValueContext):
             explainer, constant_weights = self._compiled(made, target, explained, {}, jit_compile)
             return explainer.weighted(constant_weights)
         return TokenExplainer(make, self.session, as_target(target, self.graph), inputs, found, form,
-                              create(method, parameters, OTHERS), sum_embedding)
+                              create(method, parameters, OTHERS).located(self._layer_name), sum_embedding)
 
     def _lookups(self, target: Any, inputs: list[tf.Tensor]) -> list[list[Lookup]]:
         """The embedding lookups of each tensor X; found once for each T and X."""

@@ -80,6 +80,10 @@ class TokenExplainer(BaseExplainer):
         self._checker = make(by_word(self._method, self._tensors.words([(1, *row) for row in rows], None))
                              if any(None in row for row in rows) else self._switching(
                                  [(1, *row) for row in rows])[0])
+        self._layer = self._checker._layer
+        if self._sum and self._layer is not None:
+            raise ParameterError(f'sum_embedding: the attributions are those of the layer '
+                                 f'"{self._layer.name}", and not of the embedding. Leave it out')
 
     def _check_masks(self, target: tf.Tensor) -> None:
         """Raise ParameterError where masks are to follow ids, whose masks stay as they are."""
@@ -138,9 +142,11 @@ class TokenExplainer(BaseExplainer):
 
     def _about(self) -> dict[str, Any]:
         given = self._references.given
-        return self._checker._about() | {
-            'method': repr(given), 'parameters': given.parameters | {'sum_embedding': self._sum},
-            'input_names': list(self._form.keys or (x.name for x in self._inputs))}
+        about = self._checker._about()
+        names = about['input_names'] if self._layer is not None else list(
+            self._form.keys or (x.name for x in self._inputs))
+        return about | {'method': repr(given), 'input_names': names,
+                        'parameters': given.parameters | {'sum_embedding': self._sum}}
 
     def _check_options(self, options: Options) -> None:
         self._checker._check_options(options)
@@ -208,7 +214,8 @@ class TokenExplainer(BaseExplainer):
         explainer = self._make(self._references.onto(method, parts, embedded))
         found = explainer._run(self._tensors.flat(embedded.values), ys, inner)
         for part, of_class in zip(output.parts, found.output.parts):
-            part.add(*self._results.of(of_class.arrays(), of_class.more(), embedded, is_by_word))
+            part.add(*self._results.of(of_class.arrays(), of_class.more(), embedded,
+                                       is_by_word or self._layer is not None))
         return Finished(output, samples, found.ys)
 
     def _decides(self, tensor: tf.Tensor) -> bool:
@@ -238,5 +245,6 @@ class TokenExplainer(BaseExplainer):
         elif is_by_word:
             planned = method.plan([s or (len(arrays[0]),) for s in embedded]).shapes
         whole = None if planned is None else planned if is_by_word else self._results.shapes(planned, shapes)
-        return ClassOutputs(options.out, whole, self._dtypes, self._form, arrays,
+        whole = whole if self._layer is None else self._checker._shapes(shapes)
+        return ClassOutputs(options.out, whole, self._dtypes, self._result_form, arrays,
                             self._classes(options))

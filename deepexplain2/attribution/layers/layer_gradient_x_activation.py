@@ -35,7 +35,7 @@ class LayerGradientActivation(LayerMethod):
     Examples
     --------
     >>> hidden = T.op.inputs[0]
-    >>> de.explain(LayerGradientActivation(hidden), T, X, xs, ys=[0, 1]).shape       # or the name, layer=hidden
+    >>> de.explain(LayerGradientActivation(hidden), T, X, xs, 'sum').shape      # or by its name, layer=hidden
     (2, 2)
     """
 

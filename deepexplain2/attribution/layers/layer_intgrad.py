@@ -17,8 +17,8 @@ from ..registry import register
 @register('layer_intgrad')
 @dataclass(frozen=True)
 class LayerIntegratedGradients(LayerMethod):
-    """Integrated gradients of a layer, on the line from its values at the baseline (Sundararajan et al. 2017).
-    Method 'layer_intgrad'.
+    """Integrated gradients of a layer on the line from its values at the baseline (Sundararajan et al.
+    2017). Method 'layer_intgrad'.
 
     Parameters
     ----------
