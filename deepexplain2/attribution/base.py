@@ -47,6 +47,8 @@ class Method(Parametrized):
     is_perturbation: ClassVar[bool] = False
     #: Whether a feature that T does not depend on gets exactly 0.
     zero_without_influence: ClassVar[bool] = True
+    #: Whether T must depend on X through a tensor with spatial axes.
+    needs_space: ClassVar[bool] = False
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 
@@ -71,6 +73,10 @@ class Method(Parametrized):
 
         name_of: gives the name of the tensor that a name, tensor or Keras symbolic tensor stands for.
         """
+        return self
+
+    def fitted(self, model: Model) -> Method:
+        """This method with what it takes from the graph where a parameter does not say."""
         return self
 
     def shaped_like(self, model: Model) -> Any:

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..engine.layers import is_cut, layer_of
+from ..engine.layers import layer_of
 from ..engine.queries import NO_RULES
 from ..errors import ParameterError, shown
+from ..graph.cuts import is_cut
 from ..graph.rulebook import EVALUATED
 from ..parameters import Kind
 from .base import Method

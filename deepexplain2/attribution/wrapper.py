@@ -69,6 +69,11 @@ class Wrapper(Method):
         return self.of.is_perturbation
 
     @property
+    def needs_space(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.needs_space
+
+    @property
     def graph_key(self) -> Hashable:
         """As for the method inside: a wrapper adds no ops."""
         return self.of.graph_key
@@ -76,6 +81,11 @@ class Wrapper(Method):
     def located(self, name_of: Callable[[Any], str]) -> Method:
         """As for the method inside."""
         inside = self.of.located(name_of)
+        return self if inside is self.of else replace(self, of=inside)
+
+    def fitted(self, model):
+        """As for the method inside."""
+        inside = self.of.fitted(model)
         return self if inside is self.of else replace(self, of=inside)
 
     def shaped_like(self, model):

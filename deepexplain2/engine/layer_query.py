@@ -62,6 +62,13 @@ class LayerQueries(NamedTuple):
     given: LayerQuery
 
 
+def activation(model: Model, layers: Sequence[tf.Tensor]) -> Query:
+    """The query for the values of layers, 'activation'; adds nothing to the graph."""
+    check_rows(layers, model)
+    answer = AtLayers('activation', model.target, layers, layers, 'the value of')
+    return Query(model, model.inputs, [answer], keeps_masks=True)
+
+
 def layer_queries(model: Model, layers: Sequence[tf.Tensor], method: str) -> LayerQueries:
     """The queries for the gradient of T with respect to layers; adds ops to the user's graph."""
     check_rows(layers, model)

@@ -26,7 +26,7 @@ from .batch import Batch
 from .failures import reported
 from .fetch import Fetch, fed
 from .findings import Findings
-from .layer_query import LayerQueries, layer_queries
+from .layer_query import LayerQueries, activation, layer_queries
 from .queries import NO_RULES
 from .query import Query
 from .row_data import Feed
@@ -224,6 +224,10 @@ class Model:
             self._check_writable()
             self._at_layers[key] = layer_queries(self, layers, method)
         return self._at_layers[key]
+
+    def activation(self, layers: Sequence[tf.Tensor]) -> Query:
+        """The query for the values of layers, tensors between X and T; adds nothing to the graph."""
+        return activation(self, layers)
 
     def line_integral(self, method: str) -> Query:
         """The query for sums of the gradient along lines, a LineQuery; for the gradient where the graph does

@@ -97,7 +97,7 @@ class Run:
             sweep = sweep._replace(evaluate_value=units.of_class(self.model.plain_value, c),
                                    report=units.report if reporter else None)
             sweeps.append(sweep._replace(evaluate=units.of_class(query, c))
-                          if self.method.is_perturbation else sweep)
+                          if self.method.is_perturbation and query.is_value else sweep)
         return sweeps, units
 
     def _explain(self, sweep: Sweep, ends: Ends, options: Options) -> tuple[list[np.ndarray], dict[str, Any]]:

@@ -141,7 +141,7 @@ class TokenExplainer(BaseExplainer):
         return self._make(method).plan(n, batch_size, memory_limit)
 
     def _about(self) -> dict[str, Any]:
-        given = self._references.given
+        given = self._references.given.fitted(self._checker._model)
         about = self._checker._about()
         names = about['input_names'] if self._layer is not None else list(
             self._form.keys or (x.name for x in self._inputs))
