@@ -280,7 +280,7 @@ class DeepExplain(ValueContext):
                 model = model.keeping_masks if made.masks == 'keep' else model
                 is_probability = compiled.uses_probabilities(target) \
                     or warn_of_probabilities(model, made.name, weighted)
-                explainer = Explainer(made.fitted(model), model, compiled.target_of(target), form, is_probability)
+                explainer = Explainer(made, model, compiled.target_of(target), form, is_probability)
                 if made.is_small:
                     compiled.keep(key, explainer)
             return explainer, constant_weights

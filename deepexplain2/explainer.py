@@ -67,6 +67,11 @@ class Explainer(BaseExplainer):
 
     def __init__(self, method: Method, model: Model, target: Units | BuiltTarget, form: Form,
                  is_probability: bool = False):
+        if model.path.black_boxes and not (method.is_perturbation or model.jit):
+            raise PathError(f'"{method.name}" needs gradients, and T "{model.target.name}" is computed by '
+                            f'a function of Python, {model.path.name(model.path.black_boxes[0])}, which has '
+                            f'none. Methods that need only values: {names_with("is_perturbation")}')
+        method = method.fitted(model)
         self._method, self._model, self._form = method, model, form
         self._target = target                           # what ys are
         self._references = References(
@@ -76,10 +81,6 @@ class Explainer(BaseExplainer):
         self._layer, self._sums_to = method.shaped_like(model), method.promise(model)
         if isinstance(target, BuiltTarget):
             target.target.check_method(method)
-        if model.path.black_boxes and not (method.is_perturbation or model.jit):
-            raise PathError(f'"{method.name}" needs gradients, and T "{model.target.name}" is computed by '
-                            f'a function of Python, {model.path.name(model.path.black_boxes[0])}, which has '
-                            f'none. Methods that need only values: {names_with("is_perturbation")}')
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._layouts = Layouts(model, method.name, method.graph_key, needs_rows=method.is_perturbation)
@@ -235,7 +236,7 @@ class Explainer(BaseExplainer):
         points = self._method.plan(shapes).evaluations
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by '
-                                 f'its tolerance')
+                                 f'its tolerance, or by the size of its layer')
         layout, is_line = self._layouts.of(n, batch_size, memory_limit), self.compile().is_line_integral
         runs = sum(calls(n, p, layout.rows, layout.fixed_batch, is_line) for p in points)
         return RunPlan(runs, layout.rows, n * sum(points), layout.rows * self._model.path.row_total)

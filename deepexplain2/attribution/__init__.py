@@ -23,7 +23,7 @@ from .propagation.deeplift import DeepLift
 from .propagation.elrp import EpsilonLRP
 from .registry import methods, register
 
-__all__ = ['DeepLift', 'EigenCAM', 'EpsilonLRP', 'FEM', 'GradCAM', 'GradCAMPlusPlus', 'GradientInput',
+__all__ = ['FEM', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus', 'GradientInput',
            'HiResCAM', 'IntegratedGradients', 'InternalInfluence', 'LayerCAM', 'LayerConductance',
            'LayerDeepLift', 'LayerGradientActivation', 'LayerIntegratedGradients', 'Method', 'Occlusion',
            'Plan', 'Saliency', 'ScoreCAM', 'ShapleySampling', 'XGradCAM', 'methods', 'register']

@@ -60,11 +60,11 @@ class ClassActivationMap(LayerMethod):
     def _found_places(self, model: Model, layer: Any) -> Places:
         rank, path = layer.shape.rank, model.path
         if rank is not None and rank not in (3, 4, 5):
-            raise TensorError(f'layer "{layer.name}" has shape {shape_text(layer.shape)}: "{self.name}" needs '
-                              f'channels and 1 to 3 spatial axes. Choose a layer (batch, ..., channels)')
+            raise TensorError(f'layer "{layer.name}" has shape {shape_text(layer.shape)}: "{self.name}" '
+                              f'needs channels and 1 to 3 spatial axes. Choose (batch, ..., channels)')
         if rank is None:
-            raise TensorError(f'layer "{layer.name}" has an unknown number of axes. Give it one in the model, '
-                              f'with tf.ensure_shape')
+            raise TensorError(f'layer "{layer.name}" has an unknown number of axes. Give it one in the '
+                              f'model, with tf.ensure_shape')
         given = {None: None, 'channels_first': 1, 'channels_last': rank - 1}[self.data_format]
         inputs: list[int | None] = []
         for x, depends in zip(path.inputs, depends_on(path, layer)):
@@ -77,21 +77,22 @@ class ClassActivationMap(LayerMethod):
         if self.upsample and all(i is None for i in inputs):
             which = ', '.join(f'"{x.name}" {shape_text(x.shape)}' for x in path.inputs)
             raise TensorError(f'layer "{layer.name}" {shape_text(layer.shape)} has other spatial axes than X '
-                              f'{which}: its map cannot be brought to the size of X. Choose another layer, or '
-                              f'upsample=False for the map of the layer')
+                              f'{which}: its map cannot be brought to the size of X. Choose another layer, '
+                              f'or upsample=False for the map of the layer')
         return Places(channels(layer) if given is None else given, inputs)
 
     def shaped_like(self, model):
         """The layer without its channels, where its map is wanted."""
         if self.upsample:
             return None
-        return without_axis(*self.layers(model), self.places.axis)
+        return without_axis(self.layers(model)[0], self.places.axis)
 
     def layers(self, model):
         """The layer in a list."""
-        return [layer_of(model.path, self.layer)]
+        return [layer_of(model.path, str(self.layer))]
 
     def query(self, model):
+        """Ask for gradients and values at the layer, or for its values alone."""
         if self.takes_gradient:
             return model.at_layers(self.layers(model), self.name).at_x
         return model.activation(self.layers(model))
@@ -113,6 +114,7 @@ class ClassActivationMap(LayerMethod):
         raise NotImplementedError
 
     def attribute(self, sweep, xs, baselines):
+        """One map per row."""
         maps: list[np.ndarray] = []
         for _, _, answers in sweep(lambda rows, ks: [x[rows] for x in xs]):
             a, grid = self.flat(answers['activation'][0])

@@ -28,7 +28,8 @@ def cuts(path: Path) -> list[tf.Tensor]:
         if op.type not in SHAPE_ONLY:
             last.update({i.name: k for i in op.inputs if path.varies(i) and last.get(i.name, -1) < k})
     ends = {x.name for x in path.inputs} | {path.target.name}
-    live, found = {x.name: x for x in path.inputs if x.name in last}, []
+    live = {x.name: x for x in path.inputs if x.name in last}
+    found: list[tf.Tensor] = []
     for k, op in enumerate(path.ops):
         for i in op.inputs:
             if last.get(i.name) == k:

@@ -22,7 +22,8 @@ class FEM(ClassActivationMap):
         names. By default the last one that T depends on through all paths; `explanation` tells which, among
         its parameters. Of a detector or a segmentation that is its output: give the layer before.
     k : float, default 2
-        Standard deviations above its mean that a channel must reach at a position, at least 0.
+        Standard deviations above its mean that a channel must reach at a position, at least 0. Among p
+        positions none is more than sqrt(p - 1) above: 2 needs a map of at least 5.
     relu : bool, default True
         Whether what is negative becomes 0, as in the paper, where means are of activations after a ReLU.
     interpolation : str, default 'linear'
@@ -64,6 +65,7 @@ class FEM(ClassActivationMap):
     k: float = 2.
 
     takes_gradient = False
+    remedy_for_zeros = 'a smaller k'
 
     def check(self):
         if self.k < 0:
