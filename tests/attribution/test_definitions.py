@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import methods
 from tests.support.counting import occluded
+from tests.support.few import ANYWHERE
 from tests.support.networks import ACTIVATIONS, cnn, mlp, opened, samples
 
 NETS = {name: mlp(name, 'tanh' if name == 'relu' else 'relu', seed=k) for k, name in enumerate(ACTIVATIONS)}
@@ -48,7 +48,7 @@ def test_forward_agrees(net):
         np.testing.assert_allclose(session.run(T, {X: x}), net.forward(x)[-1], rtol=1e-12)
 
 
-@pytest.mark.parametrize('name', methods())
+@pytest.mark.parametrize('name', ANYWHERE)
 def test_definition(net, name):
     x, ys = samples(net, 3)
     b = np.random.default_rng(5).normal(size=net.shape)
@@ -145,7 +145,7 @@ def test_intgrad_converges_to_completeness(quadrature):
 def test_float32_is_float64_rounded():
     net = cnn('elu')
     x, ys = samples(net, 3)
-    for name in methods():
+    for name in ANYWHERE:
         with opened(net, tf.float32) as (de, X, T, _):
             got = de.explain(name, T, X, x, ys=ys)
         with opened(net) as (de, X, T, _):

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from deepexplain2 import errors, methods
+from deepexplain2 import errors
 from tests.support.bad_values import (
     ARRAY_DOORS,
     CHOICES,
@@ -22,6 +22,7 @@ from tests.support.bad_values import (
     TENSOR_DOORS,
     without,
 )
+from tests.support.few import ANYWHERE
 from tests.support.spied import IDS, X4
 
 
@@ -75,7 +76,7 @@ def table():
     for name, value in NOT_TENSORS.items():
         for door, (message, call) in without(TENSOR_DOORS, *(TARGET_DOORS if name == 'function' else ())).items():
             yield f'{door}: {name}', errors.TensorError, message, lambda s, c=call, v=value: c(s, v)
-    for method in methods():
+    for method in ANYWHERE:
         yield from of_method(method)
 
 

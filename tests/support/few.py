@@ -3,6 +3,8 @@
 from deepexplain2 import methods
 
 STEPS = 8
+# the methods that explain a graph without spatial axes
+ANYWHERE = sorted(name for name, cls in methods.items() if cls.needs_space is not True)
 
 
 def few(name):
