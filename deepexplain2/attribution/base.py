@@ -45,6 +45,8 @@ class Method(Parametrized):
     draws_samples: ClassVar[bool] = False
     #: Whether only values of T are asked, so that T needs one value per row.
     is_perturbation: ClassVar[bool] = False
+    #: Whether a perturbation method has features on or off, and so whole words; False where they fade.
+    switches_features: ClassVar[bool] = True
     #: Whether a feature that T does not depend on gets exactly 0.
     zero_without_influence: ClassVar[bool] = True
     #: Whether T must depend on X through a tensor with spatial axes.

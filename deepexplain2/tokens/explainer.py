@@ -25,6 +25,7 @@ from ..request.options import Options
 from ..request.output import ClassOutputs
 from ..request.samples import as_samples
 from .by_word import by_word, innermost
+from .by_word import is_by_word as switches_words
 from .references import TokenReferences
 from .results import Results
 from .tensors import Tensors
@@ -168,7 +169,7 @@ class TokenExplainer(BaseExplainer):
                    places: Sequence[Sequence[np.ndarray | None]] | None = None) -> tuple[Method, bool]:
         """(the method for xs of these shapes, whether its attributions are by word). Parameters that fit the
         axes of the embeddings only, such as a window over its entries, are for these."""
-        if not innermost(self._method).is_perturbation:
+        if not switches_words(innermost(self._method)):
             return self._method, False
         words = self._tensors.words(shapes, places)
         if (isinstance(self._method, Wrapper) or self._references.is_set) \

@@ -84,6 +84,7 @@ class ScoreCAM(ClassActivationMap):
     average: bool | None = None
 
     is_perturbation = True
+    switches_features = False
     averages = True
     takes_gradient = False
 
