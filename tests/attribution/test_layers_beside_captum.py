@@ -17,6 +17,13 @@ RULES = {'gausslegendre_50': {'quadrature': 'gausslegendre', 'steps': 50},
          'trapezoid_nodes_50': {'quadrature': 'trapezoid', 'steps': 50},
          'riemann_middle_20': {'quadrature': 'riemann_middle', 'steps': 20}}
 
+OPS = {'dense': lambda layer, w, h: h @ w[0] + w[1], 'relu': lambda layer, w, h: tf.nn.relu(h),
+       'add': lambda layer, w, a, b: a + b, 'concat': lambda layer, w, a, b: tf.concat([a, b], -1),
+       'conv2d': lambda layer, w, h: tf.nn.conv2d(h, w[0], 1, layer['padding'].upper()) + w[1],
+       'maxpool2d': lambda layer, w, h: tf.nn.max_pool2d(h, 2, 2, 'VALID'),
+       'avgpool2d': lambda layer, w, h: tf.nn.avg_pool2d(h, 2, 2, 'VALID'),
+       'flatten': lambda layer, w, h: tf.reshape(h, (-1, int(np.prod(h.shape[1:]))))}
+
 
 def of(net, key):
     return DATA[f'{net}/{key}']
@@ -26,15 +33,8 @@ def built(net, xs):
     """The tensors of a net by the names of its layers."""
     tensors = {f'x{k}': x for k, x in enumerate(xs)}
     for layer in json.loads(str(of(net, 'spec')))['layers']:
-        h, *more = [tensors[name] for name in layer['inputs']]
-        w, b = ([tf.constant(of(net, f'w{k}'), tf.float64) for k in layer['weights']] or [None, None])[:2]
-        tensors[layer['name']] = {
-            'dense': lambda: h @ w + b, 'relu': lambda: tf.nn.relu(h), 'add': lambda: h + more[0],
-            'conv2d': lambda: tf.nn.conv2d(h, w, 1, layer['padding'].upper()) + b,
-            'maxpool2d': lambda: tf.nn.max_pool2d(h, 2, 2, 'VALID'),
-            'avgpool2d': lambda: tf.nn.avg_pool2d(h, 2, 2, 'VALID'),
-            'flatten': lambda: tf.reshape(h, (-1, int(np.prod(h.shape[1:])))),
-            'concat': lambda: tf.concat([h, *more], -1)}[layer['op']]()
+        weights = [tf.constant(of(net, f'w{k}'), tf.float64) for k in layer['weights']]
+        tensors[layer['name']] = OPS[layer['op']](layer, weights, *(tensors[k] for k in layer['inputs']))
     return tensors
 
 
