@@ -39,7 +39,8 @@ class Methods(Mapping[str, type[Method]]):
         if not isinstance(name, str):
             raise UnknownMethod(f'no method {shown(name)}. {known}')
         if name not in self._classes:
-            close = [m for m in self if m.startswith(name.lower()[:5])][:1] if name else []
+            close = difflib.get_close_matches(name.lower(), self, n=1, cutoff=.8)
+            close = close or ([m for m in self if m.startswith(name.lower()[:5])][:1] if name else [])
             close = close or difflib.get_close_matches(name.lower(), self, n=1, cutoff=.5)
             raise UnknownMethod(f'no method {shown(name)}.{did_you_mean(close)} {known}')
         return self._classes[name]
