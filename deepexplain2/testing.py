@@ -80,7 +80,7 @@ def _opened(has_space: bool = False) -> Iterator[_Scene]:
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=s) for s in ((5, 7), (7, 6), (6, 6), (6, 3))]
     biases = [rng.normal(size=len(w[0])) for w in weights]
-    kernel, after = rng.normal(size=(2, 1, 4)), rng.normal(size=(56, 5))
+    kernel, after = (np.random.default_rng(1).normal(size=s) for s in ((2, 1, 4), (56, 5)))
 
     def network(x):
         if has_space:

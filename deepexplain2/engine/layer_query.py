@@ -6,7 +6,7 @@ Only what lies between a layer and T is copied and differentiated; the layer its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -33,9 +33,9 @@ class LayerQuery(Query):
     answer is 'activation', the values of the layers there.
     """
 
-    def __init__(self, model: Model, layers: Sequence[tf.Tensor], answers: Sequence[AtLayers],
+    def __init__(self, model: Model, fed: Sequence[tf.Tensor], answers: Sequence[AtLayers],
                  activations: Query, made: Clone):
-        tensors = [*model.inputs, *layers]
+        tensors = [*model.inputs, *fed]
         last = {t.name: k for k, t in enumerate(tensors)}           # an X that is a layer is fed once
         self._places = sorted(last.values())
         self._inputs, self._activations = len(model.inputs), activations
@@ -55,11 +55,24 @@ class LayerQuery(Query):
         return self._run(some, arrays[:k], lambda: arrays[:k])
 
 
-class LayerQueries(NamedTuple):
-    """at_x: takes X, answers 'layer_gradient' and 'activation'. given: see LayerQuery."""
+class LayerQueries:
+    """The queries for the gradient of T with respect to layers.
 
-    at_x: Query
-    given: LayerQuery
+    at_x: takes X, answers 'layer_gradient' and 'activation'. given: see LayerQuery; None where layers cannot
+    be fed.
+    """
+
+    def __init__(self, layers: Sequence[tf.Tensor], at_x: Query, given: LayerQuery | None):
+        self._layers, self.at_x, self._given = layers, at_x, given
+
+    @property
+    def given(self) -> LayerQuery:
+        """The query at values that are given for the layers; PathError where there is none."""
+        if self._given is None:
+            raise PathError(f'T cannot be taken at other values of the layer "{self._layers[0].name}": '
+                            f'between the two there is a tf.custom_gradient function, which is '
+                            f'differentiated in its place. Choose a layer behind it')
+        return self._given
 
 
 def activation(model: Model, layers: Sequence[tf.Tensor]) -> Query:
@@ -79,8 +92,11 @@ def layer_queries(model: Model, layers: Sequence[tf.Tensor], method: str) -> Lay
     at_x = Query(model, model.inputs, [gradient, activation], made.weights, made.target_shape,
                  keeps_masks=True, plain=[*made.plain[:-1], *layers, *made.plain[-1:], model.target]
                  if made.plain else ())
-    return LayerQueries(at_x, LayerQuery(model, layers, [gradient],
-                                         Query(model, model.inputs, [activation], keeps_masks=True), made))
+    fed = made.inputs or layers
+    if not made.inputs and not {t.name for t in layers} <= {x.name for x in model.inputs}:
+        return LayerQueries(layers, at_x, None)
+    values = Query(model, model.inputs, [activation], keeps_masks=True)
+    return LayerQueries(layers, at_x, LayerQuery(model, fed, [gradient], values, made))
 
 
 def _installed(model: Model, path: Path, method: str) -> Clone:
@@ -101,7 +117,7 @@ def _installed(model: Model, path: Path, method: str) -> Clone:
     except PathError as e:
         raise PathError(f'the layer in place of X: {e}') from None
     model.report(copy.lost, method, 'ignore')
-    return copy.install('gradient')
+    return copy.install('gradient', opened=True)
 
 
 def check_rows(layers: Sequence[tf.Tensor], model: Model) -> None:

@@ -19,6 +19,7 @@ def layer_of(path: Path, name: str) -> tf.Tensor:
         raise PathError(f'layer "{name}" has dtype {layer.dtype.name}: it cannot carry a gradient. Choose a '
                         f'floating tensor')
     flow = layer.op._get_control_flow_context()
+    flow = flow.outer_context if layer.op.type == 'Exit' else flow         # what a loop gives
     if flow is not None:
         what = 'loop, which has one value for each iteration' if flow.IsWhileContext() else 'conditional'
         raise PathError(f'layer "{name}" is inside of a {what}. Choose a tensor before or behind it')

@@ -39,7 +39,7 @@ from .passes import Context
 from .passes.inline_functions import flatten, outside
 from .passes.paired import ACTUAL
 from .path import Path
-from .placement import Placement
+from .placement import Placement, defaults
 from .reference import at_reference, is_frozen, same_sizes_for_one_row, through_placeholders
 from .rulebook import Rulebook
 from .shapes import InferredShapes
@@ -162,7 +162,7 @@ class Copy(InferredShapes):
         return self.place([value], 'value')[0]
 
     def install(self, name: str, with_value: bool = False, at: Sequence[tf.Tensor] = (),
-                to_inputs: bool = True) -> Clone:
+                to_inputs: bool = True, opened: bool = False) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step.
 
         Parameters
@@ -176,6 +176,10 @@ class Copy(InferredShapes):
             multipliers); each is the total derivative, through the other ones of `at` as well.
         to_inputs : bool, default True
             Whether the gradients with respect to X are wanted.
+        opened : bool, default False
+            Whether placeholders with X as defaults take the place of X. A tensor in the middle of a graph
+            cannot be fed with certainty: TensorFlow's optimizers join ops on both sides of it (two
+            transposes, say), and do not look at what is fed.
         """
         layers, xs, target = [self._copied(t) for t in at], self.path.inputs, self.path.target
         bs = dict(zip([x.name for x in xs], self._bs.values()))
@@ -197,13 +201,16 @@ class Copy(InferredShapes):
         cached = []
         if self.one_row_fits and not self._jit and is_frozen(self._original, self._sources, self.path):
             cached = through_placeholders(self.graph, outputs)
+        inputs = defaults(self._original.inputs) if opened else []
+        self.substitutes |= {x.name: t for x, t in zip(xs, inputs)}
         feeds = [*self._bs.values(), weights]
         placed = iter(self.place([*feeds, *outputs, *cached], name))
         *baselines, weights = islice(placed, len(feeds))
-        relevances, value, *of_layers, shape = (list(islice(placed, len(g))) for g in groups)
+        relevances, value, gradients, activations, references, shape = (list(islice(placed, len(g)))
+                                                                        for g in groups)
         plain = self.place_plain(outputs, dict(zip([t.name for t in feeds], [*baselines, weights])), name)
         return Clone(baselines, weights, relevances, shape[0], list(placed), plain,
-                     value[0] if value else None, *of_layers)
+                     value[0] if value else None, gradients, activations, references, inputs)
 
     def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         """Import what these tensors of `graph` need into the user's graph; the same tensors there."""
@@ -219,7 +226,9 @@ class Copy(InferredShapes):
         x = self._xs.get(outside(tensor))
         found = self._find(self._inside(tensor.name)) if x is None else x
         if found is None or not self.path.varies(found):
-            raise PathError(f'tensor "{tensor.name}" is not found between X and T')
+            raise PathError(f'tensor "{tensor.name}" is not found between X and T: it is inside of a '
+                            f'function or loop, or the output of control flow of TF1. Choose one that is '
+                            f'computed from it')
         return found
 
     def _find(self, name: str) -> tf.Tensor | None:

@@ -27,6 +27,7 @@ class Clone:
     value: T, weighted and summed over all axes but the first, if asked for.
     layer_gradients, activations: one for each tensor of `at`.
     references: with a reference, their values at the baseline.
+    inputs: what may be fed in place of X; empty where that is X itself.
     """
     baselines: list[tf.Tensor]
     weights: tf.Tensor
@@ -38,6 +39,7 @@ class Clone:
     layer_gradients: list[tf.Tensor] = field(default_factory=list)
     activations: list[tf.Tensor] = field(default_factory=list)
     references: list[tf.Tensor] = field(default_factory=list)
+    inputs: list[tf.Tensor] = field(default_factory=list)
 
 
 def in_place(path: Path, name: str) -> Clone:

@@ -59,7 +59,7 @@ def test_linearity(method):
 
 @pytest.mark.parametrize('name', [n for n in ALL if 'baseline' in few(n).parameters])
 def test_kinds_of_baseline(name):
-    steps = {'steps': STEPS} if name == 'intgrad' else {}
+    steps = {'steps': STEPS} if 'steps' in few(name).parameters else {}
     with opened(NET) as (de, X, T, _):
         expected = de.explain(name, T, X, X7, baseline=np.full((7, 5), .5), **steps)
         for baseline in .5, np.full(5, .5), [.5] * 5, np.full((1, 5), .5):

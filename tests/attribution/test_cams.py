@@ -1,4 +1,4 @@
-"""Class activation maps beside reference values, their definitions, and the layer that is meant without one."""
+"""Class activation maps beside reference values, their definitions, and the layer they take by default."""
 
 import keras
 import numpy as np
@@ -88,7 +88,7 @@ def test_definitions_in_any_number_of_axes(name, rank):
             assert of_tensor.shape == xs.shape and of_tensor.dtype == 'float32' and (of_tensor >= 0).all()
         told = de.explanation(name, model.output, model.input, xs, ys)
         assert told.parameters['layer'] in told.method and told.parameters['layer'] != ''
-        np.testing.assert_allclose(told.values, of_tensor, rtol=1e-5, atol=atol)       # 'maps' is the last one
+        np.testing.assert_allclose(told.values, of_tensor, rtol=1e-5, atol=atol)       # 'maps' is it
 
 
 @pytest.mark.parametrize('name', CAMS)
@@ -152,13 +152,14 @@ def test_default_layers_and_what_is_none(session):
     xs = RNG.normal(size=(3, 8, 8, 1))
     with DeepExplain() as de:
         told = de.explanation('grad_cam', T, x, xs, [0, 1, 2])
-        assert told.parameters['layer'] == around.op.inputs[0].name and told.method.startswith('GradCAM(layer=')
+        assert told.parameters['layer'] == around.op.inputs[0].name
+        assert told.method.startswith('GradCAM(layer=')
         beside = tf.reduce_sum(one, [1, 2]) + tf.reduce_mean(two, [1, 2])              # two branches
         assert de.explanation('fem', beside, x, xs, 'sum').parameters['layer'] == 'early:0'
         with pytest.raises(errors.PathError, match=r'no tensor between X "x:0" and T .* has spatial axes'):
             de.explain('grad_cam', tf.reshape(x, (-1, 64)) @ tf.ones((64, 2), tf.float64), x, xs)
         flat = tf.reshape(first, (-1, 128), name='flat')
-        with pytest.raises(errors.TensorError, match=r'layer "flat:0" has shape \(\?, 128\): "grad_cam" needs'):
+        with pytest.raises(errors.TensorError, match=r'"flat:0" has shape \(\?, 128\): "grad_cam" needs'):
             de.explain('grad_cam', tf.reduce_sum(flat, 1), x, xs, layer=flat)
         sequence = tf.reshape(first, (-1, 64, 2), name='sequence')
         with pytest.raises(errors.TensorError, match='has other spatial axes than X "x:0"'):

@@ -55,6 +55,9 @@ def test_definition(net, name):
     window, step = ((2, 2, 1), (1, 2, 1)) if x.ndim == 4 else ((2,), (1,))
     parameters = {'intgrad': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
                   'elrp': {'epsilon': .01},
+                  'internal_influence': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
+                  'layer_intgrad': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
+                  'layer_conductance': {'baseline': b, 'steps': 7}, 'layer_deeplift': {'baseline': b},
                   'deeplift': {'baseline': b}, 'occlusion': {'baseline': b, 'window_shape': window,
                                                              'step': step},
                   'shapley_sampling': {'baseline': b, 'samples': 6000}}.get(name, {})
@@ -66,6 +69,13 @@ def test_definition(net, name):
         'intgrad': lambda: integrated(net, x, ys, b, 7),
         'elrp': lambda: net.elrp(x, ys, .01),
         'deeplift': lambda: net.deeplift(x, ys, b),
+        # of X as the layer; of others in test_layer_methods.py
+        'internal_influence': lambda: integrated(net, x, ys, b, 7) / (x - b),
+        'layer_intgrad': lambda: integrated(net, x, ys, b, 7),
+        'layer_conductance': lambda: (integrated(net, x, ys, b, 7) + (x - b) / 14 * (
+            net.gradient(np.broadcast_to(b, x.shape), ys) - net.gradient(x, ys))),
+        'layer_deeplift': lambda: net.deeplift(x, ys, b),
+        'layer_gradient_x_activation': lambda: net.gradient(x, ys) * x,
         'occlusion': lambda: occluded(net, x, ys, b, window, step),
         'shapley_sampling': lambda: shapley(net, x, ys, b),
     }[name]()

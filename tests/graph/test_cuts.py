@@ -9,6 +9,9 @@ from deepexplain2.graph.cuts import cuts, is_cut
 from deepexplain2.graph.path import Path
 from tests.support.networks import v1
 
+OPS = [lambda a, b: a + b, lambda a, b: tf.tanh(a), lambda a, b: tf.concat(tf.split(a, 2, 1)[::-1], 1),
+       lambda a, b: a * tf.cast(tf.shape(b)[1], tf.float64)]
+
 
 @pytest.mark.parametrize('seed', range(25))
 def test_cuts_of_random_graphs(seed, session):
@@ -18,9 +21,7 @@ def test_cuts_of_random_graphs(seed, session):
     known = [*xs, tf.ones((1, 4), tf.float64)]
     for _ in range(12):
         a, b = (known[int(k)] for k in rng.integers(max(0, len(known) - 3), len(known), 2))
-        parts = tf.split(a, 2, 1)
-        known.append([lambda: a + b, lambda: tf.tanh(a), lambda: tf.concat(parts[::-1], 1),
-                      lambda: a * tf.cast(tf.shape(b)[1], tf.float64)][rng.integers(4)]())
+        known.append(OPS[rng.integers(len(OPS))](a, b))
     total = known[-1] + sum(xs)
     for T in total, tf.tanh(tf.sin(total) * known[-1]):
         path = Path(T, xs)

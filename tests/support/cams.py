@@ -14,21 +14,23 @@ def cast(values):
     return np.asarray(values, np.float64)
 
 
+OPS = {'conv2d': lambda h, w, layer: tf.nn.conv2d(h, w[0], 1, layer['padding'].upper()) + w[1],
+       'batchnorm': lambda h, w, layer: (h - w[2]) * w[0] / tf.sqrt(w[3] + layer['epsilon']) + w[1],
+       'relu': lambda h, w, layer: tf.nn.relu(h),
+       'maxpool2d': lambda h, w, layer: tf.nn.max_pool2d(h, layer['pool'], layer['pool'], 'VALID'),
+       'avgpool2d': lambda h, w, layer: tf.nn.avg_pool2d(h, layer['pool'], layer['pool'], 'VALID'),
+       'globalavgpool2d': lambda h, w, layer: tf.reduce_mean(h, [1, 2]),
+       'flatten': lambda h, w, layer: tf.reshape(h, [-1, np.prod(h.shape[1:])]),
+       'dense': lambda h, w, layer: h @ w[0] + w[1]}
+
+
 def layers_of(net, x):
     """The tensors of a network of the reference, by the names of its layers."""
     found = {'x0': x}
     for layer in json.loads(str(REFERENCE[f'{net}/spec']))['layers']:
         h, *others = [found[name] for name in layer['inputs']]
         w = [tf.constant(cast(REFERENCE[f'{net}/w{i}'])) for i in layer['weights']]
-        found[layer['name']] = {
-            'conv2d': lambda: tf.nn.conv2d(h, w[0], 1, layer['padding'].upper()) + w[1],
-            'batchnorm': lambda: (h - w[2]) * w[0] / tf.sqrt(w[3] + layer['epsilon']) + w[1],
-            'relu': lambda: tf.nn.relu(h), 'add': lambda: h + others[0],
-            'maxpool2d': lambda: tf.nn.max_pool2d(h, layer['pool'], layer['pool'], 'VALID'),
-            'avgpool2d': lambda: tf.nn.avg_pool2d(h, layer['pool'], layer['pool'], 'VALID'),
-            'globalavgpool2d': lambda: tf.reduce_mean(h, [1, 2]),
-            'flatten': lambda: tf.reshape(h, [-1, np.prod(h.shape[1:])]),
-            'dense': lambda: h @ w[0] + w[1]}[layer['op']]()
+        found[layer['name']] = h + others[0] if others else OPS[layer['op']](h, w, layer)
     return found
 
 
