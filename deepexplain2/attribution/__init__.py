@@ -6,10 +6,12 @@ from .gradient.integrated_gradients import IntegratedGradients
 from .gradient.saliency import Saliency
 from .perturbation.occlusion import Occlusion
 from .perturbation.shapley_sampling import ShapleySampling
+from .propagation.deconvnet import DeconvNet
 from .propagation.deeplift import DeepLift
 from .propagation.elrp import EpsilonLRP
+from .propagation.guided_backprop import GuidedBackprop
 from .registry import methods, register
 
-__all__ = ['DeepLift', 'EpsilonLRP', 'GradientInput', 'IntegratedGradients', 'Method', 'Occlusion', 'Plan',
-           'Saliency',
+__all__ = ['DeconvNet', 'DeepLift', 'EpsilonLRP', 'GradientInput', 'GuidedBackprop', 'IntegratedGradients',
+           'Method', 'Occlusion', 'Plan', 'Saliency',
            'ShapleySampling', 'methods', 'register']

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...graph.rulebook import Rulebook, table
+from ...rules.relu import RELUS, WITHOUT_WARNING, guided
+from ..base import Method, at_input
+from ..registry import register
+from .at_relu import report_without_relu
+
+
+@register('guided_backprop')
+@dataclass(frozen=True)
+class GuidedBackprop(Method):
+    """Gradient that is positive at each ReLU (Springenberg et al. 2015). Method 'guided_backprop'.
+
+    Parameters
+    ----------
+    on_unsupported : str, default 'warn'
+        What to do about activations where the method is not defined, which keep their gradient: 'warn',
+        'raise' or 'ignore'.
+
+    Notes
+    -----
+    r_in = r [r > 0] f'(z) takes the place of r f'(z) at every Relu and Relu6, where f'(z) is 1 or 0
+    (0 above the 6 of Relu6 too); all other ops have their gradient, and the forward pass is untouched.
+    LeakyReLU, ELU, GELU, tanh and the like keep their gradient, and so does a ReLU written as
+    tf.maximum(x, 0): the papers define the rule at ReLU, and the graph does not say which maxima are meant as
+    one. A warning names these ops. A model without any ReLU gives the plain gradient, with a warning. Cost:
+    1 gradient per row.
+
+    References
+    ----------
+    Springenberg, Dosovitskiy, Brox, Riedmiller (2015). Striving for simplicity: the all convolutional net.
+    arXiv:1412.6806, section 3.4
+
+    Examples
+    --------
+    >>> de.explain(GuidedBackprop(), T, X, xs, ys=[0, 1]).shape        # or 'guided_backprop'
+    (2, 3)
+    """
+
+    on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
+
+    book = Rulebook((table('guided_backprop', dict.fromkeys(RELUS, guided)),), passing=WITHOUT_WARNING)
+
+    def query(self, model):
+        report_without_relu(self, model, self.on_unsupported)
+        return model.relevance(self.book, self.name, self.on_unsupported)
+
+    def attribute(self, sweep, xs, baselines):
+        return sweep.once(at_input(xs))['relevance']
