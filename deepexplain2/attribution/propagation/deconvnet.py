@@ -5,9 +5,9 @@ from typing import Literal
 
 from ...graph.rulebook import Rulebook, table
 from ...rules.relu import RELUS, WITHOUT_WARNING, deconvnet
+from ..at_relu import report_without_relu
 from ..base import Method, at_input
 from ..registry import register
-from .at_relu import report_without_relu
 
 
 @register('deconvnet')

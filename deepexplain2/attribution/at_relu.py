@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...engine.model import Model
-from ...errors import NonlinearOpWarning, RuleError, warn
-from ...graph.rulebook import PLAIN, RULE
-from ..base import Method
+from ..engine.model import Model
+from ..errors import NonlinearOpWarning, RuleError, warn
+from ..graph.rulebook import PLAIN, RULE
+from .base import Method
 
 
 def report_without_relu(method: Method, model: Model, on_unsupported: str) -> None:
