@@ -15,11 +15,8 @@ WITHOUT_WARNING = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max
 
 def guided(op, r, varying):
     """r_in = r [r > 0] f'(z) (Springenberg et al. 2015); f'(z) is 0 above the 6 of Relu6 too."""
-    z = op.inputs[0]
-    passes = (z > 0) & (r > 0)
-    if op.type == 'Relu6':
-        passes &= z < 6
-    return tf.where(passes, r, tf.zeros_like(r))
+    backward = tf.raw_ops.Relu6Grad if op.type == 'Relu6' else tf.raw_ops.ReluGrad
+    return backward(gradients=tf.nn.relu(r), features=op.outputs[0])
 
 
 def deconvnet(op, r, varying):

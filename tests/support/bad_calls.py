@@ -42,7 +42,7 @@ def table():
             yield f'feed_dict itself: {name}', errors.FeedError, 'feed_dict must be a dict', lambda s, v=value[0]: s.explain(feed_dict=v)
             yield f'feed_dict of ids: {name}', errors.FeedError, 'feed_dict must be a dict', lambda s, v=value[0]: s.tokens.run(IDS, feed_dict=v)
         if name not in ('string',):
-            yield f'method: {name}', errors.UnknownMethod, 'no method .* Known: deeplift, elrp', lambda s, v=value[0]: s.explain(v)
+            yield f'method: {name}', errors.UnknownMethod, 'no method .* Known: deconvnet, deeplift, elrp', lambda s, v=value[0]: s.explain(v)
     for text, value in FLAGS.items():
         for name, call in FLAG_DOORS.items():
             yield f'{name}={text}', errors.ParameterError, f'{name} must be True or False, not {text}', lambda s, c=call, v=value: c(s, v)

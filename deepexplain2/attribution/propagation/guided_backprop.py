@@ -5,7 +5,7 @@ from typing import Literal
 
 from ...graph.rulebook import Rulebook, table
 from ...rules.relu import RELUS, WITHOUT_WARNING, guided
-from ..at_relu import report_without_relu
+from ..at_relu import report_beside_relu
 from ..base import Method, at_input
 from ..registry import register
 
@@ -27,8 +27,9 @@ class GuidedBackprop(Method):
     (0 above the 6 of Relu6 too); all other ops have their gradient, and the forward pass is untouched.
     LeakyReLU, ELU, GELU, tanh and the like keep their gradient, and so does a ReLU written as
     tf.maximum(x, 0): the papers define the rule at ReLU, and the graph does not say which maxima are meant as
-    one. A warning names these ops. A model without any ReLU gives the plain gradient, with a warning. Cost:
-    1 gradient per row.
+    one. A ReluWarning names these ops. A model without any ReLU gives the plain gradient, with that warning.
+    A ReLU inside tf.custom_gradient has the rule; the gradient given there is not used. Cost: 1 gradient per
+    row.
 
     References
     ----------
@@ -46,8 +47,8 @@ class GuidedBackprop(Method):
     book = Rulebook((table('guided_backprop', dict.fromkeys(RELUS, guided)),), passing=WITHOUT_WARNING)
 
     def query(self, model):
-        report_without_relu(self, model, self.on_unsupported)
-        return model.relevance(self.book, self.name, self.on_unsupported)
+        report_beside_relu(self, model, self.on_unsupported)
+        return model.relevance(self.book, self.name)
 
     def attribute(self, sweep, xs, baselines):
         return sweep.once(at_input(xs))['relevance']
