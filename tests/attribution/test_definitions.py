@@ -36,6 +36,16 @@ def shapley(net, x, ys, b):
     return result
 
 
+def at_relu(net, x, ys, gated):
+    """Gradients at ReLU: positive ones alone, where z passes (gated) or everywhere; others as they are."""
+    def rule(name, k, r, values):
+        slope = ACTIVATIONS[name][2](values[k])
+        if name in ('relu', 'relu6'):
+            return np.maximum(r, 0) * (slope if gated else 1)
+        return r * slope
+    return net.backward(x, ys, rule)
+
+
 @pytest.fixture(params=NETS)
 def net(request):
     return NETS[request.param]
@@ -66,6 +76,8 @@ def test_definition(net, name):
         'intgrad': lambda: integrated(net, x, ys, b, 7),
         'elrp': lambda: net.elrp(x, ys, .01),
         'deeplift': lambda: net.deeplift(x, ys, b),
+        'guided_backprop': lambda: at_relu(net, x, ys, True),
+        'deconvnet': lambda: at_relu(net, x, ys, False),
         'occlusion': lambda: occluded(net, x, ys, b, window, step),
         'shapley_sampling': lambda: shapley(net, x, ys, b),
     }[name]()
