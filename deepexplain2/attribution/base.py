@@ -47,6 +47,8 @@ class Method(Parametrized):
     is_perturbation: ClassVar[bool] = False
     #: Whether a feature that T does not depend on gets exactly 0.
     zero_without_influence: ClassVar[bool] = True
+    #: Whether the attributions of a weighted sum of outputs are the weighted sum of attributions.
+    linear_in_target: ClassVar[bool] = True
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 

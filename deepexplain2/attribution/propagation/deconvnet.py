@@ -31,6 +31,8 @@ class DeconvNet(Method):
     A ReLU inside tf.custom_gradient has the rule; the gradient given there is not used. Cost: 1 gradient per
     row.
 
+    Not linear in T: a negative weight in ys turns the signs of r before they are rectified.
+
     References
     ----------
     Zeiler, Fergus (2014). Visualizing and understanding convolutional networks. arXiv:1311.2901, section 2.1
@@ -43,6 +45,7 @@ class DeconvNet(Method):
 
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
+    linear_in_target = False                    # r is rectified
     book = Rulebook((table('deconvnet', dict.fromkeys(RELUS, deconvnet)),), passing=WITHOUT_WARNING)
 
     def query(self, model):

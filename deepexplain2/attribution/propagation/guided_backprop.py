@@ -31,6 +31,8 @@ class GuidedBackprop(Method):
     A ReLU inside tf.custom_gradient has the rule; the gradient given there is not used. Cost: 1 gradient per
     row.
 
+    Not linear in T: a negative weight in ys turns the signs of r before they are rectified.
+
     References
     ----------
     Springenberg, Dosovitskiy, Brox, Riedmiller (2015). Striving for simplicity: the all convolutional net.
@@ -44,6 +46,7 @@ class GuidedBackprop(Method):
 
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
+    linear_in_target = False                    # r is rectified
     book = Rulebook((table('guided_backprop', dict.fromkeys(RELUS, guided)),), passing=WITHOUT_WARNING)
 
     def query(self, model):
