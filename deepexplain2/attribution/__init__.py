@@ -8,6 +8,7 @@ from .layers.eigen_cam import EigenCAM
 from .layers.fem import FEM
 from .layers.grad_cam import GradCAM
 from .layers.grad_cam_plus_plus import GradCAMPlusPlus
+from .layers.guided_grad_cam import GuidedGradCAM
 from .layers.hires_cam import HiResCAM
 from .layers.internal_influence import InternalInfluence
 from .layers.layer_cam import LayerCAM
@@ -19,11 +20,14 @@ from .layers.score_cam import ScoreCAM
 from .layers.xgrad_cam import XGradCAM
 from .perturbation.occlusion import Occlusion
 from .perturbation.shapley_sampling import ShapleySampling
+from .propagation.deconvnet import DeconvNet
 from .propagation.deeplift import DeepLift
 from .propagation.elrp import EpsilonLRP
+from .propagation.guided_backprop import GuidedBackprop
 from .registry import methods, register
 
-__all__ = ['FEM', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus', 'GradientInput',
-           'HiResCAM', 'IntegratedGradients', 'InternalInfluence', 'LayerCAM', 'LayerConductance',
-           'LayerDeepLift', 'LayerGradientActivation', 'LayerIntegratedGradients', 'Method', 'Occlusion',
-           'Plan', 'Saliency', 'ScoreCAM', 'ShapleySampling', 'XGradCAM', 'methods', 'register']
+__all__ = ['FEM', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus',
+           'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM', 'IntegratedGradients',
+           'InternalInfluence', 'LayerCAM', 'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
+           'LayerIntegratedGradients', 'Method', 'Occlusion', 'Plan', 'Saliency', 'ScoreCAM',
+           'ShapleySampling', 'XGradCAM', 'methods', 'register']

@@ -51,6 +51,8 @@ class Method(Parametrized):
     zero_without_influence: ClassVar[bool] = True
     #: Whether T must depend on X through a tensor with spatial axes.
     needs_space: ClassVar[bool] = False
+    #: Whether the attributions of a weighted sum of outputs are the weighted sum of attributions.
+    linear_in_target: ClassVar[bool] = True
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 

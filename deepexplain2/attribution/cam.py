@@ -19,6 +19,7 @@ from ..engine.layers import (
     without_axis,
 )
 from ..engine.model import Model
+from ..engine.query import Answers
 from ..errors import TensorError
 from ..features.resize import resized
 from ..graph.rulebook import EVALUATED
@@ -46,6 +47,7 @@ class ClassActivationMap(LayerMethod):
 
     needs_space = True
     zero_without_influence = False
+    linear_in_target = False        # the map is rectified
     remedy_for_zeros = 'relu=False, which shows what speaks against T too'
     takes_gradient = True           # whether gradients with respect to the layer are asked for
     places = Places(-1, [])         # found by `fitted`
@@ -115,12 +117,14 @@ class ClassActivationMap(LayerMethod):
 
     def attribute(self, sweep, xs, baselines):
         """One map per row."""
-        maps: list[np.ndarray] = []
-        for _, _, answers in sweep(lambda rows, ks: [x[rows] for x in xs]):
-            a, grid = self.flat(answers['activation'][0])
-            g = self.flat(answers['layer_gradient'][0])[0] if self.takes_gradient else a
-            maps.append(self.map(a, g).reshape(-1, *grid))
-        return self.shown(np.concatenate(maps), xs)
+        found = [self.maps(answers) for _, _, answers in sweep(lambda rows, ks: [x[rows] for x in xs])]
+        return self.shown(np.concatenate(found), xs)
+
+    def maps(self, answers: Answers) -> np.ndarray:
+        """What is shown, (rows,) + grid, of the answers for some rows."""
+        a, grid = self.flat(answers['activation'][0])
+        g = self.flat(answers['layer_gradient'][0])[0] if self.takes_gradient else a
+        return self.map(a, g).reshape(-1, *grid)
 
     def flat(self, values: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
         """(values of the layer (rows, positions, channels), the grid of the positions)."""

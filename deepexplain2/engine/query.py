@@ -165,3 +165,16 @@ class Query:
 def first_rows(answers: Answers, n: int) -> Answers:
     """The answers for the first n rows."""
     return {name: a[:n] if isinstance(a, np.ndarray) else [v[:n] for v in a] for name, a in answers.items()}
+
+
+class Joined(Query):
+    """Several queries with the same feeds, one after the other, in one set of answers."""
+
+    is_value = False
+
+    def __init__(self, *queries: Query):
+        self._queries = queries
+
+    def evaluate(self, batch: Batch) -> Answers:
+        """The answers of all of them for one run."""
+        return {name: answer for query in self._queries for name, answer in query.evaluate(batch).items()}

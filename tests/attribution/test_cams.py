@@ -47,6 +47,26 @@ def test_reference_values(net, session):
     assert len(keys) > 15
 
 
+@pytest.mark.parametrize('net', ['cnn_pool', 'cnn_res'])
+def test_guided_grad_cam_beside_captum(net, session):
+    """By nearest neighbours, which are the same ones there for these sizes."""
+    x = v1.placeholder(tf.float64, (None, *REFERENCE[f'{net}/x0'].shape[1:]))
+    found, xs, ys = layers_of(net, x), cast(REFERENCE[f'{net}/x0']), REFERENCE[f'{net}/y']
+    key, = (k for k in REFERENCE if k.startswith(f'{net}/captum/guided_gradcam'))
+    with DeepExplain() as de:
+        options = {'layer': found[key.split('/')[3]], 'interpolation': 'nearest'}
+        got = de.explain('guided_grad_cam', found['out'], x, xs, ys, **options)
+        np.testing.assert_allclose(got, REFERENCE[key], rtol=1e-6, atol=1e-9 * np.abs(got).max())
+        product = de.explain('guided_backprop', found['out'], x, xs, ys) * de.explain(
+            'grad_cam', found['out'], x, xs, ys, **options)
+        np.testing.assert_allclose(got, product, rtol=1e-12)
+        np.testing.assert_allclose(de.explain('guided_grad_cam', found['out'], x, xs, ys, 1, **options), got,
+                                   rtol=1e-9, atol=1e-12)
+        assert any(t.treatment == 'rule' for t in de.audit('guided_grad_cam', found['out'], x))
+    with pytest.raises(errors.ParameterError, match='upsample=False: the map is multiplied'):
+        methods['guided_grad_cam'](upsample=False)
+
+
 SHAPES = {1: (12,), 2: (6, 5), 3: (4, 5, 3)}
 
 

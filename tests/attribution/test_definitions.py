@@ -36,6 +36,16 @@ def shapley(net, x, ys, b):
     return result
 
 
+def at_relu(net, x, ys, gated):
+    """Gradients at ReLU: positive ones alone, where z passes (gated) or everywhere; others as they are."""
+    def rule(name, k, r, values):
+        slope = ACTIVATIONS[name][2](values[k])
+        if name in ('relu', 'relu6'):
+            return np.maximum(r, 0) * (slope if gated else 1)
+        return r * slope
+    return net.backward(x, ys, rule)
+
+
 @pytest.fixture(params=NETS)
 def net(request):
     return NETS[request.param]
@@ -76,6 +86,8 @@ def test_definition(net, name):
             net.gradient(np.broadcast_to(b, x.shape), ys) - net.gradient(x, ys))),
         'layer_deeplift': lambda: net.deeplift(x, ys, b),
         'layer_gradient_x_activation': lambda: net.gradient(x, ys) * x,
+        'guided_backprop': lambda: at_relu(net, x, ys, True),
+        'deconvnet': lambda: at_relu(net, x, ys, False),
         'occlusion': lambda: occluded(net, x, ys, b, window, step),
         'shapley_sampling': lambda: shapley(net, x, ys, b),
     }[name]()
