@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..cam import ClassActivationMap, weighted
+from ..cam import ClassActivationMap, mean_over_positions, weighted
 from ..registry import register
 
 
@@ -55,4 +55,4 @@ class GradCAM(ClassActivationMap):
     """
 
     def map(self, a, g):
-        return weighted(a, g.mean(1))
+        return weighted(a, mean_over_positions(g))

@@ -11,7 +11,7 @@ from ...graph.rulebook import Rulebook, table
 from ...rules.relu import RELUS, WITHOUT_WARNING, guided
 from ..at_relu import report_beside_relu
 from ..base import Method
-from ..cam import ClassActivationMap, weighted
+from ..cam import ClassActivationMap, mean_over_positions, weighted
 from ..registry import register
 
 
@@ -85,7 +85,7 @@ class GuidedGradCAM(ClassActivationMap):
         return Method.audit(self, model)
 
     def map(self, a, g):
-        return weighted(a, g.mean(1))
+        return weighted(a, mean_over_positions(g))
 
     def attribute(self, sweep, xs, baselines):
         products = []

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..cam import ClassActivationMap
 from ..registry import register
 
@@ -56,4 +58,4 @@ class HiResCAM(ClassActivationMap):
     """
 
     def map(self, a, g):
-        return (g * a).sum(2)
+        return np.einsum('npc,npc->np', g, a)

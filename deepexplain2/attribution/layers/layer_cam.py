@@ -58,4 +58,4 @@ class LayerCAM(ClassActivationMap):
     """
 
     def map(self, a, g):
-        return (np.maximum(g, 0) * a).sum(2)
+        return np.einsum('npc,npc->np', np.maximum(g, 0), a)

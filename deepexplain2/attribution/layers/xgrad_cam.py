@@ -59,5 +59,5 @@ class XGradCAM(ClassActivationMap):
 
     def map(self, a, g):
         whole = a.sum(1)
-        weights = np.divide((g * a).sum(1), whole, out=np.zeros_like(whole), where=whole != 0)
+        weights = np.divide(np.einsum('npc,npc->nc', g, a), whole, out=np.zeros_like(whole), where=whole != 0)
         return weighted(a, weights)
