@@ -42,7 +42,7 @@ def network():
     layers = keras.layers
     x = keras.Input((HEIGHT, WIDTH, 1), name='image')
     h = x
-    for filters in 24, 32, 48:
+    for filters in 16, 32, 48:
         h = layers.Conv2D(filters, 3, padding='same', activation='relu')(h)
         h = layers.MaxPooling2D()(h)
     h = layers.Conv2D(64, 3, padding='same', activation='relu', name='maps')(h)
