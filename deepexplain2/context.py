@@ -249,7 +249,7 @@ class DeepExplain(ValueContext):
             explainer, constant_weights = self._compiled(made, target, explained, {}, jit_compile)
             return explainer.weighted(constant_weights)
         return TokenExplainer(make, self.session, as_target(target, self.graph), inputs, found, form,
-                              create(method, parameters, OTHERS), sum_embedding)
+                              create(method, parameters, OTHERS).located(self._layer_name), sum_embedding)
 
     def _lookups(self, target: Any, inputs: list[tf.Tensor]) -> list[list[Lookup]]:
         """The embedding lookups of each tensor X; found once for each T and X."""
@@ -271,7 +271,7 @@ class DeepExplain(ValueContext):
         with graph_lock(self.graph):
             weighted = as_target(T, self.graph)
             target, constant_weights = split_weights(weighted, inputs)
-            made = create(method, parameters, OTHERS)
+            made = create(method, parameters, OTHERS).located(self._layer_name)
             compiled = compiled_for(self.session)
             key = form, jit, target.name, *(x.name for x in inputs), made
             explainer = compiled.kept(key) if made.is_small else None

@@ -84,6 +84,10 @@ class NonlinearOpWarning(UserWarning):
     """Ops between X and T have no rule: the method uses their plain gradient."""
 
 
+class ReluWarning(UserWarning):
+    """A method that is defined at ReLU alone meets other activations, or no ReLU at all."""
+
+
 class PathWarning(UserWarning):
     """Ops without a gradient separate X from a part of what T depends on."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -67,29 +67,40 @@ class Explainer(BaseExplainer):
 
     def __init__(self, method: Method, model: Model, target: Units | BuiltTarget, form: Form,
                  is_probability: bool = False):
+        if model.path.black_boxes and not (method.is_perturbation or model.jit):
+            raise PathError(f'"{method.name}" needs gradients, and T "{model.target.name}" is computed by '
+                            f'a function of Python, {model.path.name(model.path.black_boxes[0])}, which has '
+                            f'none. Methods that need only values: {names_with("is_perturbation")}')
+        method = method.fitted(model)
         self._method, self._model, self._form = method, model, form
         self._target = target                           # what ys are
         self._references = References(
             method.baseline, model.inputs, form, method.references, method.average, method.averages,
             partial(model.warn_once, method.name))
         method.check_tensors([model.target, *model.inputs])
+        self._layer, self._sums_to = method.shaped_like(model), method.promise(model)
         if isinstance(target, BuiltTarget):
             target.target.check_method(method)
-        if model.path.black_boxes and not (method.is_perturbation or model.jit):
-            raise PathError(f'"{method.name}" needs gradients, and T "{model.target.name}" is computed by '
-                            f'a function of Python, {model.path.name(model.path.black_boxes[0])}, which has '
-                            f'none. Methods that need only values: {names_with("is_perturbation")}')
         if all(x.shape.rank and x.shape[1:].is_fully_defined() for x in model.inputs):
             method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._layouts = Layouts(model, method.name, method.graph_key, needs_rows=method.is_perturbation)
         self._runner = Run(method, model, self._references, self._layouts,
-                           TargetChecks(model, method.name, is_probability), self._dtypes,
+                           TargetChecks(model, method.name, is_probability), self._dtypes, self._sums_to,
                            target.target.meaning_of_zero if isinstance(target, BuiltTarget) else '')
 
     @cached_property
     def _dtypes(self) -> list[Any]:
+        if self._layer is not None:
+            return [self._layer.dtype.as_numpy_dtype]
         return [(x.dtype if x.dtype.is_floating else self._model.target.dtype).as_numpy_dtype
                 for x in self._model.inputs]
+
+    def _shapes(self, planned: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]] | None:
+        """The shapes of the attributions: as the method plans, or of the layer; None where that is open."""
+        if self._layer is None:
+            return list(planned)
+        row = self._layer.shape[1:] if self._layer.shape.rank else self._layer.shape
+        return [(planned[0][0], *row.as_list())] if row.is_fully_defined() else None
 
     def compile(self) -> Query:
         """The query of the method; adds its ops to the graph the first time."""
@@ -123,6 +134,11 @@ class Explainer(BaseExplainer):
     def _check_options(self, options: Options) -> None:
         """Raise where the session is closed, or the method cannot give what the options ask for."""
         check_open(self._model.session)
+        if options.return_delta and self._layer is not None and self._method.sums_to != self._sums_to:
+            raise ParameterError(f'return_delta: T "{self._model.target.name}" depends on X around the layer '
+                                 f'"{self._layer.name}" too, and the attributions of "{self._method.name}" '
+                                 'are those of what flows through the layer. Choose a layer that all of it '
+                                 'flows through')
         if options.return_delta and self._method.sums_to is None:
             raise ParameterError(f'return_delta: the attributions of "{self._method.name}" do not promise '
                                  f'any sum. It is for the methods that do: {names_with("sums_to")}')
@@ -152,8 +168,8 @@ class Explainer(BaseExplainer):
                 f'each row, {per_row * request.n} times in all. progress=True shows how far it is; coarser '
                 'features or fewer samples cost less', CostWarning)
         self._check_feeds(request.feeds)
-        return request, ClassOutputs(options.out, planned.shapes, self._dtypes, self._form, request.read(),
-                                     len(request.each) or None)
+        return request, ClassOutputs(options.out, self._shapes(planned.shapes), self._dtypes,
+                                     self._result_form, request.read(), len(request.each) or None)
 
     def _classes(self, options: Options) -> int | None:
         return None if options.classes is None else len(classes_of(options.classes, self._target))
@@ -180,9 +196,11 @@ class Explainer(BaseExplainer):
                                 f'{names_with("is_perturbation")} without jit_compile')
 
     def _about(self) -> dict[str, Any]:
-        names = list(self._form.keys or (x.name for x in self._model.inputs))
+        names = [self._layer.name] if self._layer is not None else list(
+            self._form.keys or (x.name for x in self._model.inputs))
         return {'target': self._model.target.name, 'method': repr(self._method),
-                'parameters': self._method.parameters, 'input_names': names}
+                'parameters': self._method.parameters, 'input_names': names,
+                'layer': '' if self._layer is None else self._layer.name}
 
     def _rows(self) -> int:
         return self._layouts.tuner.rows
@@ -218,7 +236,7 @@ class Explainer(BaseExplainer):
         points = self._method.plan(shapes).evaluations
         if points is None:
             raise ParameterError(f'plan: how often "{self._method.name}" evaluates the model is decided by '
-                                 f'its tolerance')
+                                 f'its tolerance, or by the size of its layer')
         layout, is_line = self._layouts.of(n, batch_size, memory_limit), self.compile().is_line_integral
         runs = sum(calls(n, p, layout.rows, layout.fixed_batch, is_line) for p in points)
         return RunPlan(runs, layout.rows, n * sum(points), layout.rows * self._model.path.row_total)

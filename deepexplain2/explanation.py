@@ -42,11 +42,14 @@ class Explanation:
     parameters : dict
         Parameters of the method by name.
     input_names : sequence of str
-        One name per input.
+        One name per array of `values`: those of the inputs, or of the layer.
     feature_names : sequence, optional
         For every input the names of its features (as many as a row of `values` has entries), or None.
     index : ndarray of shape (n,), optional
         Labels of the rows, as of a pandas DataFrame.
+    layer : str
+        The tensor between X and T whose attributions `values` are, and are shaped like; '' where that is X.
+        xs may then be a list where `values` is an array.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class Explanation:
     input_names: Sequence[str] = ('input',)
     feature_names: Sequence[Sequence[Any] | None] | None = None
     index: np.ndarray | None = None
+    layer: str = ''
 
     def __post_init__(self) -> None:
         for name in ROWS:
@@ -102,13 +106,14 @@ class Explanation:
     def _check_rows(self, name: str) -> None:
         """Raise ShapeError where a field with one entry per row has other rows, or is no array."""
         given, several = getattr(self, name), name in ('values', 'xs', 'std_error')
+        like_values = several and not (name == 'xs' and self.layer)
         if given is None and name not in ('values', 'xs'):
             return
-        if several and isinstance(given, list) != isinstance(self.values, list):
+        if like_values and isinstance(given, list) != isinstance(self.values, list):
             raise ShapeError(f'{name} of an Explanation must be '
                              + ('a list, as values is' if isinstance(self.values, list) else 'an array'))
         parts = given if several and isinstance(given, list) else [given]
-        if several and len(parts) != len(self.arrays):
+        if like_values and len(parts) != len(self.arrays):
             raise ShapeError(f'{name} of an Explanation holds {len(parts)} arrays, and values '
                              f'{len(self.arrays)}')
         for part in parts:

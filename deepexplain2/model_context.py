@@ -160,6 +160,10 @@ class ModelContext(WaysIn):
     def _layers(self) -> dict[str, tf.Tensor]:
         return {layer.label: layer.tensor for layer in self._names.layers if layer.tensor is not None}
 
+    def _layer_name(self, layer: Any) -> str:
+        """The name of the tensor that a name, tensor or Keras symbolic tensor stands for."""
+        return as_tensor(self._resolve(layer), self.graph, 'layer').name
+
     def _resolve(self, value: Any) -> Any:
         """Names and Keras symbolic tensors as tensors; anything else is checked later."""
         return (self._tensor(value) if isinstance(value, str) or type(value).__name__ == 'KerasTensor'

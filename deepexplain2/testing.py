@@ -49,7 +49,7 @@ def check_method(method: type[Method] | Method) -> None:
     """
     made = method() if isinstance(method, type) else method
     for clause in CLAUSES:
-        with _opened() as scene:
+        with _opened(made.needs_space) as scene:
             try:
                 clause(made, scene)
             except (AssertionError, DeepExplainError) as e:
@@ -75,12 +75,18 @@ class _Scene:
 
 
 @contextlib.contextmanager
-def _opened() -> Iterator[_Scene]:
+def _opened(has_space: bool = False) -> Iterator[_Scene]:
+    """A scene; has_space: with a convolution along the features."""
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=s) for s in ((5, 7), (7, 6), (6, 6), (6, 3))]
     biases = [rng.normal(size=len(w[0])) for w in weights]
+    kernel, after = (np.random.default_rng(1).normal(size=s) for s in ((2, 1, 4), (56, 5)))
 
     def network(x):
+        if has_space:
+            wide = tf.repeat(x, 3, 1)
+            maps = tf.nn.elu(tf.nn.conv1d(wide[:, :, None], tf.constant(kernel, x.dtype), 1, 'VALID'))
+            x = tf.reshape(maps, (-1, 56)) @ tf.constant(after, x.dtype)
         for w, b, f in zip(weights, biases, (tf.nn.elu, tf.nn.sigmoid, tf.nn.relu, tf.identity)):
             x = f(x @ tf.constant(w, x.dtype) + tf.constant(b, x.dtype))
         return x

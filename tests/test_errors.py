@@ -22,7 +22,7 @@ def nan(x):
 
 # name of the case -> (error, message, call with de, X, T, session)
 CASES = {
-    'unknown method': (errors.UnknownMethod, 'no method "?\'?intgrads.* Did you mean "intgrad"\\? Known: deeplift, elrp, ',
+    'unknown method': (errors.UnknownMethod, 'no method "?\'?intgrads.* Did you mean "intgrad"\\? Known: .*deeplift, .*elrp, ',
                        lambda de, X, T, s: de.explain('intgrads', T, X, X4)),
     'method that is not a string': (errors.UnknownMethod, 'no method None. Known: ', lambda de, X, T, s: de.explain(None, T, X, X4)),
     'unknown parameter': (errors.ParameterError, 'method "elrp" has no parameter \'epsilonn\'. Did you mean "epsilon"\\?',

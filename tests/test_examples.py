@@ -21,7 +21,7 @@ def load(name):
 def test_all_are_tested():
     assert {p.stem for p in EXAMPLES.glob('*.py')} == {
         'mnist', 'multiple_inputs', 'streaming', 'text_embeddings', 'keras3', 'saved_model', 'lstm_text',
-        'black_box', 'detection', 'segmentation', 'tabular'}
+        'black_box', 'cam', 'detection', 'segmentation', 'tabular'}
 
 
 def test_mnist(tmp_path, capsys):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import DeepExplain, errors, methods
+from deepexplain2 import DeepExplain, errors
+from tests.support.few import ANYWHERE
 from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
@@ -29,7 +30,7 @@ def ids(session):
     return v1.placeholder(tf.int32, (None, 4), 'ids')
 
 
-@pytest.mark.parametrize('name', methods())
+@pytest.mark.parametrize('name', ANYWHERE)
 def test_attributes_at_the_lookup(ids, name):
     embedded = tf.nn.embedding_lookup(TABLE, ids)
     T = head(embedded)
@@ -117,7 +118,7 @@ def test_other_uses_of_the_ids_are_named(ids):
             de.explain('saliency', head(embedded), ids, IDS, baseline=0)
 
 
-@pytest.mark.parametrize('name', methods())
+@pytest.mark.parametrize('name', ANYWHERE)
 def test_ids_in_floats(session, name):
     """A Keras input without a dtype takes ids as floats, which the Embedding casts, and makes its mask of
     them."""

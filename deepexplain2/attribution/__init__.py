@@ -4,12 +4,30 @@ from .base import Method, Plan
 from .gradient.gradient_input import GradientInput
 from .gradient.integrated_gradients import IntegratedGradients
 from .gradient.saliency import Saliency
+from .layers.eigen_cam import EigenCAM
+from .layers.fem import FEM
+from .layers.grad_cam import GradCAM
+from .layers.grad_cam_plus_plus import GradCAMPlusPlus
+from .layers.guided_grad_cam import GuidedGradCAM
+from .layers.hires_cam import HiResCAM
+from .layers.internal_influence import InternalInfluence
+from .layers.layer_cam import LayerCAM
+from .layers.layer_conductance import LayerConductance
+from .layers.layer_deeplift import LayerDeepLift
+from .layers.layer_gradient_x_activation import LayerGradientActivation
+from .layers.layer_intgrad import LayerIntegratedGradients
+from .layers.score_cam import ScoreCAM
+from .layers.xgrad_cam import XGradCAM
 from .perturbation.occlusion import Occlusion
 from .perturbation.shapley_sampling import ShapleySampling
+from .propagation.deconvnet import DeconvNet
 from .propagation.deeplift import DeepLift
 from .propagation.elrp import EpsilonLRP
+from .propagation.guided_backprop import GuidedBackprop
 from .registry import methods, register
 
-__all__ = ['DeepLift', 'EpsilonLRP', 'GradientInput', 'IntegratedGradients', 'Method', 'Occlusion', 'Plan',
-           'Saliency',
-           'ShapleySampling', 'methods', 'register']
+__all__ = ['FEM', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus',
+           'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM', 'IntegratedGradients',
+           'InternalInfluence', 'LayerCAM', 'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
+           'LayerIntegratedGradients', 'Method', 'Occlusion', 'Plan', 'Saliency', 'ScoreCAM',
+           'ShapleySampling', 'XGradCAM', 'methods', 'register']

@@ -45,8 +45,14 @@ class Method(Parametrized):
     draws_samples: ClassVar[bool] = False
     #: Whether only values of T are asked, so that T needs one value per row.
     is_perturbation: ClassVar[bool] = False
+    #: Whether a perturbation method has features on or off, and so whole words; False where they fade.
+    switches_features: ClassVar[bool] = True
     #: Whether a feature that T does not depend on gets exactly 0.
     zero_without_influence: ClassVar[bool] = True
+    #: Whether T must depend on X through a tensor with spatial axes.
+    needs_space: ClassVar[bool] = False
+    #: Whether the attributions of a weighted sum of outputs are the weighted sum of attributions.
+    linear_in_target: ClassVar[bool] = True
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 
@@ -65,6 +71,25 @@ class Method(Parametrized):
     def book(self) -> Rulebook | None:
         """The rules, for methods that ask for relevance under rules."""
         return None
+
+    def located(self, name_of: Callable[[Any], str]) -> Method:
+        """This method with its tensors, if parameters are some, by their names in the graph.
+
+        name_of: gives the name of the tensor that a name, tensor or Keras symbolic tensor stands for.
+        """
+        return self
+
+    def fitted(self, model: Model) -> Method:
+        """This method with what it takes from the graph where a parameter does not say."""
+        return self
+
+    def shaped_like(self, model: Model) -> Any:
+        """The tensor of the graph that attributions are shaped like; None where that is X."""
+        return None
+
+    def promise(self, model: Model) -> str | None:
+        """`sums_to`, where the graph keeps it."""
+        return self.sums_to
 
     def query(self, model: Model) -> Query:
         """What to ask; compiles what it needs."""

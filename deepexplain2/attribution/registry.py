@@ -39,7 +39,8 @@ class Methods(Mapping[str, type[Method]]):
         if not isinstance(name, str):
             raise UnknownMethod(f'no method {shown(name)}. {known}')
         if name not in self._classes:
-            close = [m for m in self if m.startswith(name.lower()[:5])][:1] if name else []
+            close = difflib.get_close_matches(name.lower(), self, n=1, cutoff=.8)
+            close = close or ([m for m in self if m.startswith(name.lower()[:5])][:1] if name else [])
             close = close or difflib.get_close_matches(name.lower(), self, n=1, cutoff=.5)
             raise UnknownMethod(f'no method {shown(name)}.{did_you_mean(close)} {known}')
         return self._classes[name]
@@ -141,8 +142,8 @@ def _made(cls: Callable[..., Method], parameters: tuple[tuple[str, type, str, An
 
 def names_with(capability: str) -> str:
     """The names of the methods that have a capability (a class attribute of Method that is set), for a
-    message."""
-    found = ((name, getattr(cls, capability)) for name, cls in methods.items())
+    message: of those that explain any graph."""
+    found = ((name, getattr(cls, capability)) for name, cls in methods.items() if cls.needs_space is not True)
     return ', '.join(name for name, value in found if value and not isinstance(value, property))
 
 

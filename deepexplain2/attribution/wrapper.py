@@ -3,8 +3,8 @@ one."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from ..errors import ParameterError, shown
@@ -69,9 +69,28 @@ class Wrapper(Method):
         return self.of.is_perturbation
 
     @property
+    def needs_space(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.needs_space
+
+    @property
     def graph_key(self) -> Hashable:
         """As for the method inside: a wrapper adds no ops."""
         return self.of.graph_key
+
+    def located(self, name_of: Callable[[Any], str]) -> Method:
+        """As for the method inside."""
+        inside = self.of.located(name_of)
+        return self if inside is self.of else replace(self, of=inside)
+
+    def fitted(self, model):
+        """As for the method inside."""
+        inside = self.of.fitted(model)
+        return self if inside is self.of else replace(self, of=inside)
+
+    def shaped_like(self, model):
+        """As for the method inside."""
+        return self.of.shaped_like(model)
 
     def query(self, model):
         """Ask what the method inside asks."""

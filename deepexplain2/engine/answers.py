@@ -97,6 +97,16 @@ class AtLayers(Answer):
         return list(values)
 
 
+class AtReference(AtLayers):
+    """Values of tensors between X and T at the baseline, of which a single row may stand for all."""
+
+    def read(self, values, batch, xs, weights):
+        """As of AtLayers, with all rows."""
+        n = len(batch.rows)
+        return super().read([np.broadcast_to(v, (n, *v.shape[1:])) if v.ndim and len(v) == 1 else v
+                             for v in values], batch, xs, weights)
+
+
 def check_target(target: tf.Tensor, shape: tuple[int, ...], weights: np.ndarray | None, batch: Batch) -> None:
     """Raise TensorError where T of a batch has this shape, and not one entry per row; ShapeError where its
     weights do not fit."""

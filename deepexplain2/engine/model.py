@@ -26,6 +26,7 @@ from .batch import Batch
 from .failures import reported
 from .fetch import Fetch, fed
 from .findings import Findings
+from .layer_query import LayerQueries, activation, layer_queries
 from .queries import NO_RULES
 from .query import Query
 from .row_data import Feed
@@ -69,6 +70,7 @@ class Model:
         self._masks = self.fetch(self.inputs, kept_masks)
         self._value: Query | None = None
         self._line: Query | None = None
+        self._at_layers: dict[tuple[str, ...], LayerQueries] = {}       # by the names of the layers
         # by key of the rulebook, which is kept: keys hold ids of what is in it
         self._relevances: dict[Hashable, tuple[Query, Rulebook, list[Treatment]]] = {}
         self._fed: set[frozenset[str]] = set()              # names in feed_dict that were found to suffice
@@ -160,9 +162,11 @@ class Model:
             return None
         return copy if copy.fixes_rows else None
 
-    def treatments(self, book: Rulebook) -> list[Treatment]:
-        """How a book treats every op between X and T that depends on X; adds nothing to the graph."""
-        return with_layers(clone.Copy(self.path, book, layer_of=self.layer_of).treatments, self.layer_of)
+    def treatments(self, book: Rulebook, start: Sequence[tf.Tensor] = ()) -> list[Treatment]:
+        """How a book treats every op between X, or the tensors `start`, and T that depends on these; adds
+        nothing to the graph."""
+        path = Path(self.target, start, kept_masks=self.path.kept_masks) if start else self.path
+        return with_layers(clone.Copy(path, book, layer_of=self.layer_of).treatments, self.layer_of)
 
     # Queries
 
@@ -180,7 +184,7 @@ class Model:
         return self.relevance(NO_RULES, method, at=at)
 
     def relevance(self, book: Rulebook, method: str, on_unsupported: str = 'ignore',
-                  with_value: bool = False, at: Sequence[tf.Tensor] = ()) -> Query:
+                  with_value: bool = False, at: Sequence[tf.Tensor] = (), to_inputs: bool = True) -> Query:
         """The query for the gradient of T with respect to X where ops follow the rules of a book.
 
         Parameters
@@ -195,18 +199,35 @@ class Model:
             Whether T is an answer too, 'value'.
         at : sequence of tensors
             Tensors of the user's graph between X and T: their values are answers too, 'activation', and the
-            gradients of T with respect to them, 'layer_gradient' (under rules their multipliers). PathError
-            for a tensor that is not between X and T, or inside a function or loop.
+            gradients of T with respect to them, 'layer_gradient' (under rules their multipliers); with a
+            reference also their values at the baseline, 'reference'. PathError for a tensor that is not
+            between X and T, or inside a function or loop.
+        to_inputs : bool
+            Whether the gradient with respect to X is an answer.
         """
-        key = book.key, with_value, *(t.name for t in at)
+        key = book.key, with_value, to_inputs, *(t.name for t in at)
         if key in self._relevances:
             query, _, treatments = self._relevances[key]
             self.report(treatments, method, on_unsupported)
             return query
         self._check_writable()
-        query, treatments = queries.relevance(self, book, method, on_unsupported, with_value, at)
+        query, treatments = queries.relevance(self, book, method, on_unsupported, with_value, at,
+                                               to_inputs)
         self._relevances[key] = query, book, treatments
         return query
+
+    def at_layers(self, layers: Sequence[tf.Tensor], method: str) -> LayerQueries:
+        """The queries for the gradient of T with respect to layers, tensors between X and T, and not with
+        respect to X. method: what warnings name."""
+        key = tuple(t.name for t in layers)
+        if key not in self._at_layers:
+            self._check_writable()
+            self._at_layers[key] = layer_queries(self, layers, method)
+        return self._at_layers[key]
+
+    def activation(self, layers: Sequence[tf.Tensor]) -> Query:
+        """The query for the values of layers, tensors between X and T; adds nothing to the graph."""
+        return activation(self, layers)
 
     def line_integral(self, method: str) -> Query:
         """The query for sums of the gradient along lines, a LineQuery; for the gradient where the graph does

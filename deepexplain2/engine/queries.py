@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from ..errors import PathError, RuleError, TensorError
+from ..errors import PathError, RuleError
 from ..graph import clone, integral
+from ..graph.installed import in_place
 from ..graph.masks import have_rows
 from ..graph.rulebook import Rulebook
 from ..graph.treatments import Treatment, lost_in_place
-from ..tensors import batch_of, shape_text
-from .answers import Answer, AtLayers, Gradient, Value, WeightedValue
+from .answers import Answer, AtLayers, AtReference, Gradient, Value, WeightedValue
 from .in_place import check_in_place, must_stay
+from .layer_query import check_rows
 from .line_query import LineQuery
 from .query import Query
 from .reference_cache import ReferenceCache
@@ -34,7 +35,7 @@ def value(model: Model) -> Query:
 
 
 def relevance(model: Model, book: Rulebook, method: str, on_unsupported: str,
-              with_value: bool, at: Sequence[tf.Tensor]) -> tuple[Query, list[Treatment]]:
+              with_value: bool, at: Sequence[tf.Tensor], to_inputs: bool) -> tuple[Query, list[Treatment]]:
     """The gradient of T with respect to X, and to `at`, under the rules of a book, and how the ops are
     treated."""
     for t in at:
@@ -54,23 +55,23 @@ def relevance(model: Model, book: Rulebook, method: str, on_unsupported: str,
                             f'and T there is {refusal or "a tf.custom_gradient function"}, which is '
                             'differentiated in its place')
         return _in_place(model, method, on_unsupported, refusal)
-    copy.check_differentiable()
+    copy.check_differentiable(() if to_inputs else at)
     treatments = copy.lost if book is NO_RULES else copy.treatments
+    unused = set() if to_inputs else copy.before(at)
+    treatments = [t for t in treatments if t.name not in unused]
     model.report(treatments, method, on_unsupported)
-    made = copy.install('gradient' if book is NO_RULES else method, with_value, at)
+    made = copy.install('gradient' if book is NO_RULES else method, with_value, at, to_inputs)
     name = 'gradient' if book is NO_RULES else 'relevance'
-    answers: list[Answer] = [Gradient(name, model.target, made.relevances, model.inputs)]
+    answers: list[Answer] = [Gradient(name, model.target, made.relevances, model.inputs)] if to_inputs else []
     if made.value is not None:
         answers.append(WeightedValue('value', model.target, [made.value]))
-    for layer in at:
-        if batch_of(layer) is not None and all(batch_of(x) is None for x in model.inputs):
-            raise TensorError(f'tensor "{layer.name}" has shape {shape_text(layer.shape)}: its first axis is '
-                              f'not '
-                              'the batch, which is open. Choose a tensor with one entry per row')
+    check_rows(at, model)
     if at:
         answers.append(AtLayers('layer_gradient', model.target, made.layer_gradients, at,
                                 f'the gradient of T "{model.target.name}" with respect to'))
         answers.append(AtLayers('activation', model.target, made.activations, at, 'the value of'))
+    if made.references:
+        answers.append(AtReference('reference', model.target, made.references, at, 'the reference value of'))
     feeds = [*model.inputs, *made.baselines]
     reference = None
     if made.cached:
@@ -87,7 +88,7 @@ def _in_place(model: Model, method: str, on_unsupported: str,
     check_in_place(model.path, model.jit, refusal)
     treatments = lost_in_place(model.path)
     model.report(treatments, method, on_unsupported)
-    made = clone.in_place(model.path, 'gradient')
+    made = in_place(model.path, 'gradient')
     return Query(model, model.inputs, [Gradient('gradient', model.target, made.relevances, model.inputs)],
                  made.weights, made.target_shape, keeps_masks=True), treatments
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ..errors import RunError, ValueRangeError
 from ..session import check_open
-from .answers import Answer, UnitValues, check_target
+from .answers import Answer, UnitValues, Value, check_target
 from .batch import Batch
 from .batch_size import rounded
 from .nonfinite import origin
@@ -66,6 +66,11 @@ class Query:
         self._fetch = model.fetch(fed, fetched)
         self._xla_check = XlaCheck(model.fetch(fed, plain), model.target, len(model.inputs),
                                    self._has_weights) if plain else None
+
+    @property
+    def is_value(self) -> bool:
+        """Whether it asks for the value of T and nothing else."""
+        return all(isinstance(a, Value) for a in self._answers)
 
     def of_units(self) -> Query:
         """This query of the value of T, with T as it is for an answer, in place of its weighted sum."""
@@ -160,3 +165,16 @@ class Query:
 def first_rows(answers: Answers, n: int) -> Answers:
     """The answers for the first n rows."""
     return {name: a[:n] if isinstance(a, np.ndarray) else [v[:n] for v in a] for name, a in answers.items()}
+
+
+class Joined(Query):
+    """Several queries with the same feeds, one after the other, in one set of answers."""
+
+    is_value = False
+
+    def __init__(self, *queries: Query):
+        self._queries = queries
+
+    def evaluate(self, batch: Batch) -> Answers:
+        """The answers of all of them for one run."""
+        return {name: answer for query in self._queries for name, answer in query.evaluate(batch).items()}

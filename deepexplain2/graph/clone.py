@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
@@ -33,52 +32,18 @@ from .differentiate import (
 )
 from .gradients import is_custom_gradient
 from .graft import graft, import_nodes
+from .installed import Clone
 from .layers import LayerOfOps
-from .op_types import LIBRARY_SCOPE
 from .parts import Parts
 from .passes import Context
 from .passes.inline_functions import flatten, outside
 from .passes.paired import ACTUAL
 from .path import Path
-from .placement import Placement, in_user_graph
-from .reference import is_frozen, same_sizes_for_one_row, through_placeholders
+from .placement import Placement, defaults
+from .reference import at_reference, is_frozen, same_sizes_for_one_row, through_placeholders
 from .rulebook import Rulebook
 from .shapes import InferredShapes
 from .treatments import Treatment, has_rule, lost, treatments
-
-
-@dataclass(frozen=True)
-class Clone:
-    """What the copy takes and gives, as tensors of the user's graph.
-
-    baselines: one placeholder per X; empty without a reference.
-    weights: weights of the units of T, broadcast to T; 1 unless fed.
-    relevances: one per X.
-    target_shape: the shape of T as computed.
-    cached: everything that the rules take from the reference, where it depends on the baselines alone: to be
-        fetched, or fed. Else empty.
-    plain: relevances (and all else that is given) and target_shape by TensorFlow's own kernels, where XLA
-        compiles them. Else empty.
-    value: T, weighted and summed over all axes but the first, if asked for.
-    layer_gradients, activations: one for each tensor of `at`.
-    """
-    baselines: list[tf.Tensor]
-    weights: tf.Tensor
-    relevances: list[tf.Tensor]
-    target_shape: tf.Tensor
-    cached: list[tf.Tensor] = field(default_factory=list)
-    plain: list[tf.Tensor] = field(default_factory=list)
-    value: tf.Tensor | None = None
-    layer_gradients: list[tf.Tensor] = field(default_factory=list)
-    activations: list[tf.Tensor] = field(default_factory=list)
-
-
-def in_place(path: Path, name: str) -> Clone:
-    """The plain gradient built in the user's graph, for Python gradients, which a copy cannot hold."""
-    with in_user_graph(path.target.graph), tf.name_scope(f'{LIBRARY_SCOPE}{name}'):
-        weights = weights_of(path.target)
-        rs = all_found(path, path.inputs, weighted_gradients(path.target, path.inputs, weights))
-        return Clone([], weights, [tf.convert_to_tensor(r) for r in rs], tf.shape(path.target, tf.int64))
 
 
 class Copy(InferredShapes):
@@ -152,10 +117,19 @@ class Copy(InferredShapes):
         """The ops that pass values of X and no gradient; see `treatments.lost`."""
         return lost(self.parts, self._book, self._constants)
 
-    def check_differentiable(self) -> None:
-        """Raise PathError where no relevance would reach X."""
+    def check_differentiable(self, at: Sequence[tf.Tensor] = ()) -> None:
+        """Raise PathError where no relevance would reach X, or these tensors of the user's graph."""
         check_loops(self.parts, self._library)
-        self.path.check_differentiable(lambda op: has_rule(self.parts.place(op), self._book))
+        path = self._from(at) if at else self.path
+        path.check_differentiable(lambda op: has_rule(self.parts.place(op), self._book))
+
+    def before(self, at: Sequence[tf.Tensor]) -> set[str]:
+        """What messages call the ops that T depends on only through these tensors of the user's graph."""
+        behind = {op.name for op in self._from(at).ops}
+        return {self.path.name(op) for op in self.path.ops if op.name not in behind}
+
+    def _from(self, at: Sequence[tf.Tensor]) -> Path:
+        return Path(self.path.target, [self._copied(t) for t in at], self.path._label)
 
     @cached_property
     def one_row_fits(self) -> bool:
@@ -187,7 +161,8 @@ class Copy(InferredShapes):
             value = tf.identity(self.path.target, 'value')
         return self.place([value], 'value')[0]
 
-    def install(self, name: str, with_value: bool = False, at: Sequence[tf.Tensor] = ()) -> Clone:
+    def install(self, name: str, with_value: bool = False, at: Sequence[tf.Tensor] = (),
+                to_inputs: bool = True, opened: bool = False) -> Clone:
         """Differentiate, and import forward and backward pass into the user's graph in one step.
 
         Parameters
@@ -199,32 +174,43 @@ class Copy(InferredShapes):
         at : tensors of the user's graph between X and T, optional
             Their values are given too, and the gradients of T with respect to them (under rules: their
             multipliers); each is the total derivative, through the other ones of `at` as well.
+        to_inputs : bool, default True
+            Whether the gradients with respect to X are wanted.
+        opened : bool, default False
+            Whether placeholders with X as defaults take the place of X. A tensor in the middle of a graph
+            cannot be fed with certainty: TensorFlow's optimizers join ops on both sides of it (two
+            transposes, say), and do not look at what is fed.
         """
         layers, xs, target = [self._copied(t) for t in at], self.path.inputs, self.path.target
+        bs = dict(zip([x.name for x in xs], self._bs.values()))
         with self.differentiating():
             weights = weights_of(target)
-            wanted = [*xs, *layers]
+            wanted, k = [*xs[:len(xs) * to_inputs], *layers], len(xs) * to_inputs
             found = weighted_gradients(target, wanted, weights, fixed=xs)
             hint = self._book.gives_nothing
             found = or_zeros(self.path, wanted, found, hint) if hint else all_found(self.path, wanted, found)
             value = tf.reduce_sum(target * weights, axes_of_units(target), name='value') if with_value else 0
             groups = [
-                [tf.identity(r, f'relevance_{k}') for k, r in enumerate(found[:len(xs)])],
+                [tf.identity(r, 'relevance') for r in found[:k]],
                 [value] if with_value else [],
-                [tf.identity(r, f'gradient_{k}') for k, r in enumerate(found[len(xs):])],
-                [tf.identity(t, f'activation_{k}') for k, t in enumerate(layers)],
+                [tf.identity(r, 'gradient') for r in found[k:]],
+                [tf.identity(t, 'activation') for t in layers],
+                [tf.identity(at_reference(t, bs), 'reference') for t in layers if bs],
                 [tf.shape(target, tf.int64, name='target_shape')]]
         outputs = [t for group in groups for t in group]
         cached = []
         if self.one_row_fits and not self._jit and is_frozen(self._original, self._sources, self.path):
             cached = through_placeholders(self.graph, outputs)
+        inputs = defaults(self._original.inputs) if opened else []
+        self.substitutes |= {x.name: t for x, t in zip(xs, inputs)}
         feeds = [*self._bs.values(), weights]
         placed = iter(self.place([*feeds, *outputs, *cached], name))
         *baselines, weights = islice(placed, len(feeds))
-        relevances, value, gradients, activations, shape = (list(islice(placed, len(g))) for g in groups)
+        relevances, value, gradients, activations, references, shape = (list(islice(placed, len(g)))
+                                                                        for g in groups)
         plain = self.place_plain(outputs, dict(zip([t.name for t in feeds], [*baselines, weights])), name)
         return Clone(baselines, weights, relevances, shape[0], list(placed), plain,
-                     value[0] if value else None, gradients, activations)
+                     value[0] if value else None, gradients, activations, references, inputs)
 
     def place(self, wanted: Sequence[tf.Tensor], name: str) -> list[tf.Tensor]:
         """Import what these tensors of `graph` need into the user's graph; the same tensors there."""
@@ -240,7 +226,9 @@ class Copy(InferredShapes):
         x = self._xs.get(outside(tensor))
         found = self._find(self._inside(tensor.name)) if x is None else x
         if found is None or not self.path.varies(found):
-            raise PathError(f'tensor "{tensor.name}" is not found between X and T')
+            raise PathError(f'tensor "{tensor.name}" is not found between X and T: it is inside of a '
+                            f'function or loop, or the output of control flow of TF1. Choose one that is '
+                            f'computed from it')
         return found
 
     def _find(self, name: str) -> tf.Tensor | None:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework.ops import get_gradient_function
 
 from .completed import COMPLETED
-from .op_types import FUNCTION_CALLS, SHAPE_ONLY
+from .op_types import FUNCTION_CALLS, LIBRARY_SCOPE, SHAPE_ONLY
 
 # Piecewise constant: a gradient function is registered, but it returns None or zeros.
 OPS_WITHOUT_GRADIENT = {'Floor', 'Ceil', 'Round', 'Rint', 'FloorDiv', 'TruncateDiv', 'Sign'}
@@ -74,7 +74,9 @@ def inputs_with_gradient(op: tf.Operation) -> list[int]:
         attributes = op.node_def.attr
         if RESULTS_ATTR in attributes:
             return list(range(attributes[RESULTS_ATTR].i, attributes[KEPT_INPUTS_ATTR].i))
-        dropped = [k for k, o in enumerate(op.outputs) if o.consumers()] or [0]
+        # taken by the user's ops: what a gradient took before counts for nothing
+        dropped = [k for k, o in enumerate(op.outputs)
+                   if any(not c.name.startswith(LIBRARY_SCOPE) for c in o.consumers())] or [0]
     return [k for k in range(len(op.inputs)) if k not in dropped]
 
 

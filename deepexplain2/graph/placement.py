@@ -57,3 +57,9 @@ def in_user_graph(graph: tf.Graph) -> Iterator[None]:
     """While ops are added to the user's graph, whatever scopes and control dependencies the user is in."""
     with graph.as_default(), graph.name_scope(None), graph.control_dependencies(None), graph.device(None):
         yield
+
+
+def defaults(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Placeholders in the graph of some tensors that have these as defaults."""
+    with in_user_graph(tensors[0].graph), tf.name_scope(f'{LIBRARY_SCOPE}opened'):
+        return [tf.compat.v1.placeholder_with_default(t, t.shape) for t in tensors]

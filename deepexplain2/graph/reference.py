@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -30,6 +30,17 @@ class Partner:
         partner = op.graph.get_operation_by_name(REFERENCE + op.name.removeprefix(ACTUAL))
         inputs = [p if k in place.varying else i for k, (p, i) in enumerate(zip(partner.inputs, op.inputs))]
         return cls(inputs, list(partner.outputs))
+
+
+def at_reference(tensor: tf.Tensor, baselines: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """The tensor on the path of the reference that belongs to one on the path of x.
+    baselines: of X by name."""
+    if tensor.name in baselines:
+        return baselines[tensor.name]
+    op, k = tensor.op, tensor.value_index
+    if op.type in CONTAINERS:
+        return op.outputs[k + len(op.outputs) // 2]         # which holds both paths
+    return op.graph.get_tensor_by_name(REFERENCE + tensor.name.removeprefix(ACTUAL))
 
 
 def is_frozen(original: Path, sources: Sequence[tf.Tensor], copied: Path) -> bool:

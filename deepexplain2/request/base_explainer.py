@@ -13,11 +13,11 @@ from typing_extensions import Unpack  # comes with TensorFlow
 from ..errors import ParameterError
 from ..explanation import Explanation
 from ..session import HoldsSession
-from .form import Form
+from .form import ONE, Form
 from .options import STREAMED, Options, RunOptions, StreamOptions, parse
 from .output import PIECE, ClassOutputs, Output
 from .samples import Samples
-from .streaming import batches_of
+from .streaming import batches_of, is_for_all, ys_of_batch
 
 
 class Finished(NamedTuple):
@@ -32,6 +32,7 @@ class BaseExplainer(HoldsSession):
     """Base of explainers: what is asked of them goes through one run, `_run`, which each explainer has."""
 
     _form: Form
+    _layer: tf.Tensor | None = None         # what the attributions are shaped like; None for X
 
     def _run(self, xs: Any, ys: Any, options: Options) -> Finished:
         """Explain arrays or DataFrames."""
@@ -53,6 +54,11 @@ class BaseExplainer(HoldsSession):
     def _dtypes(self) -> list[Any]:
         """Dtypes of the attributions."""
         raise NotImplementedError
+
+    @property
+    def _result_form(self) -> Form:
+        """How the attributions are returned: as X was given, or those of a layer."""
+        return self._form if self._layer is None else ONE
 
     def _about(self) -> dict[str, Any]:
         """Fields of an Explanation that do not depend on xs."""
@@ -112,6 +118,7 @@ class BaseExplainer(HoldsSession):
         -------
         array, or list of arrays for a list X
             Shaped like xs, in the dtype of X (of T for an integer X), in units of T; `out` where it is given.
+            Of a method with a layer one array, shaped like the layer, in its dtype.
             shapley_sampling returns (n,) + the sampled axes; for token ids (n, tokens, dim), or (n, tokens)
             with sum_embedding. With return_delta or return_std_error a tuple: (attributions, delta),
             (attributions, standard errors), or (attributions, standard errors, delta). With classes all of
@@ -134,11 +141,12 @@ class BaseExplainer(HoldsSession):
         checked = self._parsed(batch_size, options)
         if not isinstance(xs, tf.data.Dataset):
             return self._returned(self._run(xs, ys, checked).output, checked)
-        if ys is not None and not _is_for_all(ys):
+        if ys is not None and not is_for_all(ys):
             raise ParameterError('xs is a tf.data.Dataset: ys comes with it, in batches (xs, ys)')
-        whole = ClassOutputs(checked.out, None, self._dtypes, self._form, (), self._classes(checked))
+        whole = ClassOutputs(checked.out, None, self._dtypes, self._result_form, (), self._classes(checked))
         for batch_xs, batch_ys in batches_of(xs, 0, self._form):
-            found = self._run(batch_xs, _of_batch(batch_ys, ys), replace(checked, out=None)).output
+            found = self._run(batch_xs, ys_of_batch(batch_ys, ys), replace(checked, out=None)).output
+            whole.form = found.form
             for part, of_batch in zip(whole.parts, found.parts):
                 part.add(of_batch.arrays(), of_batch.more())
         return self._returned(whole, checked)
@@ -164,7 +172,7 @@ class BaseExplainer(HoldsSession):
         """
         checked = parse(batch_size, options, 'stream', STREAMED, self._parameter_names)
         pieces = batches_of(batches, PIECE * (batch_size or self._rows()), self._form)
-        if ys is not None and not _is_for_all(ys):
+        if ys is not None and not is_for_all(ys):
             raise ParameterError('ys of a stream come with it, in batches (xs, ys), unless they are one '
                                  'class for all rows, "predicted" or "sum"')
         return self._streamed(pieces, ys, checked)
@@ -172,7 +180,7 @@ class BaseExplainer(HoldsSession):
     def _streamed(self, pieces: Iterator[tuple[Any, Any]], ys: Any, options: Options) -> Iterator[Any]:
         for xs, own in pieces:
             self._check_options(options)
-            yield self._returned(self._run(xs, _of_batch(own, ys), options).output, options)
+            yield self._returned(self._run(xs, ys_of_batch(own, ys), options).output, options)
 
     def explanation(self, xs: Any, ys: Any = None, batch_size: int | None = None,
                     **options: Unpack[RunOptions]) -> Explanation | list[Explanation]:
@@ -211,12 +219,13 @@ class BaseExplainer(HoldsSession):
         # T of a fixed batch that is one value for all of its rows is not about single rows
         ends: dict[str, Any] = {name: more[name] for name in ('fx', 'f_baseline', 'delta')
                                 if len(more.get(name, ())) == n}
-        names = [c if c is not None and len(c) == a[0].size else None
+        names = [c if c is not None and len(c) == a[0].size and self._layer is None else None
                  for a, c in zip(arrays, samples.columns)]
+        is_list = self._result_form.is_list
         return Explanation(
-            arrays if self._form.is_list else arrays[0],
+            arrays if is_list else arrays[0],
             samples.arrays if self._form.is_list else samples.arrays[0], **ends, **self._about(),
-            std_error=error if error is None or self._form.is_list else error[0], ys=ys,
+            std_error=error if error is None or is_list else error[0], ys=ys,
             feature_names=names if any(names) else None, index=samples.labels())
 
     def _parsed(self, batch_size: Any, options: Any) -> Options:
@@ -232,19 +241,7 @@ class BaseExplainer(HoldsSession):
         more = output.more()
         wanted = []
         if options.return_std_error:
-            wanted.append(self._form.returned(more['std_error']))
+            wanted.append(self._result_form.returned(more['std_error']))
         if options.return_delta:
             wanted.append(more['delta'])
         return (output.values(), *wanted) if wanted else output.values()
-
-
-def _is_for_all(ys: Any) -> bool:
-    """Whether ys are meant for any number of rows: a class, or a word."""
-    return isinstance(ys, (str, int, np.integer)) and not isinstance(ys, bool)
-
-
-def _of_batch(own: Any, ys: Any) -> Any:
-    """ys of a batch: its own, or those for all batches."""
-    if own is not None and ys is not None:
-        raise ParameterError('ys is given for all batches, and this batch comes with ys of its own')
-    return ys if own is None else own

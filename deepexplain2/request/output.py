@@ -74,7 +74,7 @@ class ClassOutputs:
 
     def __init__(self, out: Any, shapes: list[tuple[int, ...]] | None, dtypes: list[Any], form: Form,
                  read: Sequence[Any] = (), count: int | None = None):
-        self._form, self._out, self._has_classes = form, None, count is not None
+        self.form, self._out, self._has_classes = form, None, count is not None
         if out is None or count is None:
             outs = [out] * (count or 1)
         else:
@@ -97,7 +97,7 @@ class ClassOutputs:
 
     def values(self) -> Any:
         """The attributions: an array, a list for a list X, a dict for a dict."""
-        return self._form.returned(self.arrays())
+        return self.form.returned(self.arrays())
 
     def more(self) -> dict[str, Any]:
         """What else there is of the rows, by name: an array, or one per tensor of X."""

@@ -34,8 +34,8 @@ from .target_checks import TargetChecks
 class Run:
     """Explains requests by one method, for one T and X.
 
-    dtypes: of the attributions, per tensor of X. meaning_of_zero: that of a row where T is 0, as its target
-    says.
+    dtypes: of the attributions, per tensor of X. sums_to: what those of a row sum to, see Method.
+    meaning_of_zero: that of a row where T is 0, as its target says.
     """
 
     method: Method
@@ -44,6 +44,7 @@ class Run:
     layouts: Layouts
     target_checks: TargetChecks
     dtypes: Sequence[Any]
+    sums_to: str | None = None
     meaning_of_zero: str = ''
     _compiled: list[Query] = field(default_factory=list)
 
@@ -96,7 +97,7 @@ class Run:
             sweep = sweep._replace(evaluate_value=units.of_class(self.model.plain_value, c),
                                    report=units.report if reporter else None)
             sweeps.append(sweep._replace(evaluate=units.of_class(query, c))
-                          if self.method.is_perturbation else sweep)
+                          if self.method.is_perturbation and query.is_value else sweep)
         return sweeps, units
 
     def _explain(self, sweep: Sweep, ends: Ends, options: Options) -> tuple[list[np.ndarray], dict[str, Any]]:
@@ -107,8 +108,8 @@ class Run:
         else:
             found = self._attribute(sweep, ends)
         more: dict[str, Any] = self._values(sweep, ends, options)
-        if options.return_delta or (options.with_ends and method.sums_to is not None):
-            promised = more['fx'] - more['f_baseline'] if method.sums_to == 'difference' else more['fx']
+        if options.return_delta or (options.with_ends and self.sums_to is not None):
+            promised = more['fx'] - more['f_baseline'] if self.sums_to == 'difference' else more['fx']
             more['delta'] = promised - sweep.sums(found)
         check_attributions(method, self.model, sweep, ends, found, self.meaning_of_zero)
         if errors is not None:
@@ -117,7 +118,7 @@ class Run:
 
     def _wanted_values(self, options: Options) -> tuple[bool, bool]:
         """Whether T at x, and T at the baseline, are evaluated for what the options ask for."""
-        has_baseline = self.method.sums_to == 'difference'
+        has_baseline = self.sums_to == 'difference'
         if options.with_ends:
             return True, has_baseline or self.method.takes_baseline
         return options.return_delta, options.return_delta and has_baseline
@@ -127,7 +128,7 @@ class Run:
         at_x, at_baseline = self._wanted_values(options)
         found = {'fx': ends.at_x(sweep)} if at_x else {}
         # a method that promises no sum needs no T there, which may be NaN
-        with suppress(*() if self.method.sums_to == 'difference' else (ValueRangeError,)):
+        with suppress(*() if self.sums_to == 'difference' else (ValueRangeError,)):
             if at_baseline:
                 found['f_baseline'] = np.mean([ends.at_baseline(sweep, j) for j in range(ends.k)], 0)
         return found

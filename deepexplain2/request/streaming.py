@@ -79,3 +79,15 @@ def _arrays(batch: Any) -> Any:
     if isinstance(batch, (list, tuple)):
         return [_arrays(b) for b in batch]
     return batch.numpy() if isinstance(batch, tf.Tensor) and not tf.is_symbolic_tensor(batch) else batch
+
+
+def is_for_all(ys: Any) -> bool:
+    """Whether ys are meant for any number of rows: a class, or a word."""
+    return isinstance(ys, (str, int, np.integer)) and not isinstance(ys, bool)
+
+
+def ys_of_batch(own: Any, ys: Any) -> Any:
+    """ys of a batch: its own, or those for all batches."""
+    if own is not None and ys is not None:
+        raise ParameterError('ys is given for all batches, and this batch comes with ys of its own')
+    return ys if own is None else own

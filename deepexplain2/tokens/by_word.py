@@ -164,11 +164,16 @@ class ByWord(Wrapper):
         return found
 
 
+def is_by_word(method: Method) -> bool:
+    """Whether a method switches whole words."""
+    return method.is_perturbation and method.switches_features
+
+
 def by_word(method: Method, words: Sequence[Words]) -> Method:
     """A method whose perturbations, those of a method inside too, switch whole words."""
     if isinstance(method, Wrapper):
         return replace(method, of=by_word(method.of, words))
-    return ByWord(method, tuple(words)) if method.is_perturbation else method
+    return ByWord(method, tuple(words)) if is_by_word(method) else method
 
 
 def innermost(method: Method) -> Method:

@@ -25,6 +25,7 @@ from ..request.options import Options
 from ..request.output import ClassOutputs
 from ..request.samples import as_samples
 from .by_word import by_word, innermost
+from .by_word import is_by_word as switches_words
 from .references import TokenReferences
 from .results import Results
 from .tensors import Tensors
@@ -80,6 +81,10 @@ class TokenExplainer(BaseExplainer):
         self._checker = make(by_word(self._method, self._tensors.words([(1, *row) for row in rows], None))
                              if any(None in row for row in rows) else self._switching(
                                  [(1, *row) for row in rows])[0])
+        self._layer = self._checker._layer
+        if self._sum and self._layer is not None:
+            raise ParameterError(f'sum_embedding: the attributions are those of the layer '
+                                 f'"{self._layer.name}", and not of the embedding. Leave it out')
 
     def _check_masks(self, target: tf.Tensor) -> None:
         """Raise ParameterError where masks are to follow ids, whose masks stay as they are."""
@@ -137,10 +142,12 @@ class TokenExplainer(BaseExplainer):
         return self._make(method).plan(n, batch_size, memory_limit)
 
     def _about(self) -> dict[str, Any]:
-        given = self._references.given
-        return self._checker._about() | {
-            'method': repr(given), 'parameters': given.parameters | {'sum_embedding': self._sum},
-            'input_names': list(self._form.keys or (x.name for x in self._inputs))}
+        given = self._references.given.fitted(self._checker._model)
+        about = self._checker._about()
+        names = about['input_names'] if self._layer is not None else list(
+            self._form.keys or (x.name for x in self._inputs))
+        return about | {'method': repr(given), 'input_names': names,
+                        'parameters': given.parameters | {'sum_embedding': self._sum}}
 
     def _check_options(self, options: Options) -> None:
         self._checker._check_options(options)
@@ -162,7 +169,7 @@ class TokenExplainer(BaseExplainer):
                    places: Sequence[Sequence[np.ndarray | None]] | None = None) -> tuple[Method, bool]:
         """(the method for xs of these shapes, whether its attributions are by word). Parameters that fit the
         axes of the embeddings only, such as a window over its entries, are for these."""
-        if not innermost(self._method).is_perturbation:
+        if not switches_words(innermost(self._method)):
             return self._method, False
         words = self._tensors.words(shapes, places)
         if (isinstance(self._method, Wrapper) or self._references.is_set) \
@@ -208,7 +215,8 @@ class TokenExplainer(BaseExplainer):
         explainer = self._make(self._references.onto(method, parts, embedded))
         found = explainer._run(self._tensors.flat(embedded.values), ys, inner)
         for part, of_class in zip(output.parts, found.output.parts):
-            part.add(*self._results.of(of_class.arrays(), of_class.more(), embedded, is_by_word))
+            part.add(*self._results.of(of_class.arrays(), of_class.more(), embedded,
+                                       is_by_word or self._layer is not None))
         return Finished(output, samples, found.ys)
 
     def _decides(self, tensor: tf.Tensor) -> bool:
@@ -238,5 +246,6 @@ class TokenExplainer(BaseExplainer):
         elif is_by_word:
             planned = method.plan([s or (len(arrays[0]),) for s in embedded]).shapes
         whole = None if planned is None else planned if is_by_word else self._results.shapes(planned, shapes)
-        return ClassOutputs(options.out, whole, self._dtypes, self._form, arrays,
+        whole = whole if self._layer is None else self._checker._shapes(shapes)
+        return ClassOutputs(options.out, whole, self._dtypes, self._result_form, arrays,
                             self._classes(options))

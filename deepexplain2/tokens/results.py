@@ -56,7 +56,7 @@ class Results:
            is_by_word: bool) -> tuple[list[np.ndarray], dict[str, Any]]:
         """(attributions of each tensor X, what else there is of the rows). found, more: of the explainer of
         the tensors that are explained."""
-        if is_by_word:
+        if is_by_word:              # or of a layer
             return found, dict(more)
         results = found[:len(embedded.arrays)]
         for j, k in enumerate(self._tensors.at):

@@ -60,14 +60,14 @@ def test_smooth_wraps_any_method(additions, of):
         assert smooth == Smooth(of=methods[of](**parameters), samples=6, noise=.3, seed=5) != Smooth(of=inner)
 
 
-def test_guided_backprop_beside_its_definition(additions):
+def test_rectified_gradient_beside_its_definition(additions):
     """At ReLU only what is positive and comes through a positive unit passes (Springenberg et al. 2015)."""
     rng = np.random.default_rng(1)
     w, v, xs = rng.normal(size=(4, 6)), rng.normal(size=(6, 3)), rng.normal(size=(5, 4))
     with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
         X = v1.placeholder(tf.float64, (None, 4))
         T = tf.nn.relu(tf.nn.relu(X @ w) @ v)
-        got = de.explain('guided_backprop', T, X, xs, ys=[0, 1, 2, 0, 1])
+        got = de.explain('rectified_gradient', T, X, xs, ys=[0, 1, 2, 0, 1])
         z = xs @ w
         y = np.maximum(z, 0) @ v
         r = np.eye(3)[[0, 1, 2, 0, 1]]
@@ -78,7 +78,7 @@ def test_guided_backprop_beside_its_definition(additions):
             tf.gradients(T, X)[0], {X: xs}), rtol=1e-12)
 
 
-@pytest.mark.parametrize('name', ['smooth', 'guided_backprop', 'rise'])
+@pytest.mark.parametrize('name', ['smooth', 'rectified_gradient', 'rise'])
 def test_additions_keep_to_the_contract(additions, name):
     check_method(methods[name]() if name != 'smooth' else additions['Smooth'](of=methods['grad*input'](),
                                                                               samples=3))

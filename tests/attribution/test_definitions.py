@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import methods
 from tests.support.counting import occluded
+from tests.support.few import ANYWHERE
 from tests.support.networks import ACTIVATIONS, cnn, mlp, opened, samples
 
 NETS = {name: mlp(name, 'tanh' if name == 'relu' else 'relu', seed=k) for k, name in enumerate(ACTIVATIONS)}
@@ -36,6 +36,16 @@ def shapley(net, x, ys, b):
     return result
 
 
+def at_relu(net, x, ys, gated):
+    """Gradients at ReLU: positive ones alone, where z passes (gated) or everywhere; others as they are."""
+    def rule(name, k, r, values):
+        slope = ACTIVATIONS[name][2](values[k])
+        if name in ('relu', 'relu6'):
+            return np.maximum(r, 0) * (slope if gated else 1)
+        return r * slope
+    return net.backward(x, ys, rule)
+
+
 @pytest.fixture(params=NETS)
 def net(request):
     return NETS[request.param]
@@ -48,13 +58,16 @@ def test_forward_agrees(net):
         np.testing.assert_allclose(session.run(T, {X: x}), net.forward(x)[-1], rtol=1e-12)
 
 
-@pytest.mark.parametrize('name', methods())
+@pytest.mark.parametrize('name', ANYWHERE)
 def test_definition(net, name):
     x, ys = samples(net, 3)
     b = np.random.default_rng(5).normal(size=net.shape)
     window, step = ((2, 2, 1), (1, 2, 1)) if x.ndim == 4 else ((2,), (1,))
     parameters = {'intgrad': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
                   'elrp': {'epsilon': .01},
+                  'internal_influence': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
+                  'layer_intgrad': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
+                  'layer_conductance': {'baseline': b, 'steps': 7}, 'layer_deeplift': {'baseline': b},
                   'deeplift': {'baseline': b}, 'occlusion': {'baseline': b, 'window_shape': window,
                                                              'step': step},
                   'shapley_sampling': {'baseline': b, 'samples': 6000}}.get(name, {})
@@ -66,6 +79,15 @@ def test_definition(net, name):
         'intgrad': lambda: integrated(net, x, ys, b, 7),
         'elrp': lambda: net.elrp(x, ys, .01),
         'deeplift': lambda: net.deeplift(x, ys, b),
+        # of X as the layer; of others in test_layer_methods.py
+        'internal_influence': lambda: integrated(net, x, ys, b, 7) / (x - b),
+        'layer_intgrad': lambda: integrated(net, x, ys, b, 7),
+        'layer_conductance': lambda: (integrated(net, x, ys, b, 7) + (x - b) / 14 * (
+            net.gradient(np.broadcast_to(b, x.shape), ys) - net.gradient(x, ys))),
+        'layer_deeplift': lambda: net.deeplift(x, ys, b),
+        'layer_gradient_x_activation': lambda: net.gradient(x, ys) * x,
+        'guided_backprop': lambda: at_relu(net, x, ys, True),
+        'deconvnet': lambda: at_relu(net, x, ys, False),
         'occlusion': lambda: occluded(net, x, ys, b, window, step),
         'shapley_sampling': lambda: shapley(net, x, ys, b),
     }[name]()
@@ -145,7 +167,7 @@ def test_intgrad_converges_to_completeness(quadrature):
 def test_float32_is_float64_rounded():
     net = cnn('elu')
     x, ys = samples(net, 3)
-    for name in methods():
+    for name in ANYWHERE:
         with opened(net, tf.float32) as (de, X, T, _):
             got = de.explain(name, T, X, x, ys=ys)
         with opened(net) as (de, X, T, _):

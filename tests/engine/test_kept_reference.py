@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import DeepExplain, errors, methods
+from deepexplain2 import DeepExplain, errors
 from deepexplain2.attribution.propagation.deeplift import DeepLift
 from deepexplain2.attribution.propagation.elrp import EpsilonLRP
 from deepexplain2.engine import queries
 from deepexplain2.engine.fetch import Fetch
 from deepexplain2.engine.reference_cache import ReferenceCache
-from tests.support.few import few
+from tests.support.few import ANYWHERE, few
 from tests.support.networks import mlp, opened, samples, v1
 from tests.support.side_by_side import SideBySide
 
@@ -103,7 +103,7 @@ def test_weights_that_wait_for_x(kind, session):
     x, y = (v1.placeholder(tf.float64, (None, 4)) for _ in range(2))
     T, U = (tf.reduce_sum(tf.tanh(z @ w), 1) for z, w in ((x, waiting(kind, x)), (y, W)))
     with DeepExplain(session) as de:
-        for name in methods():
+        for name in ANYWHERE:
             expected = de.explain(few(name), U, y, ROWS)
             for _ in range(3):
                 np.testing.assert_allclose(de.explain(few(name), T, x, ROWS), expected, rtol=1e-9, atol=1e-12)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import errors, methods
+from deepexplain2 import errors
 from tests.support.counting import counted
-from tests.support.few import few
+from tests.support.few import ANYWHERE, few
 from tests.support.networks import cnn, mlp, opened, samples
 
 NET = mlp('tanh', 'relu', seed=3)
@@ -15,7 +15,7 @@ GRAPH = cnn('tanh')
 
 
 @pytest.mark.parametrize('batch_size', [None, 1, 4])
-@pytest.mark.parametrize('method', methods())
+@pytest.mark.parametrize('method', ANYWHERE)
 def test_plan_is_what_happens(method, batch_size, monkeypatch):
     with opened(NET) as (de, X, T, _):
         explainer = de.get_explainer(few(method), T, X)
@@ -55,7 +55,7 @@ def test_memory_limit():
             explainer.run(x, ys, memory_limit=10)
 
 
-@pytest.mark.parametrize('method', methods())
+@pytest.mark.parametrize('method', ANYWHERE)
 def test_progress(method, capsys, monkeypatch):
     """Every run is told, up to the planned total; the answer is the same; tqdm and plain text."""
     with opened(NET) as (de, X, T, _):
@@ -83,7 +83,7 @@ def test_progress(method, capsys, monkeypatch):
 def test_interrupted_runs_leave_a_working_explainer():
     with opened(NET) as (de, X, T, session):
         before = len(session.graph.get_operations())
-        for method in methods():
+        for method in ANYWHERE:
             explainer = de.get_explainer(few(method), T, X)
             expected, added = explainer.run(XS, YS, 2), len(session.graph.get_operations())
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import errors, methods
+from deepexplain2 import errors
 from deepexplain2.request import request as requests
 from deepexplain2.request import samples as request_samples
+from tests.support.few import ANYWHERE
 from tests.support.networks import mlp, opened, samples
 
 NET = mlp('tanh', 'relu', seed=3)
@@ -43,7 +44,7 @@ def test_stream(tmp_path):
             next(explainer.stream([(XS, YS, YS)]))
 
 
-@pytest.mark.parametrize('method', methods())
+@pytest.mark.parametrize('method', ANYWHERE)
 def test_answers_written_piece_by_piece(method, tmp_path):
     """A memmap to read from and one to write into, of other dtypes; per-row baselines, weights and feeds go
     with their rows."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import DeepExplain, errors, methods
+from deepexplain2 import DeepExplain, errors
+from tests.support.few import ANYWHERE
 from tests.support.networks import v1
 
 W = np.array([[1., 2, 3], [4, 5, -6], [-7, 8, 9], [1, -1, 1]])
@@ -18,7 +19,7 @@ def x(session):
     return v1.placeholder(tf.float64, (None, 4), 'x')
 
 
-@pytest.mark.parametrize('name', methods())
+@pytest.mark.parametrize('name', ANYWHERE)
 def test_functions_are_opened(session, x, name):
     """A tf.function, one inside another, in a session that has run before: rules apply inside, and the
     session goes on working."""

@@ -9,9 +9,9 @@ import pytest
 from tensorflow.python.framework import op_def_registry, ops
 
 from deepexplain2 import errors
-from deepexplain2.attribution.propagation.deeplift import COMPLETE, REFUSED
 from deepexplain2.graph import linear
 from deepexplain2.graph.gradients import OPS_WITHOUT_GRADIENT
+from deepexplain2.rules.deeplift.books import COMPLETE, REFUSED
 from deepexplain2.rules.deeplift.mean_jacobian import mean_jacobian
 from tests.support.catalogue import ONE_ROW, OPS, SINGLE, UNARY, unary
 from tests.support.side_by_side import SideBySide

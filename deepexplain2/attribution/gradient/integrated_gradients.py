@@ -11,10 +11,9 @@ from ...features.quadrature import quadrature as nodes_and_weights
 from ...features.quadrature import refined
 from ...parameters import Baseline, Count, Positive, References
 from ..base import Method, Plan, at_input
+from ..lines import check_steps, on_line
 from ..registry import register
 
-# of gausslegendre: finding them takes the cube of their number, 0.7 s for 2000, and 800 MB here
-MOST_NODES = 10000
 FIRST = 8           # steps that a tolerance starts with
 
 
@@ -88,12 +87,8 @@ class IntegratedGradients(Method):
     averages = True
 
     def check(self):
-        first, trapezoid = self._first, self.quadrature == 'trapezoid'
-        if trapezoid and first < 2:
-            raise ParameterError(f"steps must be an integer >= 2 for quadrature='trapezoid', not {first}")
-        if self.quadrature == 'gausslegendre' and first > MOST_NODES:
-            raise ParameterError(f'steps is {first}: gausslegendre takes at most {MOST_NODES} points. Use '
-                                 "quadrature='riemann_middle' for more")
+        first = self._first
+        check_steps(self.quadrature, first)
         if self.tolerance is not None and self.max_steps < first:
             raise ParameterError(f'max_steps is {self.max_steps}, less than the {first} steps that are taken '
                                  f'first')
@@ -164,15 +159,6 @@ def _add(totals, sweep, xs, baselines, alphas, weights):
                 total[np.unique(rows)] += weights[np.unique(ks)].sum() * mean.astype(np.float64)
         return
 
-    def points(rows, ks):
-        result = []
-        for x, b in zip(xs, baselines):
-            alpha = alphas[ks].astype(
-                np.promote_types(x.dtype, np.float32)).reshape((-1,) + (1,) * (x.ndim - 1))
-            start = take(b, rows)
-            result.append((start + alpha * (x[rows] - start)).astype(x.dtype, copy=False))
-        return result
-
-    for rows, ks, answers in sweep(points, len(alphas)):
+    for rows, ks, answers in sweep(on_line(baselines, xs, alphas), len(alphas)):
         for total, g in zip(totals, answers['gradient']):
             add_rows(total, rows, g, weights[ks])

@@ -28,6 +28,8 @@ class Saliency(Method):
     (2, 3)
     """
 
+    linear_in_target = False                    # the absolute value is not
+
     def query(self, model):
         return model.gradient(self.name)
 

@@ -4,12 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...engine.arrays import take
-from ...graph.passes import WITH_REFERENCE
-from ...graph.rulebook import Rulebook, table
 from ...parameters import Baseline, References
-from ...rules.deeplift import decisions, maxima, normalization, rescale, softmax, sorting, two_factors
-from ...rules.deeplift.mean_jacobian import mean_jacobian
-from ...rules.deeplift.refused import REFUSED
+from ...rules.deeplift.books import BOOKS
 from ..base import Method
 from ..registry import register
 
@@ -84,7 +80,7 @@ class DeepLift(Method):
     @property
     def book(self):
         """The rules."""
-        return GRADIENT_OF_MAXIMA if self.max_pooling == 'gradient' else COMPLETE
+        return BOOKS[self.max_pooling]
 
     def query(self, model):
         return model.relevance(self.book, self.name, self.on_unsupported)
@@ -92,12 +88,3 @@ class DeepLift(Method):
     def attribute(self, sweep, xs, baselines):
         multipliers = sweep.once(lambda rows: [x[rows] for x in xs] + [take(b, rows) for b in baselines])
         return [m * (x - b) for m, x, b in zip(multipliers['relevance'], xs, baselines)]
-
-
-ENTRIES = tuple(table(family, rules) for family, rules in {
-    'Rescale': rescale.RULES, 'two factors': two_factors.RULES, 'cross-maximum': maxima.RULES,
-    'softmax': softmax.RULES, 'normalization': normalization.RULES, 'sorting': sorting.RULES,
-    'decisions': decisions.RULES}.items())
-COMPLETE = Rulebook(ENTRIES, WITH_REFERENCE, mean_jacobian, refused=REFUSED)
-GRADIENT_OF_MAXIMA = Rulebook(tuple(e for e in ENTRIES if e.rule is not maxima.RULES), WITH_REFERENCE,
-                              mean_jacobian, frozenset(maxima.RULES), REFUSED)
