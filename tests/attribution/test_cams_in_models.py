@@ -115,6 +115,7 @@ def check_nested(inner, layer, size):
     model = nested(inner, size)
     xs, ys = RNG.uniform(-1, 1, (2, size, size, 3)).astype('f'), np.eye(4, dtype='f')[[1, 3]]
     expected = by_hand(inner, model, layer, xs, ys)
+    assert (expected.reshape(2, -1).max(1) > 0).any()
     with DeepExplain.from_keras(model) as de:
         got = de.explain('grad_cam', model.output, model.input, xs, ys, layer=layer, upsample=False)
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
