@@ -95,7 +95,7 @@ def strings(path):
 def test_names_of_methods_stand_in_their_files_alone():
     """What says which methods can do something asks the registry."""
     own = {name: ROOT.joinpath(*cls.__module__.split('.')[1:]).with_suffix('.py')
-           for name, cls in deepexplain2.methods.items()}
+           for name, cls in deepexplain2.methods.items() if name != 'gradient'}    # an answer's name too
     for path in ROOT.rglob('*.py'):
         for text in strings(path) if path != ROOT / 'attribution' / '__init__.py' else ():
             named = [name for name in own if re.search(rf'(?<![\w.]){re.escape(name)}(?!\w)', text)]

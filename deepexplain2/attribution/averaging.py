@@ -28,15 +28,25 @@ def mean_over(sweep: Sweep, count: int, attribute: Attribute) -> list[np.ndarray
         variants of a row before the next; `variants` is the slice of their numbers. See `repeated` and
         `paired`.
     """
-    n, together = sweep.n, 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
     totals: list[np.ndarray] = []
+    together = variants_of_a_run(sweep)
     for start in range(0, count, together):
         variants = slice(start, min(start + together, count))
-        m = variants.stop - start
-        pairs = sweep if m == 1 else sweep.among(np.repeat(np.arange(n), m))
-        found = [f.reshape(n, m, *f.shape[1:]).sum(1, dtype=np.float64) for f in attribute(pairs, variants)]
+        found = [f.sum(1, dtype=np.float64) for f in at_variants(sweep, variants, attribute)]
         totals = [t + f for t, f in zip(totals, found)] if totals else found
     return [t / count for t in totals]
+
+
+def variants_of_a_run(sweep: Sweep) -> int:
+    """How many variants of all rows are explained at once."""
+    return 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
+
+
+def at_variants(sweep: Sweep, variants: slice, attribute: Attribute) -> list[np.ndarray]:
+    """The attributions of some variants of every row, arrays (n, variants, ...). See `mean_over`."""
+    n, m = sweep.n, variants.stop - variants.start
+    pairs = sweep if m == 1 else sweep.among(np.repeat(np.arange(n), m))
+    return [f.reshape(n, m, *f.shape[1:]) for f in attribute(pairs, variants)]
 
 
 def repeated(array: np.ndarray, variants: slice) -> np.ndarray:

@@ -69,6 +69,16 @@ class Wrapper(Method):
         return self.of.is_perturbation
 
     @property
+    def zero_without_influence(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.zero_without_influence
+
+    @property
+    def remedy_for_zeros(self) -> str:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.remedy_for_zeros
+
+    @property
     def graph_key(self) -> Hashable:
         """As for the method inside: a wrapper adds no ops."""
         return self.of.graph_key
