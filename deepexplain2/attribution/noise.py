@@ -52,8 +52,8 @@ def deviations(name: str, xs: Sequence[np.ndarray], noise: Any, absolute: bool) 
             span = x.max(axes, keepdims=True).astype(dtype) - x.min(axes, keepdims=True).astype(dtype)
         flat = np.count_nonzero(span == 0)
         if flat:
-            warn(f'{name}: {flat} of {len(x)} rows of input {k} have one value in all entries, and noise is a '
-                 f'fraction of the range of a row: they get none. Give noise in units of X, with '
+            warn(f'{name}: {flat} of {len(x)} rows of input {k} have one value in all entries, and noise is '
+                 f'a fraction of the range of a row: they get none. Give noise in units of X, with '
                  f'absolute=True', NoiseWarning)
         found.append((fraction * span).astype(dtype))
     return found

@@ -17,8 +17,7 @@ from ..wrapper import Inner, Wrapper
 @register('smoothgrad')
 @dataclass(frozen=True)
 class Smooth(Wrapper):
-    """Mean of the attributions of any method over noisy inputs (Smilkov et al. 2017). Method 'smoothgrad',
-    of the gradient.
+    """Mean of the attributions of a method over noisy inputs (Smilkov et al. 2017). Method 'smoothgrad'.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ class Smooth(Wrapper):
     --------
     >>> de.explain(Smooth(samples=20), T, X, xs, ys=[0, 1]).shape        # or 'smoothgrad', samples=20
     (2, 3)
-    >>> de.explain(Smooth('deeplift', samples=20, noise=.1), T, X, xs).shape
+    >>> de.explain(Smooth('deeplift', samples=20, noise=.1), T, X, xs, ys=[0, 1]).shape
     (2, 3)
     """
 
@@ -172,7 +171,7 @@ class SquareGrad(Smooth):
 
     Examples
     --------
-    >>> squared = de.explain(SquareGrad(samples=20), T, X, xs)        # or 'squaregrad', samples=20
+    >>> squared = de.explain(SquareGrad(samples=20), T, X, xs, ys=[0, 1])        # or 'squaregrad', samples=20
     >>> bool((squared >= 0).all())
     True
     """
@@ -218,7 +217,7 @@ class VarGrad(Smooth):
 
     Examples
     --------
-    >>> de.explain('vargrad', T, X, xs, samples=20)[0]        # T is linear around the first row
+    >>> de.explain('vargrad', T, X, xs, ys=[0, 1], samples=20)[0]        # T is linear around this row
     array([0., 0., 0.], dtype=float32)
     """
 
