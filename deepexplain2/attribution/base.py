@@ -47,6 +47,8 @@ class Method(Parametrized):
     is_perturbation: ClassVar[bool] = False
     #: Whether a feature that T does not depend on gets exactly 0.
     zero_without_influence: ClassVar[bool] = True
+    #: Whether attributions that are all 0 say nothing of X, where T depends on it.
+    doubts_zeros: ClassVar[bool] = True
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 

@@ -25,8 +25,8 @@ def test_plan_is_what_happens(method, batch_size, monkeypatch):
         assert plan.rows >= max(rows)
         # it remembers coalitions
         assert plan.evaluations == sum(rows) if method != 'shapley_sampling' else plan.evaluations > sum(rows)
-        # which draws permutations in rounds, each a pass of its own
-        if method != 'shapley_sampling':
+        # what draws makes passes of as many draws as fill a run
+        if not methods[method].draws_samples:
             assert plan.calls == len(rows)
         assert plan.bytes == plan.rows * explainer._model.path.row_total
 

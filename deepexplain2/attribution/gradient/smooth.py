@@ -78,13 +78,15 @@ class Smooth(Wrapper):
     max_samples: Count = 10000
 
     draws_samples = True
-    times = property(lambda self: self.samples)
 
     @property
-    def remedy_for_zeros(self):  # type: ignore[override]
-        if self.reduce != 'variance':
-            return super().remedy_for_zeros
-        return 'see the mean too (attributions that do not change at noisy inputs have variance 0)'
+    def times(self):  # type: ignore[override]
+        """One use of the method inside for every noisy input."""
+        return self.samples
+
+    @property
+    def doubts_zeros(self):  # type: ignore[override]
+        return self.reduce != 'variance'
 
     def check(self):
         if self.reduce == 'variance' and self.samples < 2:
