@@ -10,7 +10,8 @@ ROOT = Path(deepexplain2.__file__).parent
 LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'tokens', 'late_explainer', 'value_context'},
           {'compiled', 'model_context', 'metrics'}, {'explainer'}, {'ways_in'}, {'audit'}, {'request'},
           {'targets'}, {'attribution'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'},
-          {'parameters'}, {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'},
+          {'parameters', 'postprocess'}, {'tensors', 'values', 'session', 'kinds_of_values'},
+          {'kinds', 'explanation'},
           {'npz', 'explanation_html'}, {'errors'}]
 
 
@@ -78,7 +79,8 @@ def test_metrics_see_no_session():
 
 
 def test_features_and_explanations_are_plain_numpy():
-    for path in [*(ROOT / 'features').glob('*.py'), *ROOT.glob('explanation*.py'), ROOT / 'npz.py']:
+    rooms = [*(ROOT / 'features').glob('*.py'), *(ROOT / 'postprocess').glob('*.py')]
+    for path in [*rooms, *ROOT.glob('explanation*.py'), ROOT / 'npz.py']:
         assert 'import tensorflow' not in path.read_text(), path
 
 
