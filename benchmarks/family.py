@@ -7,6 +7,7 @@ the method, seconds of that).
 import argparse
 import statistics
 import time
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -17,13 +18,13 @@ from deepexplain2.attribution import Smooth
 v1 = tf.compat.v1
 
 
-def cnn(x):
-    """A small VGG: four convolutions, two dense layers."""
+def cnn(x, widths=(16, 32)):
+    """A small VGG: two convolutions for each width, two dense layers."""
     rng = np.random.default_rng(0)
 
     def weights(*shape):
         return tf.constant(rng.normal(size=shape, scale=np.prod(shape[:-1]) ** -.5), tf.float32)
-    for channels in 16, 32:
+    for channels in widths:
         x = tf.nn.relu(tf.nn.conv2d(x, weights(3, 3, x.shape[-1], channels), 1, 'SAME'))
         x = tf.nn.relu(tf.nn.conv2d(x, weights(3, 3, channels, channels), 1, 'SAME'))
         x = tf.nn.max_pool2d(x, 2, 2, 'SAME')
@@ -40,7 +41,9 @@ def mlp(x):
     return x
 
 
-NETWORKS = {'CNN, 28x28x1': (cnn, (28, 28, 1)), 'CNN, 64x64x3': (cnn, (64, 64, 3)), 'MLP, 784': (mlp, (784,))}
+NETWORKS = {'VGG, 64x64x3': (partial(cnn, widths=(32, 64, 128)), (64, 64, 3)),
+            'CNN, 28x28x1': (cnn, (28, 28, 1)), 'CNN, 64x64x3': (cnn, (64, 64, 3)),
+            'MLP, 784': (mlp, (784,))}
 
 
 def seconds(calls, repeats):
@@ -56,6 +59,21 @@ def seconds(calls, repeats):
     return [statistics.median(times) for times in found]
 
 
+def each(call, points):
+    for p in points:
+        call(p)
+
+
+def rows_of_runs(explainer, xs):
+    """The rows of every run of the graph that an explainer makes for xs."""
+    query, rows = explainer.compile(), []
+    evaluate = query.evaluate
+    query.evaluate = lambda batch: rows.append(len(batch.rows)) or evaluate(batch)
+    explainer.run(xs, np.zeros(len(xs), int))
+    query.evaluate = evaluate
+    return rows
+
+
 def smoothgrad(repeats, samples=50):
     """SmoothGrad beside `samples` raw gradients (session.run of tf.gradients) of the same inputs, in the
     batches that it makes itself."""
@@ -67,15 +85,12 @@ def smoothgrad(repeats, samples=50):
                 gradient = session.make_callable(tf.gradients(T[:, 0], X)[0], [X])
                 xs = np.random.default_rng(1).normal(size=(n, *shape)).astype('f')
                 explainer = de.get_explainer(Smooth(samples=samples), T, X)
-                # rows of a run, as it has them
-                query, rows = explainer.compile(), []
-                evaluate = query.evaluate
-                query.evaluate = lambda batch: rows.append(len(batch.rows)) or evaluate(batch)
-                explainer.run(xs, np.zeros(n, int))
-                query.evaluate = evaluate
+                rows = rows_of_runs(explainer, xs)
                 points = [np.repeat(xs, -(-max(rows) // n), 0)[:r] for r in rows]
-                yield (name, n, f'smoothgrad {samples}', f'{samples} gradients of T, {len(rows)} runs', *seconds(
-                    [lambda: explainer.run(xs, np.zeros(n, int)), lambda: [gradient(p) for p in points]], repeats))
+                own, other = seconds([partial(explainer.run, xs, np.zeros(n, int)),
+                                      partial(each, gradient, points)], repeats)
+                yield (name, n, f'smoothgrad {samples}', f'{samples} gradients of T, {len(rows)} runs', own,
+                       other)
 
 
 CASES = [smoothgrad]

@@ -208,15 +208,15 @@ M = np.ones((2, 4, 4))
     (lambda: forgrad(M, (0, 1)), errors.ParameterError, 'each of axes is 0'),
     (lambda: forgrad(M, 1, 0), errors.ParameterError, 'sigma must be a number > 0'),
     (lambda: segment_mean(M, np.ones((4, 4))), errors.ParameterError, 'segments must be integers'),
-    (lambda: segment_mean(M, np.ones((4, 3), int)), errors.ShapeError, r'shape \(4, 3\) do not fit'),
+    (lambda: segment_mean(M, np.ones((4, 3), int)), errors.ShapeError, r'\(4, 3\) do not fit'),
     (lambda: segment_mean(M, 0), errors.ShapeError, r'segments of shape \(\) do not fit'),
-    (lambda: segment_mean([M, M], np.ones((4, 4), int)), errors.ShapeError, 'for 1 inputs'),
+    (lambda: segment_mean([M, M], np.ones((4, 4), int)), errors.ShapeError, '1 inputs'),
     (lambda: upsample(M, (2, 2)), errors.ParameterError, 'size 2 of axis 1 is less than the 4'),
     (lambda: upsample(M, (8, 8, 8)), errors.ParameterError, r'axes|axis'),
     (lambda: upsample(M, (8, 8), axes=1), errors.ParameterError, 'size has 2 numbers'),
     (lambda: upsample(M, 8.), errors.ParameterError, 'each of size must be an integer'),
     (lambda: upsample(M, ()), errors.ParameterError, 'at least one'),
-    (lambda: upsample(M, 8, 'cubic'), errors.ParameterError, "interpolation must be one of 'linear', 'nearest'"),
+    (lambda: upsample(M, 8, 'cubic'), errors.ParameterError, "one of 'linear', 'nearest', not 'cubic'"),
 ])
 def test_what_is_refused(call, error, said):
     with pytest.raises(error, match=said):

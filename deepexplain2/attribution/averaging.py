@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -29,17 +29,16 @@ def mean_over(sweep: Sweep, count: int, attribute: Attribute) -> list[np.ndarray
         `paired`.
     """
     totals: list[np.ndarray] = []
-    together = variants_of_a_run(sweep)
-    for start in range(0, count, together):
-        variants = slice(start, min(start + together, count))
+    for variants in rounds(sweep, 0, count):
         found = [f.sum(1, dtype=np.float64) for f in at_variants(sweep, variants, attribute)]
         totals = [t + f for t, f in zip(totals, found)] if totals else found
     return [t / count for t in totals]
 
 
-def variants_of_a_run(sweep: Sweep) -> int:
-    """How many variants of all rows are explained at once."""
-    return 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
+def rounds(sweep: Sweep, start: int, stop: int) -> Iterator[slice]:
+    """The variants from start to stop, as many at a time as all rows are explained for at once."""
+    together = 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
+    return (slice(first, min(first + together, stop)) for first in range(start, stop, together))
 
 
 def at_variants(sweep: Sweep, variants: slice, attribute: Attribute) -> list[np.ndarray]:

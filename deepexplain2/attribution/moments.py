@@ -35,35 +35,47 @@ class Moments:
         self.least = 2 if reduce == 'variance' else 1
         self.result = {'square': 'mean square'}.get(reduce, reduce)
         self._first: list[Array] = []
-        self._state: tuple[int, list[list[Array]]] = (0, [])    # draws, and [mean, M2, M3, M4] for each array
+        self._drawn = 0
+        self._parts: list[list[Array]] = []     # [sum] or [mean, M2, M3, M4] for each array
+        self._is_whole = True
 
     @property
     def drawn(self) -> int:
-        """How many draws there are."""
-        return self._state[0]
+        """How many draws there are; 0 where Ctrl-C came while some were added."""
+        return self._drawn if self._is_whole else 0
 
     def add(self, draws: Sequence[Array]) -> None:
         """Add draws (n, count, ...), one array per input."""
         if self._reduce == 'square':
             draws = [d.astype(np.float64) ** 2 for d in draws]
-        if not self._first:
-            self._first = [d[:, :1].astype(np.float64) for d in draws]
-        more = [_moments(d, first, self._order) for d, first in zip(draws, self._first)]
-        before, count = self._state[0], draws[0].shape[1]
-        # one assignment: Ctrl-C leaves all of a round, or nothing
-        self._state = before + count, [_merged(a, before, b, count) for a, b in zip(self._state[1], more)
-                                       ] if before else more
+        before, count = self._drawn, draws[0].shape[1]
+        self._is_whole = False
+        if not before:
+            self._first = [d[:, :1].astype(np.float64) for d in draws] if self._order > 1 else []
+            self._parts = [[np.zeros((len(d), *d.shape[2:]))] for d in draws]
+        if self._order == 1:
+            for (total,), d in zip(self._parts, draws):
+                for k in range(count):
+                    total += d[:, k]
+        else:
+            more = [_moments(d, first, self._order) for d, first in zip(draws, self._first)]
+            if before:
+                more = [_merged(a, before, b, count) for a, b in zip(self._parts, more)]
+            self._parts = more
+        self._drawn, self._is_whole = before + count, True
 
     def value(self) -> list[Array]:
         """The result, one array (n, ...) per input."""
-        n, parts = self._state
+        n, parts = self._drawn, self._parts
+        if self._order == 1:
+            return [total / n for total, in parts]
         if self._reduce == 'variance':
             return [m[1] / (n - 1) for m in parts]
         return [first[:, 0] + m[0] for first, m in zip(self._first, parts)]
 
     def error(self) -> list[Array]:
         """The standard error of the result; infinite with a single draw."""
-        n, parts = self._state
+        n, parts = self._drawn, self._parts
         if n < 2:
             return [np.full_like(m[0], np.inf) for m in parts]
         if self._reduce != 'variance':
@@ -88,12 +100,11 @@ def _largest(parts: Sequence[Array]) -> Array:
 
 
 def _moments(draws: Array, first: Array, order: int) -> list[Array]:
-    """[mean, M2, M3, M4] of draws (n, count, ...) less the first one, up to an order; Mp sums the p-th powers
+    """[mean, M2, M3, M4] of draws (n, count, ...) less the first one, up to an order (2 or 4);
+    Mp sums the p-th powers
     of differences from the mean."""
     d = draws - first
     mean = d.mean(1)
-    if order == 1:
-        return [mean]
     d -= mean[:, None]
     square = d * d
     if order == 2:
@@ -104,9 +115,7 @@ def _moments(draws: Array, first: Array, order: int) -> list[Array]:
 def _merged(a: list[Array], n: int, b: list[Array], m: int) -> list[Array]:
     """The moments of n draws and of m others together."""
     N, step = n + m, b[0] - a[0]
-    found = [a[0] + step * (m / N)]
-    if len(a) > 1:
-        found.append(a[1] + b[1] + step ** 2 * (n * m / N))
+    found = [a[0] + step * (m / N), a[1] + b[1] + step ** 2 * (n * m / N)]
     if len(a) > 2:
         found.append(a[2] + b[2] + step ** 3 * (n * m * (n - m) / N ** 2)
                      + 3 * step * (n * b[1] - m * a[1]) / N)

@@ -11,7 +11,6 @@ import numpy as np
 from ..errors import NoiseWarning, ParameterError, shown, warn
 from ..kinds_of_values import positive
 from ..parameters import Kind, PerInput, per_input
-from .averaging import paired
 
 
 def noises(value: Any, name: str) -> float | PerInput:
@@ -69,10 +68,14 @@ def noisy(xs: Sequence[np.ndarray], sigmas: Sequence[np.ndarray | None], seed: i
     rngs = [np.random.default_rng([seed, k]) for k in range(draws.start, draws.stop)]
     found = []
     for x, sigma in zip(xs, sigmas):
-        points = np.repeat(x, m, 0) if m > 1 else x
-        if sigma is not None:
-            e = np.stack([rng.standard_normal(x.shape[1:]) for rng in rngs]).astype(sigma.dtype)
-            e = paired(e[None], slice(None), len(x)) * (sigma if len(sigma) == 1 else np.repeat(sigma, m, 0))
-            points = np.add(points, e, out=e if len(e) == len(points) else None).astype(x.dtype, copy=False)
-        found.append(points)
+        if sigma is None:
+            found.append(np.repeat(x, m, 0) if m > 1 else x)
+            continue
+        e = np.empty((m, *x.shape[1:]), sigma.dtype)
+        for k, rng in enumerate(rngs):
+            e[k] = rng.standard_normal(x.shape[1:])
+        points = np.empty((len(x), *e.shape), sigma.dtype)
+        np.multiply(e, sigma[:, None], out=points)
+        points += x[:, None]
+        found.append(points.reshape(-1, *x.shape[1:]).astype(x.dtype, copy=False))
     return found

@@ -100,7 +100,7 @@ def test_variance_of_a_constant_gradient_is_exactly_zero(dtype):
                 assert not var.any() and not std.any()
                 mean, std = de.explain('smoothgrad', T, X, xs, batch_size=batch_size, return_std_error=True)
                 np.testing.assert_array_equal(mean, de.explain('gradient', T, X, xs))
-                assert not std.any()
+                assert not std.any()            # counted from the first draw: no rounding of a sum
 
 
 def test_moments_lose_nothing_beside_a_large_mean():

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+from ...engine.ahead import ahead
 from ...errors import ParameterError
 from ...parameters import Count, Positive, Seed, per_input
-from ..averaging import at_variants, repeated, variants_of_a_run
+from ..averaging import at_variants, repeated, rounds
 from ..base import Plan
 from ..drawing import draw
 from ..moments import Moments
@@ -124,16 +126,18 @@ class Smooth(Wrapper):
         """What the attributions at noisy inputs come to."""
         sigmas = deviations(self.name, xs, self.noise, self.absolute)
 
-        def at_noise(pairs, some):
-            return self.of.attribute(pairs, noisy(xs, sigmas, self.seed, some),
-                                     [repeated(b, some) for b in baselines])
         found = Moments(self.reduce, with_errors)
 
         def add(missing):
-            count = min(missing, variants_of_a_run(sweep))
-            found.add(at_variants(sweep, slice(found.drawn, found.drawn + count), at_noise))
+            some = rounds(sweep, found.drawn, found.drawn + missing)
+            for draws, points in ahead(some, lambda draws: noisy(xs, sigmas, self.seed, draws)):
+                compared = [repeated(b, draws) for b in baselines]
+                found.add(at_variants(sweep, draws, partial(self._of_points, points, compared)))
         draw(self, found, add)
         return found
+
+    def _of_points(self, points, baselines, pairs, draws):
+        return self.of.attribute(pairs, points, baselines)
 
 
 @register('squaregrad')
