@@ -1,6 +1,6 @@
 """Attribution methods for TensorFlow graphs."""
 
-from . import errors
+from . import errors, postprocess
 from .attribution import methods
 from .context import DeepExplain
 from .explainer import Explainer
@@ -8,5 +8,6 @@ from .explanation import Explanation
 from .request.feeds import shared
 from .targets import Target
 
-__all__ = ['DeepExplain', 'Explainer', 'Explanation', 'Target', '__version__', 'errors', 'methods', 'shared']
+__all__ = ['DeepExplain', 'Explainer', 'Explanation', 'Target', '__version__', 'errors', 'methods',
+           'postprocess', 'shared']
 __version__ = '0.1.0'

@@ -120,6 +120,10 @@ class ToleranceWarning(UserWarning):
     """A method reached its limit of steps or samples before the requested tolerance."""
 
 
+class NoiseWarning(UserWarning):
+    """Noise as a fraction of the range of a row is none: all entries of the row are equal."""
+
+
 class MagnitudeWarning(UserWarning):
     """Attributions of a row are far larger than the output of the model: they only cancel one another."""
 

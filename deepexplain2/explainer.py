@@ -161,7 +161,12 @@ class Explainer(BaseExplainer):
         if ys is None and isinstance(self._target, BuiltTarget) and self._target.target.uses_predictions:
             ys = self._predictions(samples, options)
         request = as_request(self._model, self._layouts, self._target, samples, ys, self._form, options)
-        per_row = self._references.check(shapes) * sum(planned.evaluations or ())
+        k = self._references.check(shapes)
+        if options.return_std_error and k > 1:
+            raise ParameterError(f'return_std_error: the baseline is a set of {k}, and standard errors of a '
+                                 f'mean over references are not those of its parts. Explain against one '
+                                 f'baseline at a time')
+        per_row = k * sum(planned.evaluations or ())
         if per_row > MANY and not is_wanted(options.progress):
             self._model.warn_once(
                 self._method.name, f'"{self._method.name}" evaluates the model up to {per_row} times for '

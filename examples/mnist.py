@@ -1,4 +1,4 @@
-"""Train a small CNN on real handwritten digits in graph mode and explain test digits with all seven methods.
+"""Train a small CNN on real handwritten digits in graph mode and explain test digits with all methods.
 
 Prints the time and the completeness gap of each method and writes the attribution maps to
 examples/output/mnist.png.

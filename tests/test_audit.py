@@ -73,7 +73,7 @@ def test_linear_models_are_silent_and_linear():
         warnings.simplefilter('ignore', errors.ReluWarning)     # that there is no ReLU
         T = X @ np.ones((5, 2)) + 1
         for name in ANYWHERE:
-            de.explain(name, T, X, np.ones((2, 5)), 'sum')
+            de.explain(name, T, X, np.arange(10.).reshape(2, 5), 'sum')
             assert de.audit(name, T, X).groups.keys() <= {'linear', 'evaluated'}
 
 

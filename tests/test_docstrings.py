@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 
 import deepexplain2
-from deepexplain2 import DeepExplain, attribution, targets, testing
+from deepexplain2 import DeepExplain, attribution, postprocess, targets, testing
 from deepexplain2.parameters import kinds
 
 v1 = tf.compat.v1
-PLACES = [deepexplain2, attribution, targets, testing]
+PLACES = [deepexplain2, attribution, postprocess, targets, testing]
 PUBLIC = {f'{o.__module__}.{o.__qualname__}': o for place in PLACES for name, o in vars(place).items()
           if not name.startswith('_') and (inspect.isclass(o) or inspect.isfunction(o))
           and o.__module__.startswith('deepexplain2')}

@@ -1,9 +1,11 @@
 """Attribution methods, one file each; importing this package registers them all."""
 
 from .base import Method, Plan
+from .gradient.gradient import Gradient
 from .gradient.gradient_input import GradientInput
 from .gradient.integrated_gradients import IntegratedGradients
 from .gradient.saliency import Saliency
+from .gradient.smooth import Smooth, SquareGrad, VarGrad
 from .layers.eigen_cam import EigenCAM
 from .layers.fem import FEM
 from .layers.grad_cam import GradCAM
@@ -26,8 +28,8 @@ from .propagation.elrp import EpsilonLRP
 from .propagation.guided_backprop import GuidedBackprop
 from .registry import methods, register
 
-__all__ = ['FEM', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus',
+__all__ = ['FEM', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus', 'Gradient',
            'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM', 'IntegratedGradients',
            'InternalInfluence', 'LayerCAM', 'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
            'LayerIntegratedGradients', 'Method', 'Occlusion', 'Plan', 'Saliency', 'ScoreCAM',
-           'ShapleySampling', 'XGradCAM', 'methods', 'register']
+           'ShapleySampling', 'Smooth', 'SquareGrad', 'VarGrad', 'XGradCAM', 'methods', 'register']

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -28,15 +28,24 @@ def mean_over(sweep: Sweep, count: int, attribute: Attribute) -> list[np.ndarray
         variants of a row before the next; `variants` is the slice of their numbers. See `repeated` and
         `paired`.
     """
-    n, together = sweep.n, 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
     totals: list[np.ndarray] = []
-    for start in range(0, count, together):
-        variants = slice(start, min(start + together, count))
-        m = variants.stop - start
-        pairs = sweep if m == 1 else sweep.among(np.repeat(np.arange(n), m))
-        found = [f.reshape(n, m, *f.shape[1:]).sum(1, dtype=np.float64) for f in attribute(pairs, variants)]
+    for variants in rounds(sweep, 0, count):
+        found = [f.sum(1, dtype=np.float64) for f in at_variants(sweep, variants, attribute)]
         totals = [t + f for t, f in zip(totals, found)] if totals else found
     return [t / count for t in totals]
+
+
+def rounds(sweep: Sweep, start: int, stop: int) -> Iterator[slice]:
+    """The variants from start to stop, as many at a time as all rows are explained for at once."""
+    together = 1 if sweep.fixed_batch else max(1, sweep.size // (2 * sweep.n))
+    return (slice(first, min(first + together, stop)) for first in range(start, stop, together))
+
+
+def at_variants(sweep: Sweep, variants: slice, attribute: Attribute) -> list[np.ndarray]:
+    """The attributions of some variants of every row, arrays (n, variants, ...). See `mean_over`."""
+    n, m = sweep.n, variants.stop - variants.start
+    pairs = sweep if m == 1 else sweep.among(np.repeat(np.arange(n), m))
+    return [f.reshape(n, m, *f.shape[1:]) for f in attribute(pairs, variants)]
 
 
 def repeated(array: np.ndarray, variants: slice) -> np.ndarray:

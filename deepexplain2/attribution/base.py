@@ -53,6 +53,8 @@ class Method(Parametrized):
     needs_space: ClassVar[bool] = False
     #: Whether the attributions of a weighted sum of outputs are the weighted sum of attributions.
     linear_in_target: ClassVar[bool] = True
+    #: Whether attributions that are all 0 say nothing of X, where T depends on it.
+    doubts_zeros: ClassVar[bool] = True
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 

@@ -8,12 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from ..engine.memo import Memo
-from ..errors import ParameterError, ToleranceWarning, warn
+from ..errors import ParameterError
 from ..features.axes import Axes as AxesOfInput
 from ..features.base import Features, join
 from ..features.coalitions import Masks
 from ..parameters import Baseline, Count, Positive, References, Seed
 from .base import Method, Plan
+from .drawing import draw
 
 HELD = 1 << 19          # estimates of a round, unless a single draw has more
 
@@ -120,24 +121,11 @@ class Sampling(Method):
     def _mean(self, memo: Memo) -> Mean:
         """The mean of the estimates, drawn by rounds that fill a run."""
         mean, together = Mean(memo.changed.shape, self.together), self.together
-        wanted = self.samples
-        if self.tolerance is not None:                      # half of a pair only at the very end
-            wanted = min(wanted + wanted % together, max(wanted, self.max_samples))
-        try:
-            while mean.drawn < wanted:
-                count = min(wanted - mean.drawn, self._groups(memo, mean.drawn) * together)
-                mean.add(self.estimates(memo, mean.drawn, count))
-                if wanted <= mean.drawn < self.max_samples and not self._is_exact(mean):
-                    wanted = min(max(2 * together, 2 * mean.drawn), self.max_samples)
-        except KeyboardInterrupt:
-            if not mean.drawn:
-                raise
-            warn(f'{self.name} was interrupted after {mean.drawn} of {wanted} {self.draws}: the result is '
-                 f'their mean', ToleranceWarning)
-        if not self._is_exact(mean):
-            warn(f'{self.name}: after {mean.drawn} {self.draws} the largest standard error is '
-                 f'{mean.error().max():.2g}, more than tolerance={self.tolerance} of the largest attribution '
-                 f'of its row. Raise max_samples', ToleranceWarning)
+
+        def add(missing: int) -> None:
+            count = min(missing, self._groups(memo, mean.drawn) * together)
+            mean.add(self.estimates(memo, mean.drawn, count))
+        draw(self, mean, add, self.draws, together)
         return mean
 
     def _groups(self, memo: Memo, drawn: int) -> int:
@@ -147,17 +135,14 @@ class Sampling(Method):
         evaluated = self.together * int(np.sum(self.evaluations(memo.changed.sum(1))))
         return max(1, min((memo.size - ends) // max(evaluated, 1), HELD // max(n * count * self.together, 1)))
 
-    def _is_exact(self, mean: Mean) -> bool:
-        """Whether the mean is as exact as the tolerance asks, if there is one."""
-        return self.tolerance is None or bool(
-            (mean.error().max(1) <= self.tolerance * np.abs(mean.value).max(1)).all())
-
 
 class Mean:
     """Mean and standard error of estimates that come in rounds (Chan et al. 1979), in float64.
 
     shape: (n, features). together: how many draws form a group; groups are independent.
     """
+
+    least, result = 1, 'mean'
 
     def __init__(self, shape: tuple[int, ...], together: int):
         self.value, self._squares = np.zeros(shape), np.zeros(shape)
@@ -186,3 +171,11 @@ class Mean:
         groups = self._groups
         return np.sqrt(self._squares / (groups - 1) / groups) if groups > 1 else np.full_like(self._squares,
                                                                                               np.inf)
+
+    def is_within(self, tolerance: float) -> bool:
+        """Whether every standard error is at most `tolerance` times the largest value of its row."""
+        return bool((self.error().max(1) <= tolerance * np.abs(self.value).max(1)).all())
+
+    def largest_error(self) -> float:
+        """The largest standard error."""
+        return float(self.error().max())

@@ -74,6 +74,26 @@ class Wrapper(Method):
         return self.of.needs_space
 
     @property
+    def switches_features(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.switches_features
+
+    @property
+    def linear_in_target(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.linear_in_target
+
+    @property
+    def zero_without_influence(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.zero_without_influence
+
+    @property
+    def remedy_for_zeros(self) -> str:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.remedy_for_zeros
+
+    @property
     def graph_key(self) -> Hashable:
         """As for the method inside: a wrapper adds no ops."""
         return self.of.graph_key

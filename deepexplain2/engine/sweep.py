@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import _thread
 import itertools
-import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from .ahead import ahead
 from .batch_size import BatchSizeTuner
-from .packing import Run, packs
+from .packing import packs
 from .query import Answers, first_rows
 
 # make(rows, ks) -> the arrays to feed: the k-th point of each row. rows and ks have the same length.
@@ -99,7 +98,7 @@ class Sweep(NamedTuple):
         spared = self.n * points - evaluations
         sizes = itertools.repeat(self.size) if self.tuner is None else self.tuner.sizes(evaluations)
         runs = packs(self.n, points, sizes, self.fixed_batch, wanted, self.is_line_integral)
-        for rows, ks, real, size, arrays in _ahead(runs, make):
+        for (rows, ks, real, size), arrays in ahead(runs, lambda run: make(*run[:2])):
             start = time.perf_counter()
             answers = self.evaluate(arrays, rows)
             if self.tuner is not None:
@@ -131,35 +130,3 @@ def joined(parts: Sequence[Answers]) -> Answers:
     """The answers of several runs, one after the other."""
     return {name: np.concatenate([p[name] for p in parts]) if isinstance(a, np.ndarray)
             else [np.concatenate(v) for v in zip(*(p[name] for p in parts))] for name, a in parts[0].items()}
-
-
-def _ahead(runs: Iterator[Run], make: Make) -> Iterator[tuple[np.ndarray, np.ndarray, int, int,
-                                                              Sequence[np.ndarray]]]:
-    """The runs with their arrays; those of the next are made in a thread while TensorFlow, which releases the
-    GIL, runs one.
-
-    Every run gets a thread that makes its arrays and ends. None ever waits, so that there is nothing to end
-    or to clean up after an error or Ctrl-C, which may come between any two lines here. The bare threads of
-    `_thread` start in one step; those of `threading`, and its pools, hold locks while they start and stop,
-    and an interrupt there hangs.
-    """
-    made: queue.SimpleQueue[tuple[Sequence[np.ndarray], BaseException | None]] = queue.SimpleQueue()
-
-    def work(rows, ks):
-        try:
-            made.put((make(rows, ks), None))
-        except BaseException as e:              # raised where the arrays are wanted
-            made.put(([], e))
-
-    run = next(runs, None)
-    following = next(runs, None)
-    arrays = make(*run[:2]) if run is not None else []
-    while run is not None:
-        if following is not None:
-            _thread.start_new_thread(work, following[:2])
-        yield *run, arrays
-        if following is not None:
-            arrays, error = made.get()
-            if error is not None:
-                raise error
-        run, following = following, next(runs, None)

@@ -40,7 +40,8 @@ def check_attributions(method: Method, model: Model, sweep: Sweep, ends: Ends,
             warn(f'{method.name}: T and all attributions of {count} of {len(zero)} rows are 0: '
                  f'{meaning_of_zero}', TargetWarning)
     if not any(r.any() for r in found):
-        _check_zeros(method, model, sweep, ends)
+        if method.doubts_zeros:
+            _check_zeros(method, model, sweep, ends)
     elif method.sums_to == 'difference' \
             and max(float(max(r.max(), -r.min())) for r in found if r.size) > model.findings.usual_size:
         _check_size(method, model, sweep, ends, found)

@@ -94,16 +94,6 @@ class ByWord(Wrapper):
         """As for the method inside."""
         return self.of.draws_samples
 
-    @property
-    def zero_without_influence(self) -> bool:  # type: ignore[override]
-        """As for the method inside."""
-        return self.of.zero_without_influence
-
-    @property
-    def remedy_for_zeros(self) -> str:  # type: ignore[override]
-        """As for the method inside."""
-        return self.of.remedy_for_zeros
-
     def check_std_error(self) -> None:
         """As for the method inside."""
         self.of.check_std_error()

@@ -37,9 +37,9 @@ def additions():
 
 
 @pytest.mark.parametrize('of', ['saliency', 'deeplift', 'intgrad', 'elrp', 'occlusion'])
-def test_smooth_wraps_any_method(additions, of):
+def test_jittered_wraps_any_method(additions, of):
     """Beside its definition: the mean over x + noise, each computed by the method alone."""
-    Smooth = additions['Smooth']
+    Jittered = additions['Jittered']
     rng = np.random.default_rng(0)
     w, xs = rng.normal(size=(4, 3)), rng.normal(size=(5, 4))
     parameters = {'steps': 7} if of == 'intgrad' else {}
@@ -47,17 +47,18 @@ def test_smooth_wraps_any_method(additions, of):
         X = v1.placeholder(tf.float64, (None, 4))
         T = tf.nn.elu(X @ w)
         inner = methods[of](**parameters)
-        smooth = Smooth(of=inner, samples=6, noise=.3, seed=5)
+        jittered = Jittered(of=inner, samples=6, noise=.3, seed=5)
         noise = [np.random.default_rng([5, k]).normal(size=(1, 4)) * .3 for k in range(6)]
         expected = np.mean([de.explain(inner, T, X, xs + e, ys=[0, 1, 2, 0, 1]) for e in noise], 0)
-        explainer = de.get_explainer(smooth, T, X)
+        explainer = de.get_explainer(jittered, T, X)
         before = len(session.graph.get_operations())
         for batch_size in None, 1, 3, 64, None:
             got = explainer.run(xs, [0, 1, 2, 0, 1], batch_size)
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
-        de.explain(Smooth(of=inner, samples=3), T, X, xs)
+        de.explain(Jittered(of=inner, samples=3), T, X, xs)
         assert len(session.graph.get_operations()) == before       # a wrapper adds nothing
-        assert smooth == Smooth(of=methods[of](**parameters), samples=6, noise=.3, seed=5) != Smooth(of=inner)
+        again = Jittered(of=methods[of](**parameters), samples=6, noise=.3, seed=5)
+        assert jittered == again != Jittered(of=inner)
 
 
 def test_rectified_gradient_beside_its_definition(additions):
@@ -78,16 +79,16 @@ def test_rectified_gradient_beside_its_definition(additions):
             tf.gradients(T, X)[0], {X: xs}), rtol=1e-12)
 
 
-@pytest.mark.parametrize('name', ['smooth', 'rectified_gradient', 'rise'])
+@pytest.mark.parametrize('name', ['jittered', 'rectified_gradient', 'rise'])
 def test_additions_keep_to_the_contract(additions, name):
-    check_method(methods[name]() if name != 'smooth' else additions['Smooth'](of=methods['grad*input'](),
+    check_method(methods[name]() if name != 'jittered' else additions['Jittered'](of=methods['grad*input'](),
                                                                               samples=3))
 
 
 def test_a_wrapper_is_a_method(additions):
-    assert issubclass(additions['Smooth'], Method)
+    assert issubclass(additions['Jittered'], Method)
     assert repr(
-        additions['Smooth'](of=methods['intgrad'](steps=3))) == 'Smooth(of=IntegratedGradients(steps=3))'
+        additions['Jittered'](of=methods['intgrad'](steps=3))) == 'Jittered(of=IntegratedGradients(steps=3))'
 
 
 def test_rise_beside_its_definition(additions):

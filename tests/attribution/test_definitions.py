@@ -71,9 +71,14 @@ def test_definition(net, name):
                   'deeplift': {'baseline': b}, 'occlusion': {'baseline': b, 'window_shape': window,
                                                              'step': step},
                   'shapley_sampling': {'baseline': b, 'samples': 6000}}.get(name, {})
+    noisy = np.stack([net.gradient(x + .15 * np.ptp(x, tuple(range(1, x.ndim)), keepdims=True)
+                                   * np.random.default_rng([0, k]).standard_normal(net.shape), ys)
+                      for k in range(50)]) if name in ('smoothgrad', 'squaregrad', 'vargrad') else None
     if name == 'shapley_sampling' and x.ndim > 2:
         pytest.skip('the exact value takes 2 ** features coalitions: tested on the dense nets')
     expected = {
+        'gradient': lambda: net.gradient(x, ys), 'smoothgrad': lambda: noisy.mean(0),
+        'squaregrad': lambda: (noisy ** 2).mean(0), 'vargrad': lambda: noisy.var(0, ddof=1),
         'saliency': lambda: np.abs(net.gradient(x, ys)),
         'grad*input': lambda: net.gradient(x, ys) * x,
         'intgrad': lambda: integrated(net, x, ys, b, 7),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import errors
+from deepexplain2 import errors, methods
 from tests.support.counting import counted
 from tests.support.few import ANYWHERE, few
 from tests.support.networks import cnn, mlp, opened, samples
@@ -25,8 +25,8 @@ def test_plan_is_what_happens(method, batch_size, monkeypatch):
         assert plan.rows >= max(rows)
         # it remembers coalitions
         assert plan.evaluations == sum(rows) if method != 'shapley_sampling' else plan.evaluations > sum(rows)
-        # which draws permutations in rounds, each a pass of its own
-        if method != 'shapley_sampling':
+        # what draws makes passes of as many draws as fill a run
+        if not methods[method].draws_samples:
             assert plan.calls == len(rows)
         assert plan.bytes == plan.rows * explainer._model.path.row_total
 

@@ -103,7 +103,7 @@ def of_method(method):
     if methods[method].sums_to is None:
         yield row('return_delta', errors.ParameterError, 'return_delta: the attributions of', lambda s: s.explain(method, return_delta=True))
         yield row('return_delta of ids', errors.ParameterError, 'return_delta: the attributions of', lambda s: s.on_ids(method, return_delta=True))
-    if method != 'shapley_sampling':
+    if not methods[method].draws_samples:
         yield row('return_std_error', errors.ParameterError, 'draws no samples', lambda s: s.explain(method, return_std_error=True))
     if 'baseline' not in kinds(methods[method]):
         yield row('baseline', errors.ParameterError, "has no parameter 'baseline'", lambda s: s.explain(method, baseline=0))
