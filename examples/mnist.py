@@ -36,7 +36,8 @@ def cnn(x, seed=1):
         return v1.get_variable(f'b{len(v1.global_variables())}', [n], initializer=v1.zeros_initializer())
 
     for channels, filters in (1, 16), (16, 32):
-        x = tf.nn.relu(tf.nn.conv2d(x, weights(3, 3, channels, filters), 1, 'SAME') + bias(filters))
+        x = tf.nn.conv2d(x, weights(3, 3, channels, filters), 1, 'SAME') + bias(filters)
+        x = tf.nn.relu(x, f'conv{1 if channels == 1 else 2}')
         x = tf.nn.max_pool2d(x, 2, 2, 'VALID')
     x = tf.reshape(x, [-1, 7 * 7 * 32])
     x = tf.nn.relu(x @ weights(7 * 7 * 32, 64) + bias(64))
@@ -56,26 +57,32 @@ def train(session, X, logits, x, y, epochs):
             session.run(step, {X: x[batch], labels: y[batch]})
 
 
-def draw(digits, titles, maps, path):
-    """One row per digit: the digit, then a map per method, red for and blue against the class."""
-    figure, axes = plt.subplots(len(digits), 1 + len(maps), figsize=(1.5 * (1 + len(maps)),
-                                                                     1.55 * len(digits)), squeeze=False)
-    for row, digit in enumerate(digits):
-        axes[row, 0].imshow(digit[..., 0], cmap='gray_r')
-        axes[row, 0].set_ylabel(titles[row], fontsize=9)
-        for column, (name, attributions) in enumerate(maps.items(), 1):
-            a = attributions[row].reshape(28, 28)
-            top = np.nanpercentile(np.abs(a), 99.5)
-            axes[row, column].imshow(a, cmap='bwr', vmin=-top, vmax=top)
-            axes[row, column].contour(digit[..., 0], levels=[.5], colors='black', linewidths=.4)
-            if row == 0:
-                axes[row, column].set_title(name, fontsize=9)
-    axes[0, 0].set_title('digit', fontsize=9)
+def draw(digits, titles, maps, path, blocks=2):
+    """One row per method, in blocks beside one another: a map per digit, red for and blue against the class.
+    Maps of a layer are summed over its channels."""
+    n, per_block = len(digits), -(-len(maps) // blocks)
+    widths = [1.6, *[1] * n] * blocks                   # the first for the name of the method
+    figure, axes = plt.subplots(1 + per_block, len(widths), squeeze=False, width_ratios=widths,
+                                figsize=(.75 * sum(widths), .75 * (1 + per_block)))
     for axis in axes.flat:
-        axis.set_xticks([])
-        axis.set_yticks([])
-    figure.tight_layout(pad=.3)
-    figure.savefig(path, dpi=110)
+        axis.axis('off')
+    for start in range(0, blocks * (n + 1), n + 1):
+        for k, digit in enumerate(digits):
+            axes[0, start + 1 + k].imshow(digit[..., 0], cmap='gray_r')
+            axes[0, start + 1 + k].set_title(titles[k], fontsize=8)
+    for which, (name, attributions) in enumerate(maps.items()):
+        row, start = 1 + which % per_block, which // per_block * (n + 1)
+        axes[row, start].text(.95, .5, name.replace('layer_', 'layer_\n').replace('_x_', '_x\n'), fontsize=8,
+                              ha='right', va='center', transform=axes[row, start].transAxes)
+        for k, digit in enumerate(digits):
+            a, axis = attributions[k], axes[row, start + 1 + k]
+            a = a.sum(-1) if a.ndim == 3 else a             # what has players by pixel has no channels
+            top = np.nanpercentile(np.abs(a), 99.5) or 1
+            axis.imshow(a, cmap='bwr', vmin=-top, vmax=top, extent=(0, 28, 28, 0))
+            axis.contour(np.arange(28) + .5, np.arange(28) + .5, digit[..., 0], levels=[.5], colors='black',
+                         linewidths=.4)
+    figure.subplots_adjust(0, .01, .995, .97, wspace=.04, hspace=.04)
+    figure.savefig(path, dpi=85)
     plt.close(figure)
 
 
@@ -98,16 +105,18 @@ def main(short=False, output=HERE / 'output'):
 
         parameters = {'intgrad': {'steps': 50}, 'occlusion': {'window_shape': 5},
                       'shapley_sampling': {'sampling_dims': [1, 2], 'samples': 2}}
+        parameters |= {name: {'layer': 'conv2'} for name in methods() if hasattr(methods[name], 'layer')}
         maps = {}
         print(f'{len(digits)} digits, target: the logit of the true class\n')
-        print(f'{"method":18}{"seconds":>8}   completeness gap |f(x) - f(0) - sum| / |f(x) - f(0)|, mean')
+        print(f'{"method":29}{"seconds":>7}   completeness gap |f(x) - f(0) - sum| / |f(x) - f(0)|, mean')
         with DeepExplain(session) as de:
             for method in methods():
                 start = time.perf_counter()
                 maps[method] = de.explain(method, logits, X, digits, ys=classes, **parameters.get(method, {}))
                 seconds = time.perf_counter() - start
                 gap = np.abs(f - f0 - maps[method].reshape(len(digits), -1).sum(1)) / np.abs(f - f0)
-                print(f'{method:18}{seconds:8.2f}   {gap.mean():8.2%}')
+                promised = f'{gap.mean():8.2%}' if methods[method].sums_to else ''
+                print(f'{method:29}{seconds:7.2f}   {promised}')
         draw(digits, [f'logit {s:.1f}' for s in f], maps, output / 'mnist.png')
     print(f'\nattribution maps: {output / "mnist.png"}')
     return maps

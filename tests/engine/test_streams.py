@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import errors
+from deepexplain2 import errors, methods
+from deepexplain2.parameters import kinds
 from deepexplain2.request import request as requests
 from deepexplain2.request import samples as request_samples
 from tests.support.few import ANYWHERE
@@ -64,7 +65,7 @@ def test_answers_written_piece_by_piece(method, tmp_path):
                 'occlusion', 'shapley_sampling'):
                 continue
             parameters = {} if baseline is None else {'baseline': baseline}
-            parameters |= {'steps': 5} if method == 'intgrad' else {}
+            parameters |= {'steps': 5} if 'steps' in kinds(methods[method]) else {}
             explainer = de.get_explainer(method, T, X, **parameters)
             promised = bool(explainer._method.sums_to)
             whole = explainer.run(x, ys, 2, feed_dict={factor: given}, return_delta=promised)
