@@ -14,7 +14,7 @@ from .errors import DeepExplainError, TargetWarning, warn
 from .explainer import Explainer
 from .graph.lookups import Lookup
 from .graph.squashing import Mixed, squashing
-from .parameters import comparable
+from .parametrized import comparable
 from .targets.base import Target, names_of
 from .targets.built import BuiltTarget, build_target, tried
 from .targets.function import FunctionTarget

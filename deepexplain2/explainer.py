@@ -39,6 +39,7 @@ from .targets.built import BuiltTarget
 from .targets.units import Units
 from .tensors import shape_text
 
+OF_SETS = 'standard errors of a mean over references are not those of its parts. Explain against one baseline'
 MANY = 10000            # evaluations for one row, of which a run tells that shows no progress
 
 
@@ -148,8 +149,7 @@ class Explainer(BaseExplainer):
         if options.return_std_error:
             self._method.check_std_error()
             if self._method.references is not None:
-                raise ParameterError('return_std_error: standard errors of a mean over references are not '
-                                     'those of its parts. Explain against one baseline at a time')
+                raise ParameterError(f'return_std_error: {OF_SETS}')
 
     def _checked(self, xs: Any, ys: Any, options: Options) -> tuple[Request, ClassOutputs]:
         """What is given for a run, checked against the graph, and what takes the attributions; runs nothing,
@@ -163,9 +163,7 @@ class Explainer(BaseExplainer):
         request = as_request(self._model, self._layouts, self._target, samples, ys, self._form, options)
         k = self._references.check(shapes)
         if options.return_std_error and k > 1:
-            raise ParameterError(f'return_std_error: the baseline is a set of {k}, and standard errors of a '
-                                 f'mean over references are not those of its parts. Explain against one '
-                                 f'baseline at a time')
+            raise ParameterError(f'return_std_error: the baseline is a set of {k}: {OF_SETS}')
         per_row = k * sum(planned.evaluations or ())
         if per_row > MANY and not is_wanted(options.progress):
             self._model.warn_once(

@@ -14,7 +14,7 @@ from ..engine.query import Query
 from ..engine.sweep import Sweep
 from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
 from ..graph.treatments import Treatment
-from ..parameters import Parametrized
+from ..parametrized import Parametrized
 
 
 class Plan(NamedTuple):

@@ -211,8 +211,7 @@ class Model:
             self.report(treatments, method, on_unsupported)
             return query
         self._check_writable()
-        query, treatments = queries.relevance(self, book, method, on_unsupported, with_value, at,
-                                               to_inputs)
+        query, treatments = queries.relevance(self, book, method, on_unsupported, with_value, at, to_inputs)
         self._relevances[key] = query, book, treatments
         return query
 
@@ -247,5 +246,4 @@ class Model:
         check_open(self.session)
         if self.target.graph.finalized:
             raise ContextError('the graph is finalized, and this method adds ops to it once. Call '
-                               'get_explainer before '
-                               'graph.finalize(); explainer.run adds none')
+                               'get_explainer before graph.finalize(); explainer.run adds none')

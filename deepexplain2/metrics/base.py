@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..engine.sweep import Sweep
-from ..parameters import Parametrized
+from ..parametrized import Parametrized
 
 
 class Metric(Parametrized):

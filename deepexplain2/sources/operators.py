@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..graph.op_types import LIBRARY_SCOPE
-from ..parameters import comparable
+from ..parametrized import comparable
 
 MADE = '_deepexplain2_operators'         # results by what they were computed of, kept at the graph
 LARGE = 1 << 16         # bytes of an operand, above which its values are not compared

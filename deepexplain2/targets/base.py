@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..attribution.base import Method
-from ..parameters import Parametrized
+from ..parametrized import Parametrized
 
 # of these, equal ones are the same for good
 KNOWN = (type(None), numbers.Number, np.generic, np.ndarray, str, bytes, type, set, frozenset, tf.DType,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..parameters import comparable
+from ..parametrized import comparable
 
 # of these, what a name stands for does not change
 PACKAGES = 'tensorflow', 'numpy', 'keras', 'tf_keras', 'math'

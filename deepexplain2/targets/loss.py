@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ..errors import ParameterError, TargetWarning, TensorError, ValueRangeError, first_line, shown, warn
 from ..graph.squashing import Squashed, squashing
-from ..parameters import comparable
+from ..parametrized import comparable
 from ..tensors import shape_text
 from ..values import as_array, as_numbers
 from .base import Target, wide

@@ -13,7 +13,7 @@ from ..attribution.base import Method
 from ..attribution.wrapper import Wrapper
 from ..audit import Audit
 from ..errors import FeedError, ParameterError, ShapeError
-from ..explainer import Explainer, RunPlan
+from ..explainer import OF_SETS, Explainer, RunPlan
 from ..graph.lookups import Lookup
 from ..graph.walks import ancestors, descendants
 from ..kinds_of_values import flag
@@ -96,8 +96,7 @@ class TokenExplainer(BaseExplainer):
             if target.name in descendants(ops, {x.ids.name}, set()):
                 raise ParameterError(f"masks='follow': the model makes masks of the ids X \"{x.ids.name}\" "
                                      f"themselves, which stay those of xs: ids are explained at their "
-                                     f"embedding. "
-                                     f"Leave out masks, or explain the embedding and feed other ids")
+                                     f"embedding. Leave out masks, or explain that and feed other ids")
 
     def compile(self) -> None:
         """Add the ops of the method to the graph, the first time."""
@@ -152,8 +151,7 @@ class TokenExplainer(BaseExplainer):
     def _check_options(self, options: Options) -> None:
         self._checker._check_options(options)
         if options.return_std_error and self._references.is_set:
-            raise ParameterError('return_std_error: standard errors of a mean over references are not those '
-                                 'of its parts. Explain against one baseline at a time')
+            raise ParameterError(f'return_std_error: {OF_SETS}')
 
     def _classes(self, options: Options) -> int | None:
         return self._checker._classes(options)
@@ -223,8 +221,7 @@ class TokenExplainer(BaseExplainer):
         """Whether a tensor lies between ids and their embedding."""
         if any(self._tensors.decides(tensor)):
             raise FeedError(f'feed_dict feeds "{tensor.name}", which lies between X and its embedding: T '
-                            f'would no '
-                            f'longer depend on X through it')
+                            f'would no longer depend on X through it')
         return False
 
     def _output(self, shapes: Sequence[tuple[int, ...]], arrays: Sequence[np.ndarray], ys: Any,
