@@ -22,7 +22,7 @@ def test_references_and_sets_of_baselines():
             method = Smooth(methods['deeplift'](**given), samples=4)
             for batch_size in None, 2:
                 same(de.explain(method, T, X, XS, YS, batch_size), np.mean(singles, 0))
-            with pytest.raises(errors.ParameterError, match=r'return_std_error: .* one baseline at a time'):
+            with pytest.raises(errors.ParameterError, match=r'return_std_error: .* one baseline'):
                 de.explain(method, T, X, XS, YS, return_std_error=True)
 
 
