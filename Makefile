@@ -9,6 +9,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 mnist: $(VENV)/installed            ## train a CNN on real digits and explain it with all methods
 	$(BIN)/python examples/mnist.py
 
+# two processes on two cores: with more threads in each they wait for one another, half of the time again
+test night: export OMP_NUM_THREADS = 1
+test night: export OPENBLAS_NUM_THREADS = 1
+
 test: $(VENV)/installed             ## the whole test suite; tests/tf1 apart, with the behaviour of TensorFlow 1
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore=tests/tf1
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/tf1

@@ -3,12 +3,13 @@
 from deepexplain2 import methods
 from deepexplain2.parameters import kinds
 
-STEPS = 8
+STEPS, SAMPLES = 8, 4
 # the methods that explain a graph without spatial axes
 ANYWHERE = sorted(name for name, cls in methods.items() if cls.needs_space is not True)
 
 
 def few(name):
-    """The method of a name, with few points on its path: how runs are made is seen in 8 as in 100."""
+    """The method of a name, with few points on its path, or few samples: how runs are made is seen in 8 as in
+    100."""
     cls = methods[name]
-    return cls(steps=STEPS) if 'steps' in kinds(cls) else cls()
+    return cls(**{k: n for k, n in {'steps': STEPS, 'samples': SAMPLES}.items() if k in kinds(cls)})
