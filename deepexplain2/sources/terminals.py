@@ -27,8 +27,8 @@ def terminal_outputs(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Te
     trains = any(UPDATES.match(op.type) for op in ops)
 
     def is_aside(op):
-        return (not op.outputs or op.name.startswith(LIBRARY_SCOPE) or bool(SUMMARY.match(op.type))
-                or (trains and bool(GRADIENTS.search(op.name))))
+        return ((not op.outputs and not _is_write(op)) or op.name.startswith(LIBRARY_SCOPE)
+                or bool(SUMMARY.match(op.type)) or (trains and bool(GRADIENTS.search(op.name))))
     aside = {op.name for op in ops if is_aside(op)}
     for_writes: set[str] = set()
     ends: set[str] = set()
