@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -59,8 +60,9 @@ def freeze(concrete: Any, way: str, named: Sequence[tf.Tensor] = ()) -> Frozen:
     inputs = [t.name for t in concrete.inputs if t.name not in captured]
     returned = concrete.outputs[:len(concrete.outputs) - len(named)]
     try:
-        data = _FunctionConverterDataInEager(func=concrete, lower_control_flow=False,
-                                             aggressive_inlining=False)
+        with _without_table_initializers(concrete.graph):
+            data = _FunctionConverterDataInEager(func=concrete, lower_control_flow=False,
+                                                 aggressive_inlining=False)
         custom_gradients.keep(data.graph_def, concrete.graph)
         names = _without_copies(data.graph_def, [t.name for t in concrete.outputs])
         outputs, names_of_named = names[:len(returned)], names[len(returned):]
@@ -81,6 +83,21 @@ def freeze(concrete: Any, way: str, named: Sequence[tf.Tensor] = ()) -> Frozen:
     tensor = graph.get_tensor_by_name
     return Frozen(graph, [tensor(name) for name in inputs], [tensor(name) for name in outputs],
                   {id(t): tensor(name) for t, name in zip(named, names_of_named) if name in kept})
+
+
+@contextmanager
+def _without_table_initializers(graph: tf.Graph) -> Iterator[None]:
+    """Leave out a collection of a graph that names ops which one signature of TensorFlow 1 does not have: its
+    optimizer would refuse the graph."""
+    name = tf.compat.v1.GraphKeys.TABLE_INITIALIZERS
+    initializers = graph.get_collection(name)
+    if initializers:
+        graph.clear_collection(name)
+    try:
+        yield
+    finally:
+        for op in initializers:
+            graph.add_to_collection(name, op)
 
 
 def imported_graph(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
