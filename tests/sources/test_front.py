@@ -35,7 +35,7 @@ def test_masks_made_in_front_are_refused():
     ids = words(output_sequence_length=4)(inside)
     front = keras.Model(inside, L.Masking()(L.Reshape((4, 1))(L.Rescaling(1.)(ids))), name='front')
     model = keras.Model(text, L.Dense(2)(L.LSTM(3)(front(text))))
-    with pytest.raises(SourceError, match='"front" in .* makes a mask'):
+    with pytest.raises(SourceError, match=r'"front" in .* makes a mask'):
         DeepExplain.from_keras(model)
 
 

@@ -103,18 +103,19 @@ def seen(front: Front, model: Any, symbols: Sequence[Any]) -> list[tuple[tf.Tens
     before = [v.numpy() for v in variables]
     try:
         with unchanged(model):
-            values = [tf.convert_to_tensor(v) if getattr(v, '_keras_mask', None) is None else None
-                      for v in front.of_empty_rows()]
+            values = front.of_empty_rows()
+            masked = [getattr(v, '_keras_mask', None) is not None for v in values]
+            tensors = [tf.convert_to_tensor(v) for v in values]
     except Exception:                   # they do not take such rows
         return told
     finally:
         for variable, value in zip(variables, before):
             if not np.array_equal(variable.numpy(), value):
                 variable.assign(value)
-    for symbol, value in zip(symbols, values):
-        if value is None:
+    for symbol, has_mask in zip(symbols, masked):
+        if has_mask:
             raise SourceError(f'"{operation_of(symbol).name}" in "{model.name}" looks up what the model '
                               'takes and makes a mask of it, which the part behind would not get. Make the '
                               'mask behind it (keras.layers.Masking), or give from_keras the part behind')
     return [(shape if shape.is_compatible_with(v.shape) else tf.TensorShape([shape[0], *v.shape[1:]]),
-             v.dtype) for (shape, _), v in zip(told, values)]
+             v.dtype) for (shape, _), v in zip(told, tensors)]
