@@ -145,7 +145,7 @@ class Explainer(BaseExplainer):
         if ys is None and isinstance(self._target, BuiltTarget) and self._target.target.uses_predictions:
             ys = self._predictions(samples, options)
         request = as_request(self._model, self._layouts, self._target, samples, ys, self._form, options)
-        per_row = self._references.check(shapes) * sum(planned.evaluations or ())
+        per_row = self._references.check(shapes, samples.index) * sum(planned.evaluations or ())
         if per_row > MANY and not is_wanted(options.progress):
             self._model.warn_once(
                 self._method.name, f'"{self._method.name}" evaluates the model up to {per_row} times for '
