@@ -47,3 +47,17 @@ def test_any_number_of_rows_where_the_batch_is_fixed():
         [ids] = de.preprocess(TEXTS)
         value = de.value(de.outputs[0], de.inputs[0], ids, ys=1)
     np.testing.assert_allclose(value, model(tf.constant(TEXTS))[:, 1], rtol=1e-5)
+
+
+def test_words_behind_are_left_out():
+    inside = keras.Input((3,))
+    scores = L.Dense(2)(inside)
+    best = L.StringLookup(vocabulary=['no', 'yes'], invert=True, num_oov_indices=0)(
+        keras.ops.argmax(scores, axis=-1))
+    model = keras.Model(inside, {'best': best, 'scores': scores})
+    xs = np.eye(3, dtype='f')
+    with DeepExplain.from_keras(model) as de:
+        assert len(de.outputs) == 1
+        np.testing.assert_allclose(de.explain('grad*input', 'scores', de.inputs[0], xs, ys=1),
+                                   np.diag(model.weights[0].numpy()[:, 1]), rtol=1e-6)
+    de.close()

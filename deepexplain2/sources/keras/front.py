@@ -20,15 +20,20 @@ STATISTICS = ('Normalization', 'Discretization')
 
 
 def is_in_front(layer: Any) -> bool:
-    """Whether this is a lookup layer, or a model or layer that holds some and has nothing to train."""
-    if type(layer).__name__ in LOOKUP_LAYERS:
+    """Whether this is a lookup layer, or a model or layer that holds some and has nothing to train. One that
+    makes words of numbers is none: it is behind, and names classes."""
+    if _looks_up(layer):
         return True
     if not hasattr(layer, '_flatten_layers'):                   # an op
         return False
     inside = [part for part in layers_and_nodes(layer)[0] if part is not layer]
-    looks_up = [part for part in inside if type(part).__name__ in LOOKUP_LAYERS]
     fixed = [v for part in inside if type(part).__name__ in STATISTICS + LOOKUP_LAYERS for v in part.weights]
-    return bool(looks_up) and {id(v) for v in layer.weights} <= {id(v) for v in fixed}
+    return any(map(_looks_up, inside)) and {id(v) for v in layer.weights} <= {id(v) for v in fixed}
+
+
+def _looks_up(layer: Any) -> bool:
+    kind = type(layer).__name__
+    return kind in LOOKUP_LAYERS and not (kind == 'StringLookup' and layer.invert)
 
 
 class Front(NamedTuple):
