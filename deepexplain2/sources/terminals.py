@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ..graph.op_types import LIBRARY_SCOPE
+from ..graph.op_types import LIBRARY_SCOPE, UPDATES, WRITES
 from ..graph.walks import explainable
-from .writes import WRITES
 
-UPDATES = re.compile('(Resource)?(Sparse)?Apply[A-Z]')          # of weights, by an optimizer
 GRADIENTS = re.compile(r'(^|/)gradients(_\d+)?/')               # the scope of tf.gradients and of optimizers
 SUMMARY = re.compile(r'.*Summary(V2)?$')
 

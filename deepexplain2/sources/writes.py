@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,12 +9,9 @@ import tensorflow as tf
 
 from ..errors import SourceError
 from ..graph.functions import called_functions
+from ..graph.op_types import WRITES
 from .node_walks import downstream, node_name, takers, upstream, variables_taken
 from .strings import LOOKUP_LAYERS, STRING_INPUT
-
-WRITES = re.compile(
-    'Assign|Resource(Scatter|Apply|SparseApply|StridedSliceAssign|CountUpTo)'
-    '|Scatter(Nd)?(Add|Sub|Mul|Div|Min|Max|Update)$|Rng|Stateful(Standard|Truncated|Uniform|Random)')
 
 
 def drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], named: Sequence[str],

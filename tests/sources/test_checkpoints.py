@@ -1,11 +1,13 @@
 """Graphs of TensorFlow 1 with their checkpoints, written here."""
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain
-from deepexplain2.errors import SourceError
+from deepexplain2.errors import RandomWarning, SourceError
 
 v1 = tf.compat.v1
 XS = np.random.default_rng(0).normal(size=(4, 3)).astype('f')
@@ -90,3 +92,20 @@ def test_weights_of_another_network(written, tmp_path):
         DeepExplain.from_checkpoint(other)
     with pytest.raises(SourceError, match=r'Checkpoints in .*: model\.ckpt-7\.'):
         DeepExplain.from_checkpoint(path.removesuffix('-7'))
+
+
+@pytest.mark.parametrize('of_resources', [True, False])
+def test_a_forward_pass_that_writes_what_it_reads(of_resources):
+    with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        count, unread = (v1.get_variable(n, (), initializer=v1.ones_initializer(), use_resource=of_resources)
+                         for n in ('count', 'unread'))
+        session.run(v1.global_variables_initializer())
+        T = tf.tanh(x[:, 0]) * v1.assign_add(count, 1., name='step')
+        with pytest.warns(RandomWarning, match=r'".*" \(Assign.*\) writes variables that it reads'):
+            de.explain('grad*input', T, x, XS)
+        with tf.control_dependencies([v1.assign_add(unread, 1.)]):
+            T = tf.tanh(x[:, 0]) * count
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', RandomWarning)
+            de.explain('grad*input', T, x, XS)
