@@ -11,9 +11,10 @@ import tensorflow as tf
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
-from ..errors import SourceError
+from ..errors import SourceError, SourceWarning, warn
 from ..graph import custom_gradients
-from ..graph.walks import user_placeholders
+from ..graph.op_types import LIBRARY_SCOPE
+from ..graph.walks import ancestors, user_placeholders
 from ..kinds import CHECKPOINT, path_of
 from .guards import attempt
 from .node_walks import VARIABLES
@@ -69,14 +70,50 @@ def from_checkpoint(path: Any) -> Source:
     session = v1.Session(graph=graph)
     try:
         with graph.as_default():
+            later = _initialized(session, _initializers(graph))
             if saver is not None:
                 attempt(lambda: saver.restore(session, prefix),
                         f'from_checkpoint cannot restore the weights at {prefix!r}')
+            _initialized(session, later)                # those that need the weights
     except SourceError:
         session.close()
         raise
     inputs = user_placeholders(graph)
-    return Source(graph, inputs, terminal_outputs(graph, inputs), session=session)
+    outputs = terminal_outputs(graph, inputs)
+    _warn_without_values(session, outputs, prefix)
+    return Source(graph, inputs, outputs, session=session)
+
+
+def _initializers(graph: tf.Graph) -> list[tf.Operation]:
+    """The ops that fill what no checkpoint holds: tables and local variables."""
+    variables = [v.initializer for v in graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)]
+    return [op for op in [*graph.get_collection(v1.GraphKeys.TABLE_INITIALIZERS), *variables]
+            if isinstance(op, tf.Operation)]
+
+
+def _initialized(session: tf.compat.v1.Session, ops: Sequence[tf.Operation]) -> list[tf.Operation]:
+    """Run initializers; those that failed, with the file of a table missing, say."""
+    failed = []
+    for op in ops:
+        try:
+            session.run(op)
+        except (tf.errors.OpError, ValueError):
+            failed.append(op)
+    return failed
+
+
+def _warn_without_values(session: tf.compat.v1.Session, outputs: Sequence[tf.Tensor], prefix: str) -> None:
+    """Warn of variables that the outputs need and neither the checkpoint nor an initializer gives."""
+    handles = [op.outputs[0] for op in ancestors(outputs, set()) if op.type in VARIABLES]
+    with session.graph.as_default(), tf.name_scope(LIBRARY_SCOPE):
+        have = session.run([tf.raw_ops.VarIsInitializedOp(resource=t) if t.dtype == tf.resource
+                            else v1.is_variable_initialized(t) for t in handles])
+    without = [f'"{t.op.name}"' for t, has in zip(handles, have) if not has]
+    if without:
+        more = f' and {len(without) - 5} more' if len(without) > 5 else ''
+        warn(f'from_checkpoint: the checkpoint at {prefix!r} does not hold all variables. Without a value: '
+             f'{", ".join(without[:5])}{more}. Nothing that needs them can be explained: give them one in '
+             'de.session', SourceWarning)
 
 
 def _path(given: Any) -> str:

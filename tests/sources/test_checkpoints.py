@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain
-from deepexplain2.errors import RandomWarning, SourceError
+from deepexplain2.errors import RandomWarning, SourceError, SourceWarning
 
 v1 = tf.compat.v1
 XS = np.random.default_rng(0).normal(size=(4, 3)).astype('f')
@@ -109,3 +109,28 @@ def test_a_forward_pass_that_writes_what_it_reads(of_resources):
         with warnings.catch_warnings():
             warnings.simplefilter('error', RandomWarning)
             de.explain('grad*input', T, x, XS)
+
+
+def test_tables_and_local_variables_are_initialized(tmp_path):
+    """They are no part of a checkpoint; what is missing in it otherwise is named."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, (None, 3), 'x')
+        numbers = tf.lookup.KeyValueTensorInitializer(tf.constant([0, 1], tf.int64), [2., 3.])
+        scale = tf.lookup.StaticHashTable(numbers, 0.).lookup(tf.constant(1, tf.int64))
+        w, u = (v1.get_variable(name, (3,), initializer=v1.random_normal_initializer()) for name in 'wu')
+        local = v1.Variable(2 * w, collections=[v1.GraphKeys.LOCAL_VARIABLES], trainable=False)
+        T = tf.reduce_sum(tf.tanh(x * local) * scale, 1, name='T')
+        tf.add(T, tf.reduce_sum(x * u, 1), 'U')
+        session.run([w.initializer, u.initializer, v1.tables_initializer()])
+        session.run(local.initializer)
+        expected = session.run(v1.gradients(T, x)[0], {x: XS}) * XS
+        whole, part = (v1.train.Saver(kept).save(session, str(tmp_path / name))
+                       for name, kept in (('whole', [w, u]), ('part', [w])))
+    for path in whole, part:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter('always', SourceWarning)
+            de = DeepExplain.from_checkpoint(path)
+        assert ['Without a value: "u". ' in str(w.message) for w in told] == [True] * (path == part)
+        with de:
+            np.testing.assert_allclose(de.explain('grad*input', 'T:0', 'x', XS), expected, rtol=1e-5)
+        de.close()
