@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -70,11 +71,10 @@ def from_checkpoint(path: Any) -> Source:
     session = v1.Session(graph=graph)
     try:
         with graph.as_default():
-            later = _initialized(session, _initializers(graph))
             if saver is not None:
                 attempt(lambda: saver.restore(session, prefix),
                         f'from_checkpoint cannot restore the weights at {prefix!r}')
-            _initialized(session, later)                # those that need the weights
+            _initialize_the_rest(session)
     except SourceError:
         session.close()
         raise
@@ -84,35 +84,33 @@ def from_checkpoint(path: Any) -> Source:
     return Source(graph, inputs, outputs, session=session)
 
 
-def _initializers(graph: tf.Graph) -> list[tf.Operation]:
-    """The ops that fill what no checkpoint holds: tables and local variables."""
-    variables = [v.initializer for v in graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)]
-    return [op for op in [*graph.get_collection(v1.GraphKeys.TABLE_INITIALIZERS), *variables]
-            if isinstance(op, tf.Operation)]
-
-
-def _initialized(session: tf.compat.v1.Session, ops: Sequence[tf.Operation]) -> list[tf.Operation]:
-    """Run initializers; those that failed, with the file of a table missing, say."""
-    failed = []
-    for op in ops:
-        try:
+def _initialize_the_rest(session: tf.compat.v1.Session) -> None:
+    """Fill what no checkpoint holds: tables and local variables, which may need the weights."""
+    graph = session.graph
+    variables = graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)
+    without = _without_values(session, [v.op.outputs[0] for v in variables])
+    for op in [*graph.get_collection(v1.GraphKeys.TABLE_INITIALIZERS),
+               *(v.initializer for v, lacks in zip(variables, without) if lacks)]:
+        with contextlib.suppress(tf.errors.OpError, ValueError):        # the file of a table is missing, say
             session.run(op)
-        except (tf.errors.OpError, ValueError):
-            failed.append(op)
-    return failed
+
+
+def _without_values(session: tf.compat.v1.Session, handles: Sequence[tf.Tensor]) -> list[bool]:
+    """Whether each variable has no value."""
+    with session.graph.as_default(), tf.name_scope(LIBRARY_SCOPE):
+        have = session.run([tf.raw_ops.VarIsInitializedOp(resource=t) if t.dtype == tf.resource
+                            else v1.is_variable_initialized(t) for t in handles])
+    return [not has for has in have]
 
 
 def _warn_without_values(session: tf.compat.v1.Session, outputs: Sequence[tf.Tensor], prefix: str) -> None:
     """Warn of variables that the outputs need and neither the checkpoint nor an initializer gives."""
     handles = [op.outputs[0] for op in ancestors(outputs, set()) if op.type in VARIABLES]
-    with session.graph.as_default(), tf.name_scope(LIBRARY_SCOPE):
-        have = session.run([tf.raw_ops.VarIsInitializedOp(resource=t) if t.dtype == tf.resource
-                            else v1.is_variable_initialized(t) for t in handles])
-    without = [f'"{t.op.name}"' for t, has in zip(handles, have) if not has]
-    if without:
-        more = f' and {len(without) - 5} more' if len(without) > 5 else ''
+    names = [f'"{t.op.name}"' for t, lacks in zip(handles, _without_values(session, handles)) if lacks]
+    if names:
+        more = f' and {len(names) - 5} more' if len(names) > 5 else ''
         warn(f'from_checkpoint: the checkpoint at {prefix!r} does not hold all variables. Without a value: '
-             f'{", ".join(without[:5])}{more}. Nothing that needs them can be explained: give them one in '
+             f'{", ".join(names[:5])}{more}. Nothing that needs them can be explained: give them one in '
              'de.session', SourceWarning)
 
 
