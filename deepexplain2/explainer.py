@@ -161,7 +161,7 @@ class Explainer(BaseExplainer):
         if ys is None and isinstance(self._target, BuiltTarget) and self._target.target.uses_predictions:
             ys = self._predictions(samples, options)
         request = as_request(self._model, self._layouts, self._target, samples, ys, self._form, options)
-        k = self._references.check(shapes)
+        k = self._references.check(shapes, samples.index)
         if options.return_std_error and k > 1:
             raise ParameterError(f'return_std_error: the baseline is a set of {k}: {OF_SETS}')
         per_row = k * sum(planned.evaluations or ())

@@ -7,6 +7,7 @@ import os
 import zipfile
 from typing import Any
 
+import h5py
 import tensorflow as tf
 
 from .errors import SourceError
@@ -17,6 +18,7 @@ FOLDER, INSIDE_SAVED_MODEL = 'a folder without saved_model.pb', 'the saved_model
 DAMAGED, WEIGHTS = 'a .keras or .h5 file that is damaged', 'a file of weights without the model'
 KERAS_FOLDER = 'a SavedModel of a Keras 2 model'
 LITE, ONNX, PYTORCH = 'a TensorFlow Lite model', 'an ONNX model', 'a PyTorch file or a pickle'
+BLACK_BOX = '; or load it, and give from_callable the function that runs it, as a black box'
 ADVICE = {                          # by what is at a path
     KERAS: 'from_keras takes it',
     SAVED_MODEL: 'from_saved_model takes it',
@@ -33,10 +35,9 @@ ADVICE = {                          # by what is at a path
     WEIGHTS: 'Build the model, call its load_weights, and give it to from_keras',
     CHECKPOINT: 'from_checkpoint takes one of TensorFlow 1, with its .meta file. One of weights alone has no '
                 'model: build it, restore the checkpoint, and use from_keras or DeepExplain(session)',
-    LITE: 'It cannot be explained. Give the model that it was converted from to from_keras or '
-          'from_saved_model',
-    ONNX: 'It cannot be explained. Convert it to a SavedModel, and use from_saved_model',
-    PYTORCH: 'It cannot be explained. Export the model to TensorFlow, and use from_saved_model',
+    LITE: f'Give the model that it was converted from to from_keras or from_saved_model{BLACK_BOX}',
+    ONNX: f'Convert it to a SavedModel, and use from_saved_model{BLACK_BOX}',
+    PYTORCH: f'Export the model to TensorFlow, and use from_saved_model{BLACK_BOX}',
 }
 FIRST_BYTES = 8                     # tell what a file is
 
@@ -118,11 +119,20 @@ def _kind(path: str | bytes) -> str:
         if any(n.endswith('data.pkl') for n in names):
             return PYTORCH
     if start == b'\x89HDF\r\n\x1a\n':
-        return WEIGHTS if name.endswith('.weights.h5') else KERAS
+        return WEIGHTS if name.endswith('.weights.h5') or _holds_weights_alone(path) else KERAS
     if start[4:8] == b'TFL3':
         return LITE
     found = _kind_by_name(name)
     return CHECKPOINT if found == OTHER and os.path.isfile(f'{path}.meta') else found   # in one file
+
+
+def _holds_weights_alone(path: str) -> bool:
+    """Whether an HDF5 file is one of weights, which Keras 2 gives any name: no model is described in it."""
+    try:
+        with h5py.File(path, 'r') as file:
+            return 'model_config' not in file.attrs and ('layer_names' in file.attrs or 'layers' in file)
+    except OSError:
+        return False
 
 
 def _is_keras(folder: str) -> bool:

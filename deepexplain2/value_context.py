@@ -149,12 +149,13 @@ class ValueContext(NamedContext):
             raise ParameterError(f'metric must be a Metric, an object with its parameters, not '
                                  f'{shown(metric)}'
                                  + (f'. Give {metric.__name__}(...)' if is_class else ''))
+        names = None
         if isinstance(attributions, Explanation):
-            attributions = attributions.values
+            names, attributions = attributions.feature_names, attributions.values
         checked = parse(batch_size, options, 'evaluate', VALUES)
         model, target, form = self._scored(T, X, ys)
-        return Scores(measure(metric, model, target, form, xs, attributions, ys, checked), repr(metric),
-                      metric.better)
+        return Scores(measure(metric, model, target, form, xs, attributions, ys, checked, names),
+                      repr(metric), metric.better)
 
     def logits(self, T: Any) -> tf.Tensor:
         """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T.

@@ -18,7 +18,7 @@ from ..graph.path import Path
 from ..graph.rulebook import Rulebook
 from ..graph.statistics import batch_statistics
 from ..graph.treatments import Treatment
-from ..graph.walks import learning_phases, placeholders, unforeseen_ops
+from ..graph.walks import learning_phases, placeholders, unforeseen_ops, writing_ops
 from ..session import check_open
 from . import queries
 from .answers import Value
@@ -143,6 +143,11 @@ class Model:
     def random_ops(self) -> list[tuple[str, str]]:
         """Of these, the ops that do draw random numbers."""
         return [(name, kind) for name, kind in self.unforeseen_ops if kind not in PYTHON_FUNCTIONS]
+
+    @cached_property
+    def writing_ops(self) -> list[tuple[str, str]]:
+        """The ops that may write variables when T is computed."""
+        return writing_ops([self.target], self.inputs)
 
     @property
     def calls_python(self) -> bool:

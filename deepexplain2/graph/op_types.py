@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import tensorflow as tf
 
 LIBRARY_SCOPE = 'deepexplain2/'         # how the names of the ops begin that the library adds to a graph
@@ -26,6 +28,11 @@ RANDOM_PREFIXES = ('Random', 'TruncatedNormal', 'ParameterizedTruncatedNormal', 
                    'StatelessShuffle', 'StatefulUniform', 'StatefulStandardNormal',
                    'StatefulTruncatedNormal', 'StatefulRandom', 'Multinomial')
 SEED_PREFIXES = ('StatelessRandomGet',)         # of these, the ones that make seeds and draw nothing
+# types of ops that write variables: any, and those of optimizers
+WRITES = re.compile(
+    'Assign|Resource(Scatter|Apply|SparseApply|StridedSliceAssign|CountUpTo)'
+    '|Scatter(Nd)?(Add|Sub|Mul|Div|Min|Max|Update)$|Rng|Stateful(Standard|Truncated|Uniform|Random)')
+UPDATES = re.compile('(Resource)?(Sparse)?Apply[A-Z]')
 
 
 def is_random(op: tf.Operation) -> bool:

@@ -3,7 +3,7 @@ what is found on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
 
@@ -15,6 +15,8 @@ from .op_types import (
     RANDOM_PREFIXES,
     SEED_PREFIXES,
     SHAPE_ONLY,
+    UPDATES,
+    WRITES,
 )
 
 
@@ -93,7 +95,19 @@ def random_ops(tensors: Iterable[tf.Tensor], boundary: Iterable[tf.Tensor]) -> l
 
 def unforeseen_ops(tensors: Iterable[tf.Tensor], boundary: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
     """As `random_ops`, with the calls of Python functions, which may draw random numbers."""
-    ops = ancestors(tensors, {t.name for t in boundary})
+    return _ops_of_types(ancestors(tensors, {t.name for t in boundary}), lambda kind: kind in PYTHON_FUNCTIONS
+                         or (kind.startswith(RANDOM_PREFIXES) and not kind.startswith(SEED_PREFIXES)))
+
+
+def writing_ops(tensors: Iterable[tf.Tensor], boundary: Iterable[tf.Tensor]) -> list[tuple[str, str]]:
+    """(name, type) of the ops that may write variables when `tensors` are computed and those in `boundary`
+    are fed, in the functions that are called too."""
+    return _ops_of_types(ancestors(tensors, {t.name for t in boundary}, control=True),
+                         lambda kind: bool(WRITES.match(kind) or UPDATES.match(kind)))
+
+
+def _ops_of_types(ops: Sequence[tf.Operation], wanted: Callable[[str], bool]) -> list[tuple[str, str]]:
+    """(name, type) of the ops of wanted types, in the functions that are called too."""
     nodes = [op.node_def for op in ops if op.type != 'Const']           # constants may be large
     functions = function_library(ops[0].graph) if any(map(called_functions, nodes)) else {}
     found: dict[str, str] = {}
@@ -101,8 +115,7 @@ def unforeseen_ops(tensors: Iterable[tf.Tensor], boundary: Iterable[tf.Tensor]) 
 
     def look(nodes, prefix):
         for node in nodes:
-            if node.op in PYTHON_FUNCTIONS or (node.op.startswith(RANDOM_PREFIXES)
-                                               and not node.op.startswith(SEED_PREFIXES)):
+            if wanted(node.op):
                 found[prefix + node.name] = node.op
             for name in called_functions(node):
                 if name in functions and name not in seen:

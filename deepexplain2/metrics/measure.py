@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..engine.sweep import Sweep
 from ..errors import ShapeError
 from ..request.evaluate import checked_request
 from ..request.form import Form
+from ..request.frames import check_columns
 from ..request.layout import Layouts
 from ..request.options import Options
 from ..request.progress import Reporter, is_wanted
@@ -22,7 +24,8 @@ from .base import Metric
 
 
 def measure(metric: Metric, model: Model, target: Units | BuiltTarget, form: Form, xs: Any,
-            attributions: Any, ys: Any, options: Options) -> np.ndarray:
+            attributions: Any, ys: Any, options: Options,
+            names: Sequence[Sequence[Any] | None] | None = None) -> np.ndarray:
     """The score of every row; everything that can be checked is checked before anything runs.
 
     Parameters
@@ -39,6 +42,8 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, form: For
         As for `run`; of the options count batch_size, feed_dict, progress and memory_limit.
     attributions : array, or list of arrays for a list X
         Shaped like xs.
+    names : list, optional
+        Of the features that the attributions are of, for each tensor of X; None where they have none.
 
     Returns
     -------
@@ -47,7 +52,12 @@ def measure(metric: Metric, model: Model, target: Units | BuiltTarget, form: For
     references = References(metric.baseline, model.inputs, form)
     request = checked_request(model, target, form, xs, ys, options, needs_rows=True)
     maps = _as_maps(attributions, request.shapes, model, form)
-    references.check(request.shapes)
+    columns = request.samples.columns
+    check_columns(references.columns, columns, model.inputs)
+    for x, known, given in zip(model.inputs, names or (), columns):
+        if given is not None and sorted(map(str, known or ())) == sorted(map(str, given)):
+            check_columns({x.name: list(map(str, known or ()))}, [list(map(str, given))], [x])
+    references.check(request.shapes, request.samples.index)
     rows = request.rows(slice(0, request.n))
     baselines, _ = references.of(rows, request.shapes, 0)
     layout, batch = request.layout, request.batch

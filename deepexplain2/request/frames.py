@@ -95,7 +95,7 @@ def check_columns(known: dict[str, list[Any]], given: Sequence[list[Any] | None]
         moved = [f'{c!r} was column {k} and is column {columns.index(c)}' for k, c in enumerate(first)
                  if not said and columns[k:k + 1] != [c]]
         raise ShapeError(f'the columns of {what} for X "{x.name}" are not those of the first DataFrame that '
-                         f'this explainer was given ({"; ".join(said or moved[:3])}). Give {what}[columns] '
+                         f'was given ({"; ".join(said or moved[:3])}). Give {what}[columns] '
                          f'with the columns of the first, or {what}.to_numpy() if they mean the same')
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ..errors import BaselineWarning, ParameterError, warn
 from .baselines import as_baselines, call_baseline, fit_to_rows
 from .form import Form
-from .frames import check_columns, frame_to_array, is_frame, is_series
+from .frames import check_columns, check_index, frame_to_array, is_frame, is_series
 from .reference_sets import as_reference_sets, fit_sets
 
 Shapes = Sequence[tuple[int, ...]]
@@ -54,6 +54,7 @@ class References:
                                  'Give one of them')
         # of the first DataFrame, by the name of a tensor of X: those of xs must be the same
         self.columns: dict[str, list[Any]] = {}
+        self._indices: dict[str, Any] = {}              # of its DataFrames, by the name of a tensor of X
         self._given = self._checked(references if self._is_set else baseline)
         # whether the rows of the baseline were a set of references, once that is settled
         self._settled: bool | None = None
@@ -77,13 +78,22 @@ class References:
             return value
         rows = value if is_frame(value) else value.to_frame().T
         check_columns(self.columns, [rows.columns.tolist()], [x], what)
+        if is_frame(value):
+            self._indices[x.name] = value.index
         array = frame_to_array(rows, f'{what} for X "{x.name}"')
         return array if is_frame(value) else array[0]
 
-    def check(self, shapes: Shapes) -> int:
-        """Raise where the baseline does not fit xs of these shapes; a function is called later, and counts as
-        one. Returns how many baselines each row is compared with."""
-        return 1 if callable(self._given) else self._fitted(self._given, shapes)[1]
+    def check(self, shapes: Shapes, index: Any = None) -> int:
+        """Raise where the baseline does not fit xs of these shapes, or of this index if it has one row for
+        each of xs; a function is called later, and counts as one. Returns how many baselines each row is
+        compared with."""
+        if callable(self._given):
+            return 1
+        baselines, k = self._fitted(self._given, shapes)
+        for baseline, x in zip(baselines, self._inputs):
+            if k == 1 and len(baseline) > 1 and not self._is_set:
+                check_index(index, self._indices.get(x.name), f'baseline for X "{x.name}"')
+        return k
 
     def of(self, arrays: list[np.ndarray], shapes: Shapes, start: int = 0) -> tuple[list[np.ndarray], int]:
         """(baselines, how many each row is compared with) of rows that begin with `start`.

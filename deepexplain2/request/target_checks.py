@@ -39,7 +39,7 @@ class TargetChecks:
                  is_sum: bool) -> None:
         """Look at T of the first of these rows, the first time. is_sum: whether all units of T are summed
         because nothing was said of them."""
-        if self._model.unforeseen_ops:
+        if self._model.unforeseen_ops or self._model.writing_ops:
             self._check_random(arrays, feeds, layout)
         first = 1 if layout.per_row else 0              # the first axis of units
         if not self._is_probability and self._model.target.shape.rank not in (0, first) \
@@ -66,7 +66,7 @@ class TargetChecks:
         self._is_told_of_sum = True
 
     def _check_random(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout) -> None:
-        """RandomWarning where random ops change T."""
+        """RandomWarning where random ops, or what T writes, change T."""
         drawn = self._model.unforeseen_ops
         # rates and switches decide whether they do
         state = (*feeds, *(f.value.tobytes() for f in feeds.values() if f.value.size == 1))
@@ -77,7 +77,7 @@ class TargetChecks:
         is_stateless = any(op.startswith('Stateless') for _, op in drawn)
         first, second = (None if is_stateless else self._values(arrays, feeds, layout) for _ in range(2))
         if not self._model.random_ops:
-            self._check_python(first, second)
+            self._check_calls(first, second)
         elif first is None or second is None or not np.array_equal(first, second, equal_nan=True):
             self._seen.add('random')
             names = ', '.join(f'"{name}" ({op})' for name, op in drawn[:5])
@@ -88,18 +88,27 @@ class TargetChecks:
                  'Build the model for inference (training=False), or average over several runs',
                  RandomWarning)
 
-    def _check_python(self, first: np.ndarray | None, second: np.ndarray | None) -> None:
-        """RandomWarning where Python functions change T, which gave these values one after the other."""
+    def _check_calls(self, first: np.ndarray | None, second: np.ndarray | None) -> None:
+        """RandomWarning where Python functions, or variables that T writes, change T, which gave these values
+        one after the other."""
         if first is None or second is None:
             return                                      # it failed, and will again
         size = np.abs(np.where(np.isfinite(first), first, 0)).max(initial=0)
-        if apart(first.astype(np.float64), second.astype(np.float64), ALIKE * float(size)):
-            self._seen.add('random')
-            names = ', '.join(f'"{name}" ({op})' for name, op in self._model.unforeseen_ops[:5])
+        if not apart(first.astype(np.float64), second.astype(np.float64), ALIKE * float(size)):
+            return
+        self._seen.add('random')
+        ops = self._model.unforeseen_ops or self._model.writing_ops
+        names = ', '.join(f'"{name}" ({op})' for name, op in ops[:5])
+        if self._model.unforeseen_ops:
             warn(f'T "{self._model.target.name}" is random: {names} of the same rows gives other values when '
                  'it is called again, so attributions change from call to call. Put the model '
                  'into inference mode, draw from a generator with a seed that is made anew in every call, '
                  'or average over several runs', RandomWarning)
+        else:
+            warn(f'T "{self._model.target.name}" of the same rows has other values when it is computed again:'
+                 f' {names} {"write" if len(ops) > 1 else "writes"} variables that it reads. Attributions '
+                 'change from call to call, and every call changes the variables. Build the model for '
+                 'inference, or feed what is read after the write', RandomWarning)
 
     def _check_probabilities(self, arrays: Sequence[np.ndarray], feeds: Mapping[str, Feed], layout: Layout,
                              first: int) -> None:

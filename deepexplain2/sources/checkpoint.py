@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,10 @@ import tensorflow as tf
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
-from ..errors import SourceError
+from ..errors import SourceError, SourceWarning, warn
 from ..graph import custom_gradients
-from ..graph.walks import user_placeholders
+from ..graph.op_types import LIBRARY_SCOPE
+from ..graph.walks import ancestors, user_placeholders
 from ..kinds import CHECKPOINT, path_of
 from .guards import attempt
 from .node_walks import VARIABLES
@@ -72,11 +74,44 @@ def from_checkpoint(path: Any) -> Source:
             if saver is not None:
                 attempt(lambda: saver.restore(session, prefix),
                         f'from_checkpoint cannot restore the weights at {prefix!r}')
+            _initialize_the_rest(session)
     except SourceError:
         session.close()
         raise
     inputs = user_placeholders(graph)
-    return Source(graph, inputs, terminal_outputs(graph, inputs), session=session)
+    outputs = terminal_outputs(graph, inputs)
+    _warn_without_values(session, outputs, prefix)
+    return Source(graph, inputs, outputs, session=session)
+
+
+def _initialize_the_rest(session: tf.compat.v1.Session) -> None:
+    """Fill what no checkpoint holds: tables and local variables, which may need the weights."""
+    graph = session.graph
+    variables = graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)
+    without = _without_values(session, [v.op.outputs[0] for v in variables])
+    for op in [*graph.get_collection(v1.GraphKeys.TABLE_INITIALIZERS),
+               *(v.initializer for v, lacks in zip(variables, without) if lacks)]:
+        with contextlib.suppress(tf.errors.OpError, ValueError):        # the file of a table is missing, say
+            session.run(op)
+
+
+def _without_values(session: tf.compat.v1.Session, handles: Sequence[tf.Tensor]) -> list[bool]:
+    """Whether each variable has no value."""
+    with session.graph.as_default(), tf.name_scope(LIBRARY_SCOPE):
+        have = session.run([tf.raw_ops.VarIsInitializedOp(resource=t) if t.dtype == tf.resource
+                            else v1.is_variable_initialized(t) for t in handles])
+    return [not has for has in have]
+
+
+def _warn_without_values(session: tf.compat.v1.Session, outputs: Sequence[tf.Tensor], prefix: str) -> None:
+    """Warn of variables that the outputs need and neither the checkpoint nor an initializer gives."""
+    handles = [op.outputs[0] for op in ancestors(outputs, set()) if op.type in VARIABLES]
+    names = [f'"{t.op.name}"' for t, lacks in zip(handles, _without_values(session, handles)) if lacks]
+    if names:
+        more = f' and {len(names) - 5} more' if len(names) > 5 else ''
+        warn(f'from_checkpoint: the checkpoint at {prefix!r} does not hold all variables. Without a value: '
+             f'{", ".join(names[:5])}{more}. Nothing that needs them can be explained: give them one in '
+             'de.session', SourceWarning)
 
 
 def _path(given: Any) -> str:

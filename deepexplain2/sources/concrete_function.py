@@ -19,14 +19,14 @@ def from_concrete_function(concrete: Any, way: str, original: Callable | None = 
     """A Source of a ConcreteFunction. original: the function that was traced; by default `concrete`
     itself."""
     check_outputs(concrete, way)
-    graph, inputs, outputs, _ = freeze(concrete, way)
+    graph, inputs, outputs, _, places = freeze(concrete, way)
     names = [path for path, t in _leaves(concrete.structured_outputs) if t is not None]
-    named = zip(names, outputs) if len(names) == len(outputs) else ()
+    named = zip([names[k] for k in places], outputs) if len(names) == len(concrete.outputs) else ()
     output_names = [(name, t) for name, t in named if name]
     return Source(graph, inputs, outputs, list(zip(_argument_names(concrete, inputs), inputs)), output_names,
                   output_keys=[name for name, _ in output_names]
                   if isinstance(concrete.structured_outputs, Mapping) else [],
-                  original=_flat_callable(concrete, original),
+                  original=_flat_callable(concrete, places, original),
                   specs=[tf.TensorSpec(t.shape, t.dtype) for t in inputs], states=variable_handles(concrete))
 
 
@@ -57,15 +57,19 @@ def variable_handles(concrete: Any) -> list[tf.Tensor]:
     return [t for t in concrete.captured_inputs if t.dtype == tf.resource]
 
 
-def _flat_callable(concrete: Any, original: Callable | None) -> Callable[..., list[tf.Tensor]]:
-    """The function from a flat list of tensors to a flat list, called with the arguments it was traced
-    with."""
+def _flat_callable(concrete: Any, places: Sequence[int],
+                   original: Callable | None) -> Callable[..., list[tf.Tensor]]:
+    """The function from a flat list of tensors to a flat list of the outputs at these places, called with the
+    arguments it was traced with."""
+    given = len(concrete.outputs)
+
     def call(*x):
         flat = iter(x)
         args, kwargs = nest.map_structure(lambda s: next(flat) if isinstance(s, tf.TensorSpec) else s,
                                           concrete.structured_input_signature)
         y = concrete(*args, **kwargs) if original is None else original(*args, **kwargs)
-        return [t for t in nest.flatten(y, expand_composites=True) if t is not None]
+        found = [t for t in nest.flatten(y, expand_composites=True) if t is not None]
+        return [t for k, t in enumerate(found) if k in places or k >= given]
     return call
 
 

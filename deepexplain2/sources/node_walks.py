@@ -50,3 +50,16 @@ def variables_taken(name: str, nodes: Mapping[str, Any]) -> set[str]:
         if not i.startswith('^') and (origin.op in VARIABLES or is_resource):
             found.add(origin.name)
     return found
+
+
+def takers(tables: Iterable[str], nodes: Mapping[str, Any]) -> set[str]:
+    """The nodes that take a table, directly or through Identity ops."""
+    found: set[str] = set()
+    stack = list(tables)
+    while stack:
+        handle = stack.pop()
+        fresh = {name for name, node in nodes.items() if name not in found
+                 and any(node_name(i) == handle for i in node.input if not i.startswith('^'))}
+        found |= fresh
+        stack += [name for name in fresh if nodes[name].op == 'Identity']
+    return found

@@ -112,8 +112,8 @@ def _along(raw: Any, structure: Any) -> list[Any] | None:
 
 
 def _array(value: Any, given: RawInput) -> np.ndarray:
-    """What is given for an input as an array of its dtype and rank; Keras too adds or drops a last axis of
-    size 1."""
+    """What is given for an input as an array of its dtype and rank, with any number of rows: a fixed batch is
+    filled by whoever runs it. Keras too adds or drops a last axis of size 1."""
     what = f'what is given for the input "{given.names[0]}"'
     if given.dtype == tf.string:
         try:
@@ -127,10 +127,11 @@ def _array(value: Any, given: RawInput) -> np.ndarray:
         array = array.astype(object)
     else:
         array = as_array(value, given.dtype, what)
+    shape = tf.TensorShape([None, *given.shape[1:]]) if given.shape.rank else given.shape
     is_list = isinstance(value, (list, tuple)) and array.ndim > 1 and len(array) == 1
     for candidate in [array, *([array[0]] if is_list else [])]:         # perhaps a list of one input
         for fitting in candidate, candidate[..., None], *([candidate[..., 0]] if candidate.shape[-1:] == (1,)
                                                           else []):
-            if given.shape.is_compatible_with(fitting.shape):
+            if shape.is_compatible_with(fitting.shape):
                 return fitting
     raise ShapeError(f'{what} has shape {array.shape}, but the input takes {shape_text(given.shape)}')

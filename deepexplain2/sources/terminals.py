@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ..graph.op_types import LIBRARY_SCOPE
+from ..graph.op_types import LIBRARY_SCOPE, UPDATES, WRITES
 from ..graph.walks import explainable
-from .writes import WRITES
 
-UPDATES = re.compile('(Resource)?(Sparse)?Apply[A-Z]')          # of weights, by an optimizer
 GRADIENTS = re.compile(r'(^|/)gradients(_\d+)?/')               # the scope of tf.gradients and of optimizers
 SUMMARY = re.compile(r'.*Summary(V2)?$')
 
@@ -27,8 +25,8 @@ def terminal_outputs(graph: tf.Graph, inputs: Sequence[tf.Tensor]) -> list[tf.Te
     trains = any(UPDATES.match(op.type) for op in ops)
 
     def is_aside(op):
-        return (not op.outputs or op.name.startswith(LIBRARY_SCOPE) or bool(SUMMARY.match(op.type))
-                or (trains and bool(GRADIENTS.search(op.name))))
+        return ((not op.outputs and not _is_write(op)) or op.name.startswith(LIBRARY_SCOPE)
+                or bool(SUMMARY.match(op.type)) or (trains and bool(GRADIENTS.search(op.name))))
     aside = {op.name for op in ops if is_aside(op)}
     for_writes: set[str] = set()
     ends: set[str] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,17 +9,15 @@ import tensorflow as tf
 
 from ..errors import SourceError
 from ..graph.functions import called_functions
-from .node_walks import downstream, node_name, upstream, variables_taken
+from ..graph.op_types import WRITES
+from .node_walks import downstream, node_name, takers, upstream, variables_taken
 from .strings import LOOKUP_LAYERS, STRING_INPUT
-
-WRITES = re.compile(
-    'Assign|Resource(Scatter|Apply|SparseApply|StridedSliceAssign|CountUpTo)'
-    '|Scatter(Nd)?(Add|Sub|Mul|Div|Min|Max|Update)$|Rng|Stateful(Standard|Truncated|Uniform|Random)')
 
 
 def drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], named: Sequence[str],
                 tables: Sequence[str], way: str) -> tuple[set[str], set[str]]:
-    """Remove from a graph all that the wanted tensors do not need once nothing waits for writes of variables.
+    """Remove from a graph all that the wanted tensors do not need once nothing waits for writes of variables
+    and for lookups in tables.
 
     Parameters
     ----------
@@ -51,8 +48,9 @@ def drop_writes(graph_def: tf.compat.v1.GraphDef, wanted: Sequence[str], named: 
     writing = _writing_nodes(graph_def)
     written = set().union(*(variables_taken(name, nodes) for name in writing))
     late = _late_reads(nodes, writing)
+    not_waited_for = writing | {*tables} | takers(tables, nodes)
     for node in graph_def.node:
-        inputs = [i for i in node.input if not (i.startswith('^') and i[1:] in writing)]
+        inputs = [i for i in node.input if not (i.startswith('^') and i[1:] in not_waited_for)]
         del node.input[:]
         node.input.extend(inputs)
     needed = upstream([node_name(name) for name in wanted], nodes)

@@ -6,6 +6,7 @@ import pickle
 import re
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -41,10 +42,12 @@ def files(tmp_path_factory):
                'renamed.pb': (d / 'saved' / 'saved_model.pb').read_bytes(),
                'meta.pb': meta.SerializeToString(), 'cut.keras': (d / 'm.keras').read_bytes()[:300], 'cut.h5': (d / 'm.h5').read_bytes()[:600],
                'm.ckpt.index': junk, 'm.ckpt.data-00000-of-00001': junk, 'm.ckpt.meta': junk, 'checkpoint': b'x', 'm.onnx': junk,
-               'm.pkl': pickle.dumps(3),
+               'm.pkl': pickle.dumps(3), 'renamed.h5': (d / 'm.weights.h5').read_bytes(),
                'm.tflite': b'\x1c\0\0\0TFL3' + junk, 'm.json': MODEL.to_json().encode(), 'm.txt': b'hello'}
     for name, value in content.items():
         (d / name).write_bytes(value)
+    with h5py.File(d / 'keras2.h5', 'w') as weights:
+        weights.attrs['layer_names'] = [b'dense']
     with zipfile.ZipFile(d / 'm.pt', 'w') as archive:
         archive.writestr('archive/data.pkl', 'x')
     with zipfile.ZipFile(d / 'other.keras', 'w') as archive:
@@ -55,11 +58,12 @@ def files(tmp_path_factory):
 FITS = {'m.keras': 'from_keras', 'm.h5': 'from_keras', 'saved': 'from_saved_model', 'frozen.pb': 'from_graph_def', 'frozen.pbtxt': 'from_graph_def'}
 NO_MODEL = {            # message of every constructor, or of one of them
     'empty.keras': 'an empty file', 'empty.pb': 'an empty file', 'm.weights.h5': 'weights without the model.*load_weights',
+    'renamed.h5': 'weights without the model', 'keras2.h5': 'weights without the model',
     'junk.keras': '.keras or .h5 file that is damaged', 'junk.h5': 'damaged', 'cut.keras': 'damaged', 'other.keras': 'damaged',
     'folder': 'a folder without saved_model.pb', 'ckpt': 'a checkpoint', 'checkpoint': 'a checkpoint', 'm.ckpt': 'a checkpoint',
     'm.ckpt.index': 'a checkpoint.*restore',
     'm.ckpt.meta': 'a checkpoint', 'm.ckpt.data-00000-of-00001': 'a checkpoint', 'm.onnx': 'an ONNX model.*from_saved_model',
-    'm.tflite': 'a TensorFlow Lite model',
+    'm.tflite': 'a TensorFlow Lite model.*from_callable',
     'm.pkl': 'PyTorch file or a pickle', 'm.pt': 'PyTorch file or a pickle', 'saved/saved_model.pb': 'from_saved_model takes its folder',
     'nothing.keras': 'no file or folder', 'nothing': 'no file or folder',
 }

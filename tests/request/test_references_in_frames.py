@@ -1,10 +1,14 @@
 """Baselines and references as DataFrames and Series: their columns are those of xs."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, Explanation, errors
+from deepexplain2.metrics import Metric
+from deepexplain2.parameters import Baseline
 from tests.support.networks import v1
 
 pandas = pytest.importorskip('pandas')
@@ -54,6 +58,41 @@ def test_columns_in_another_order_are_refused(opened, name, given):
     with pytest.raises(errors.ShapeError, match='are not those of the first DataFrame'):
         explainer.run(TABLE)
     assert np.isfinite(de.explain('intgrad', T, x, TABLE.to_numpy(), **{name: given})).all()     # as it is
+
+
+def test_one_baseline_per_row_in_the_order_of_xs(opened):
+    de, T, x, _ = opened
+    given = TABLE[::-1] / 2
+    with pytest.raises(errors.ShapeError, match=r'another index .* row 0 is 5, and in xs 0'):
+        de.explain('deeplift', T, x, TABLE, baseline=given, average=False)
+    with pytest.raises(errors.ShapeError, match='another index'):
+        de.explain('occlusion', T, x, TABLE, baseline=given)
+    want = de.explain('deeplift', T, x, TABLE, baseline=given.loc[TABLE.index], average=False)
+    np.testing.assert_allclose(want, de.explain('deeplift', T, x, TABLE.to_numpy(), average=False,
+                                                baseline=TABLE.to_numpy() / 2), rtol=1e-13)
+    for rows in {'baseline': given[:4]}, {'references': given}:         # a set, in any order
+        assert np.isfinite(de.explain('deeplift', T, x, TABLE, **rows)).all()
+
+
+def test_of_metrics(opened):
+    @dataclass(frozen=True)
+    class Sum(Metric):
+        baseline: Baseline | None = None
+        better = 'higher'
+
+        def score(self, sweep, xs, attributions, baselines):
+            return ((xs[0] - baselines[0]) * attributions[0]).sum(1)
+    de, T, x, _ = opened
+    e, mean = de.explanation('deeplift', T, x, TABLE), TABLE.mean()
+    want = ((TABLE - mean) * e.values).sum(axis=1)
+    np.testing.assert_allclose(de.evaluate(Sum(mean), T, x, TABLE, e), want)
+    np.testing.assert_allclose(de.evaluate(Sum(mean), T, x, TABLE.to_numpy(), e), want)
+    for metric, xs, maps in ((Sum(mean[['b', 'a', 'c']]), TABLE, e), (Sum(mean), SWAPPED, e.values),
+                             (Sum(), SWAPPED, e)):
+        with pytest.raises(errors.ShapeError, match='are not those of the first DataFrame'):
+            de.evaluate(metric, T, x, xs, maps)
+    with pytest.raises(errors.ShapeError, match='another index'):
+        de.evaluate(Sum(TABLE[::-1]), T, x, TABLE, e)
 
 
 def test_what_is_no_number_is_refused(opened):

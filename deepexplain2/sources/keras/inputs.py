@@ -13,7 +13,7 @@ import tensorflow as tf
 from ...errors import SourceError
 from ..raw import RawInput, raw_arrays
 from ..strings import STRING_INPUT
-from .front import is_in_front, preprocessing
+from .front import front_of, is_in_front, seen
 from .nested import has_keys, leaves, rebuilt
 from .nodes import inputs_of, is_legacy, layer_of, operation_of, outputs_of
 
@@ -54,12 +54,15 @@ def _inputs_of_functional(model: Any, graph: Any, signature: Any) -> Inputs:
                           'them up. Give from_keras that model, or the part that takes numbers')
     names = _names_of_functional(graph, structure, symbols, bool(lookup_nodes))
     labels = {k: name for name, k in reversed(names)}
+    front = front_of(model, nodes, structure, symbols)
+    found = seen(front, model, symbols) if lookup_nodes else [(tf.TensorShape(s.shape), tf.as_dtype(s.dtype))
+                                                              for s in symbols]
     specs = []
     for k, (symbol, spec) in enumerate(zip(symbols, _matched(model, structure, symbols, names, signature))):
         if type(symbol).__name__ != 'KerasTensor' or getattr(symbol, 'sparse', False):
             raise SourceError(f'input "{labels[k]}" of "{model.name}" is sparse or ragged. Give from_keras '
                               'the part of the model that takes dense tensors')
-        shape, dtype = tf.TensorShape(symbol.shape), tf.as_dtype(symbol.dtype)
+        shape, dtype = found[k]
         if spec is not None:
             if not shape.is_compatible_with(spec.shape):
                 raise SourceError(f'input_signature gives input "{labels[k]}" the shape {spec.shape}, but '
@@ -78,8 +81,7 @@ def _inputs_of_functional(model: Any, graph: Any, signature: Any) -> Inputs:
     def lookup_outputs(given):
         known = tensors_by_symbol(given)
         return {id(node): [known.get(id(t)) for t in outputs_of(node)] for node in lookup_nodes}
-    return Inputs(specs, names, packed, lookup_outputs, symbols,
-                  preprocessing(model, nodes, structure, symbols))
+    return Inputs(specs, names, packed, lookup_outputs, symbols, front.preprocess)
 
 
 def _names_of_functional(graph: Any, structure: Any, symbols: list[Any],

@@ -51,14 +51,16 @@ def from_keras(model: Any, input_signature: Any, custom_objects: Mapping[str, An
         input_signature = as_signature(input_signature, 'from_keras')
     traced = trace(model, input_signature)
     check_outputs(traced.concrete, 'from_keras', len(traced.named))
-    graph, inputs, outputs, named = freeze(traced.concrete, 'from_keras', traced.named)
+    graph, inputs, outputs, named, places = freeze(traced.concrete, 'from_keras', traced.named)
+    output_at = dict(zip(places, outputs))
     return Source(
         graph, inputs, outputs,
         input_names=[(name, inputs[k]) for name, k in traced.input_names],
-        output_names=[(name, outputs[k]) for name, k in traced.output_names],
-        output_keys=traced.output_keys,
+        output_names=[(name, output_at[k]) for name, k in traced.output_names if k in output_at],
+        output_keys=[key for k, key in enumerate(traced.output_keys) if k in output_at],
         layers=[replace(output, tensor=named.get(id(output.tensor))) for output in traced.layers],
         symbolic={i: (symbol, [(label, named.get(id(t))) for label, t in meant])
                   for i, (symbol, meant) in traced.symbolic.items()},
-        original=traced.original, specs=traced.specs, states=variable_handles(traced.concrete),
+        original=lambda *x: [t for k, t in enumerate(traced.original(*x)) if k in output_at],
+        specs=traced.specs, states=variable_handles(traced.concrete),
         preprocess=traced.preprocess)
