@@ -70,7 +70,8 @@ class GuidedGradCAM(ClassActivationMap):
 
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
-    book = Rulebook((table('guided_grad_cam', dict.fromkeys(RELUS, guided)),), passing=WITHOUT_WARNING)
+    book = Rulebook((table('guided_grad_cam', dict.fromkeys(RELUS, guided)),),
+                    passing=WITHOUT_WARNING, names_opened=True)
 
     def check(self):
         if not self.upsample:
