@@ -8,15 +8,28 @@ from html import escape
 from .attribution.base import Method
 from .engine.model import Model
 from .errors import DeepExplainError
-from .graph.rulebook import BROKEN, EVALUATED, GENERAL, GRADIENT, LINEAR, PASSED, PLAIN, REFUSED, RULE, UNUSED
+from .graph.rulebook import (
+    BROKEN,
+    EVALUATED,
+    GENERAL,
+    GRADIENT,
+    LINEAR,
+    OPENED,
+    PASSED,
+    PLAIN,
+    REFUSED,
+    RULE,
+    UNUSED,
+)
 from .graph.treatments import Treatment
 
 # the worst first
-ORDER = [REFUSED, PLAIN, UNUSED, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]
+ORDER = [REFUSED, PLAIN, UNUSED, OPENED, BROKEN, PASSED, GENERAL, RULE, GRADIENT, EVALUATED, LINEAR]
 MEANING = {
     REFUSED: 'the method cannot explain through these: the call fails',
     PLAIN: 'nonlinear and without a rule: attributions may not add up',
     UNUSED: 'functions of tf.custom_gradient, which count with the gradient of the ops inside',
+    OPENED: 'functions of tf.custom_gradient, whose gradient gives way to the rules of the ops inside',
     BROKEN: 'no gradient passes',
     PASSED: 'the plain gradient is the rule: all goes to the winner of a maximum, a softmax passes its '
             'derivative',
@@ -60,7 +73,7 @@ class Audit:
     @property
     def fits(self) -> bool:
         """Whether no op is refused or left to a plain gradient, and none drops values of X."""
-        return not any(r.treatment in (REFUSED, PLAIN, UNUSED) or r.drops_input for r in self.rows)
+        return not any(r.treatment in (REFUSED, PLAIN, UNUSED, OPENED) or r.drops_input for r in self.rows)
 
     def __iter__(self) -> Iterator[Treatment]:
         return iter(self.rows)

@@ -9,7 +9,7 @@ from ..errors import NonlinearOpWarning, PathWarning, RuleError
 from ..graph.clone import Copy
 from ..graph.layers import LayerOfOps
 from ..graph.masks import masks
-from ..graph.rulebook import CONDITION, PLAIN, REFUSED, UNUSED
+from ..graph.rulebook import CONDITION, OPENED, PLAIN, REFUSED, UNUSED
 from ..graph.treatments import Treatment
 
 Warn = Callable[[str, str, type[Warning]], None]        # method, message, category
@@ -24,7 +24,7 @@ def report(treatments: Sequence[Treatment], layer_of: LayerOfOps, method: str,
            on_unsupported: str, warn: Warn) -> None:
     """Raise RuleError for ops that a method refuses; warn of those without a rule, and of those that drop
     values of X."""
-    treatments = with_layers([t for t in treatments if t.treatment in (REFUSED, PLAIN, UNUSED)
+    treatments = with_layers([t for t in treatments if t.treatment in (REFUSED, PLAIN, UNUSED, OPENED)
                               or t.drops_input], layer_of)
     refused = [t for t in treatments if t.treatment == REFUSED]
     if refused:
@@ -46,6 +46,11 @@ def report(treatments: Sequence[Treatment], layer_of: LayerOfOps, method: str,
         warn(method, f'{method} does not use the gradient of tf.custom_gradient at {_listed(unused)}, but '
                      'that of the ops inside: a copy of the graph cannot hold it. Give from_function or '
                      'from_keras the Python function or model that it is made in', PathWarning)
+    opened = [str(t) for t in treatments if t.treatment == OPENED]
+    if opened:
+        warn(method, f'{method} does not use the gradient of tf.custom_gradient at {_listed(opened)}, but '
+                     'that of the ops inside, where it has its rules. Choose another method if the gradient '
+                     'that was given is meant', PathWarning)
     lost = [str(t) for t in treatments if t.drops_input]
     if lost:
         warn(method, f'part of what T depends on reaches X only through {_listed(lost)}, which pass no '

@@ -25,6 +25,7 @@ from .op_types import FUNCTION_CALLS
 KEPT = f'DeepExplain2Kept-{uuid.uuid4().hex}'
 BODY = '_deepexplain2_gradient'
 FORGONE = '_deepexplain2_forgone'       # holds the name of a function whose gradient is not used
+FUNCTION = '_deepexplain2_function'     # of one whose gradient is kept
 
 
 @tf.RegisterGradient(KEPT)
@@ -72,6 +73,7 @@ def keep(graph_def: tf.compat.v1.GraphDef, graph: FuncGraph) -> None:
         for inner in body.node:
             inner.name = names.get(inner.name, inner.name)
             inner.input[:] = [_renamed(i, names) for i in inner.input]
+        node.attr[FUNCTION].s = node.attr[FORGONE].s
         del node.attr[FORGONE]
         node.attr['_gradient_op_type'].s = KEPT.encode()
         node.attr[BODY].s = body.SerializeToString()
@@ -87,7 +89,8 @@ def drop(graph_def: tf.compat.v1.GraphDef, kept: bool) -> None:
             if gradient == KEPT and not kept:
                 end = node.attr[KEPT_INPUTS_ATTR].i
                 del node.input[end:], node.attr['T'].list.type[end:]
-                for key in BODY, RESULTS_ATTR, KEPT_INPUTS_ATTR:
+                node.attr[FORGONE].s = node.attr[FUNCTION].s
+                for key in BODY, FUNCTION, RESULTS_ATTR, KEPT_INPUTS_ATTR:
                     node.attr.pop(key, None)
             if gradient.startswith('CustomGradient-') and FORGONE not in node.attr:
                 by_name = by_name or {n.name: n for n in nodes}

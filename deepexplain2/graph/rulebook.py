@@ -32,6 +32,7 @@ PASSED = 'gradient on purpose'
 BROKEN = 'not differentiable'
 REFUSED = 'refused'
 UNUSED = 'its own gradient is not used'
+OPENED = 'opened for its rules'
 CONDITION = 'a condition that is not a comparison'
 
 
@@ -65,6 +66,8 @@ class Rulebook:
     refused: types without an entry that are refused -> what to do.
     gives_nothing: whether a rule may give None, nothing, to an input that depends on X: then what to do where
         X gets nothing at all, as a sentence for a warning; else ''.
+    names_opened: whether functions of tf.custom_gradient, whose gradient gives way to the rules inside, are
+        named in a warning.
     """
     entries: tuple[Entry, ...] = ()
     passes: tuple[Pass, ...] = ALONE
@@ -72,6 +75,7 @@ class Rulebook:
     passing: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
     gives_nothing: str = ''
+    names_opened: bool = False
 
     @property
     def reference(self) -> bool:
@@ -83,7 +87,7 @@ class Rulebook:
         """Equal for books that say the same: their rules are the same functions, or closures of the same code
         over equal values."""
         return _identity((self.entries, self.passes, self.fallback, self.passing, self.refused,
-                          self.gives_nothing))
+                          self.gives_nothing, self.names_opened))
 
     @property
     def is_plain(self) -> bool:

@@ -20,6 +20,7 @@ from .rulebook import (
     CONDITION,
     GENERAL,
     LINEAR,
+    OPENED,
     PASSED,
     PLAIN,
     REFUSED,
@@ -73,6 +74,8 @@ def treatments(parts: Parts, book: Rulebook,
             if kind_of(op) in (op.type, CHOICE) and part.varying_inputs(op):
                 place = parts.place(op, part)
                 treatment, detail = _treatment(place, book)
+                if treatment == PASSED and _is_gated(op, part):
+                    treatment, detail = PLAIN, 'a condition as a factor'
                 if op.name in harmless_stops:
                     detail = 'what it stops adds up to nothing'
                 op_type = 'Select' if place.kind == CHOICE else op.type
@@ -143,10 +146,12 @@ def _treatment(place: Place, book: Rulebook) -> tuple[str, str]:
 
 
 def _unused_gradients(parts: Parts, book: Rulebook) -> list[Treatment]:
-    """The functions of tf.custom_gradient whose gradient is not used, where the plain gradient is asked."""
-    if not book.is_plain:
+    """The functions of tf.custom_gradient whose gradient is not used, where the plain gradient is asked, or
+    the book wants them named."""
+    if not (book.is_plain or book.names_opened):
         return []
-    return [Treatment(UNUSED, f'function "{op.get_attr(FORGONE).decode()}"', part.name(op), op.type)
+    how = UNUSED if book.is_plain else OPENED
+    return [Treatment(how, f'function "{op.get_attr(FORGONE).decode()}"', part.name(op), op.type)
             for part in parts for op in part.ops if op.type == 'IdentityN' and part.varying_inputs(op)
             and FORGONE in op.node_def.attr and (isinstance(part, Body) or op.name in part.differentiated)]
 
@@ -197,6 +202,26 @@ def _jumps(op: tf.Operation, varying: Collection[int], part: Path | Body) -> boo
         if any(i.dtype != tf.bool for i in inputs) and not is_equality:
             return True
         stack += [i.op for i in inputs if i.dtype == tf.bool]
+    return False
+
+
+def _is_gated(op: tf.Operation, part: Path | Body) -> bool:
+    """Whether a product has a condition of X for a factor, as x (x > 0) has: an activation by hand."""
+    if op.type not in _WEIGHING:
+        return False
+    stack, seen = [op.inputs[k].op for k in part.varying_inputs(op)], set()
+    while stack:
+        factor = stack.pop()
+        varying = part.varying_inputs(factor)
+        if factor.name in seen or len(varying) != 1:
+            continue
+        seen.add(factor.name)
+        before = factor.inputs[varying[0]]
+        if factor.type == 'Cast' and not can_carry(before):
+            if _jumps(factor, varying, part):
+                return True
+        elif factor.type in _SCALING:
+            stack.append(before.op)
     return False
 
 

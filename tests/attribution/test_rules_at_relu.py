@@ -41,7 +41,10 @@ def test_beside_numpy(name, relu, top, nested):
 
 @pytest.mark.parametrize('name', ['guided_backprop', 'deconvnet'])
 @pytest.mark.parametrize('activation, op', [(tf.nn.elu, 'Elu'), (tf.nn.leaky_relu, 'LeakyRelu'),
-                                            (tf.tanh, 'Tanh'), (lambda z: tf.maximum(z, 0), 'Maximum')])
+                                            (tf.tanh, 'Tanh'), (lambda z: tf.maximum(z, 0), 'Maximum'),
+                                            (lambda z: tf.where(z > 0, z, 0 * z), 'SelectV2'),
+                                            (lambda z: z * tf.cast(z > 0, z.dtype), 'Mul'),
+                                            (lambda z: tf.cast(~(z <= 0), z.dtype)[:, :] * 2 * z, 'Mul')])
 def test_other_activations_keep_their_gradient_and_are_named(name, activation, op):
     with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
         X = v1.placeholder(tf.float64, (None, 4))
@@ -93,3 +96,31 @@ def test_in_a_loop(name, v2):
     for z in reversed(states):
         r = (np.maximum(r, 0) * ((z > 0) if name == 'guided_backprop' else 1)) @ square.T
     np.testing.assert_allclose(got, r, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize('name', ['guided_backprop', 'deconvnet', 'guided_grad_cam'])
+@pytest.mark.parametrize('from_function', [False, True])
+def test_a_gradient_that_was_given_is_named_where_rules_take_its_place(name, from_function):
+    @tf.custom_gradient
+    def tripled(z):
+        return tf.nn.relu(z), lambda d: 3 * d
+
+    def model(x):
+        return tf.reduce_sum(tripled(tf.tanh(x) + x), [1, 2])
+
+    def check(de, T, X):
+        with pytest.warns(errors.PathWarning, match='does not use the gradient of tf.custom_gradient at "'):
+            de.explain(name, T, X, xs, ys='sum', on_unsupported='ignore')
+        assert not de.audit(name, T, X).fits and 'gives way to the rules' in str(de.audit(name, T, X))
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            de.explain('gradient', T, X, xs, ys='sum')
+    xs = RNG.normal(size=(2, 4, 4, 3))
+    if from_function:
+        spec = tf.TensorSpec((None, 4, 4, 3), tf.float64)
+        with DeepExplain.from_function(tf.function(model), [spec]) as de:
+            check(de, de.outputs[0], de.inputs[0])
+    else:
+        with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
+            X = v1.placeholder(tf.float64, (None, 4, 4, 3))
+            check(de, model(X), X)

@@ -27,7 +27,7 @@ class GradCAM(ClassActivationMap):
         False for the map of the layer, (n,) + its spatial axes.
     data_format : str, optional
         'channels_last' or 'channels_first', of the layer and X; by default as the convolutions, poolings and
-        transpositions next to each of them say, else last. Say it where functions of the graph hide these.
+        transpositions next to each of them say, else last. Say it where none of these do.
 
     Notes
     -----

@@ -36,7 +36,7 @@ class GuidedGradCAM(ClassActivationMap):
         The map is multiplied at the size of X: False is refused.
     data_format : str, optional
         'channels_last' or 'channels_first', of the layer and X; by default as the convolutions, poolings and
-        transpositions next to each of them say, else last. Say it where functions of the graph hide these.
+        transpositions next to each of them say, else last. Say it where none of these do.
     on_unsupported : str, default 'warn'
         What to do about activations where guided backpropagation is not defined, which keep their gradient:
         'warn', 'raise' or 'ignore'.
@@ -70,7 +70,8 @@ class GuidedGradCAM(ClassActivationMap):
 
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
-    book = Rulebook((table('guided_grad_cam', dict.fromkeys(RELUS, guided)),), passing=WITHOUT_WARNING)
+    book = Rulebook((table('guided_grad_cam', dict.fromkeys(RELUS, guided)),),
+                    passing=WITHOUT_WARNING, names_opened=True)
 
     def check(self):
         if not self.upsample:

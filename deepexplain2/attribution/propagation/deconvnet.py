@@ -26,10 +26,10 @@ class DeconvNet(Method):
     r_in = r [r > 0] takes the place of r f'(z) at every Relu and Relu6, whatever z is; all other ops
     have their gradient (max pooling sends it to its winners), and the forward pass is untouched.
     LeakyReLU, ELU, GELU, tanh and the like keep their gradient, and so does a ReLU written as
-    tf.maximum(x, 0): the papers define the rule at ReLU, and the graph does not say which maxima are meant as
-    one. A ReluWarning names these ops. A model without any ReLU gives the plain gradient, with that warning.
-    A ReLU inside tf.custom_gradient has the rule; the gradient given there is not used. Cost: 1 gradient per
-    row.
+    tf.maximum(x, 0) or x * (x > 0): the papers define the rule at ReLU, and the graph does not say which of
+    these are meant as one. A ReluWarning names these ops. A model without any ReLU gives the plain gradient,
+    with that warning. A ReLU inside tf.custom_gradient has the rule; the gradient given there is not used,
+    which a PathWarning says. Cost: 1 gradient per row.
 
     Not linear in T: a negative weight in ys turns the signs of r before they are rectified.
 
@@ -46,7 +46,8 @@ class DeconvNet(Method):
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
     linear_in_target = False                    # r is rectified
-    book = Rulebook((table('deconvnet', dict.fromkeys(RELUS, deconvnet)),), passing=WITHOUT_WARNING)
+    book = Rulebook((table('deconvnet', dict.fromkeys(RELUS, deconvnet)),),
+                    passing=WITHOUT_WARNING, names_opened=True)
 
     def query(self, model):
         report_beside_relu(self, model, self.on_unsupported)

@@ -26,10 +26,10 @@ class GuidedBackprop(Method):
     r_in = r [r > 0] f'(z) takes the place of r f'(z) at every Relu and Relu6, where f'(z) is 1 or 0
     (0 above the 6 of Relu6 too); all other ops have their gradient, and the forward pass is untouched.
     LeakyReLU, ELU, GELU, tanh and the like keep their gradient, and so does a ReLU written as
-    tf.maximum(x, 0): the papers define the rule at ReLU, and the graph does not say which maxima are meant as
-    one. A ReluWarning names these ops. A model without any ReLU gives the plain gradient, with that warning.
-    A ReLU inside tf.custom_gradient has the rule; the gradient given there is not used. Cost: 1 gradient per
-    row.
+    tf.maximum(x, 0) or x * (x > 0): the papers define the rule at ReLU, and the graph does not say which of
+    these are meant as one. A ReluWarning names these ops. A model without any ReLU gives the plain gradient,
+    with that warning. A ReLU inside tf.custom_gradient has the rule; the gradient given there is not used,
+    which a PathWarning says. Cost: 1 gradient per row.
 
     Not linear in T: a negative weight in ys turns the signs of r before they are rectified.
 
@@ -47,7 +47,8 @@ class GuidedBackprop(Method):
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
     linear_in_target = False                    # r is rectified
-    book = Rulebook((table('guided_backprop', dict.fromkeys(RELUS, guided)),), passing=WITHOUT_WARNING)
+    book = Rulebook((table('guided_backprop', dict.fromkeys(RELUS, guided)),),
+                    passing=WITHOUT_WARNING, names_opened=True)
 
     def query(self, model):
         report_beside_relu(self, model, self.on_unsupported)
