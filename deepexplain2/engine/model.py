@@ -128,10 +128,8 @@ class Model:
     @cached_property
     def keeping_masks(self) -> Model:
         """This model with the masks that it makes of X by comparison as they are at x."""
-        kept_masks = masks(self.path)
-        if not kept_masks:
-            return self
-        return Model(self.session, self.target, self.inputs, self.layers, self.jit, kept_masks)
+        kept = masks(self.path)
+        return Model(self.session, self.target, self.inputs, self.layers, self.jit, kept) if kept else self
 
     @cached_property
     def unforeseen_ops(self) -> list[tuple[str, str]]:
@@ -163,8 +161,7 @@ class Model:
         try:
             copy = clone.Copy(self.path, NO_RULES)
         except (RuleError, PathError):
-            # control flow of TF1 that cannot be put into functions: seen when it runs
-            return None
+            return None     # control flow of TF1 that cannot be put into functions: seen when it runs
         return copy if copy.fixes_rows else None
 
     def treatments(self, book: Rulebook, start: Sequence[tf.Tensor] = ()) -> list[Treatment]:
@@ -221,8 +218,7 @@ class Model:
         return query
 
     def at_layers(self, layers: Sequence[tf.Tensor], method: str) -> LayerQueries:
-        """The queries for the gradient of T with respect to layers, tensors between X and T, and not with
-        respect to X. method: what warnings name."""
+        """The queries for the gradient of T with respect to layers alone, tensors between X and T."""
         key = tuple(t.name for t in layers)
         if key not in self._at_layers:
             self._check_writable()
