@@ -74,7 +74,8 @@ def test_linear_models_are_silent_and_linear():
         T = X @ np.ones((5, 2)) + 1
         for name in ANYWHERE:
             de.explain(name, T, X, np.arange(10.).reshape(2, 5), 'sum')
-            assert de.audit(name, T, X).groups.keys() <= {'linear', 'evaluated'}
+            # lrp has rules for what is linear too
+            assert de.audit(name, T, X).groups.keys() <= {'linear', 'evaluated', *['rule'] * (name == 'lrp')}
 
 
 def test_layers_are_named():

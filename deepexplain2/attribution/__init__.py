@@ -26,10 +26,11 @@ from .propagation.deconvnet import DeconvNet
 from .propagation.deeplift import DeepLift
 from .propagation.elrp import EpsilonLRP
 from .propagation.guided_backprop import GuidedBackprop
+from .propagation.lrp import LRP
 from .registry import methods, register
 
-__all__ = ['FEM', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus', 'Gradient',
-           'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM', 'IntegratedGradients',
+__all__ = ['FEM', 'LRP', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus',
+           'Gradient', 'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM', 'IntegratedGradients',
            'InternalInfluence', 'LayerCAM', 'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
            'LayerIntegratedGradients', 'Method', 'Occlusion', 'Plan', 'Saliency', 'ScoreCAM',
            'ShapleySampling', 'Smooth', 'SquareGrad', 'VarGrad', 'XGradCAM', 'methods', 'register']

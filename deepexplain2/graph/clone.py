@@ -186,7 +186,7 @@ class Copy(InferredShapes):
         with self.differentiating():
             weights = weights_of(target)
             wanted, k = [*xs[:len(xs) * to_inputs], *layers], len(xs) * to_inputs
-            found = weighted_gradients(target, wanted, weights, fixed=xs)
+            found = weighted_gradients(target, wanted, weights, xs, self._book.of_value)
             hint = self._book.gives_nothing
             found = or_zeros(self.path, wanted, found, hint) if hint else all_found(self.path, wanted, found)
             value = tf.reduce_sum(target * weights, axes_of_units(target), name='value') if with_value else 0

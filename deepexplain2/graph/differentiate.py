@@ -17,11 +17,12 @@ from .completed import COMPLETED
 from .function_bodies import Body, is_counted
 from .gradients import RULE_GRADIENT, can_carry, registered_gradient
 from .op_types import LOOPS
-from .parts import Parts
+from .parts import Around, Parts
 from .path import Path
 from .reference import Partner
 from .rulebook import Rulebook
 
+OF_TARGET, OF_VALUE = 'of_target', 'of_value'           # the names of products that are a relevance
 _rules: contextvars.ContextVar[Callable[..., tf.Tensor]] = contextvars.ContextVar('deepexplain2_rules')
 
 
@@ -55,13 +56,15 @@ def check_loops(parts: Parts, library: Mapping) -> None:
 def rule_gradient(book: Rulebook, parts: Parts) -> Callable[..., tf.Tensor]:
     """The gradient function of the marked ops of a copy: the rule that a book has for an op there, or
     TensorFlow's own gradient."""
+    around = Around(parts)
+
     def gradient(op: tf.Operation, *rs):
         place = parts.place(op)
         rule = book.rule(place)
         if rule is None:
             return registered_gradient(op)(op, *rs)
         return rule(op, rs[0] if len(rs) == 1 else rs,
-                    Partner.of(op, place) if book.reference else parts.varying)
+                    Partner.of(op, place) if book.reference else around)
     return gradient
 
 
@@ -81,14 +84,41 @@ def weights_of(target: tf.Tensor) -> tf.Tensor:
 
 
 def weighted_gradients(target: tf.Tensor, tensors: Sequence[tf.Tensor], weights: tf.Tensor,
-                       fixed: Sequence[tf.Tensor] | None = None) -> list[tf.Tensor | None]:
-    """The gradients of a weighted target with respect to some tensors. fixed: tensors that count as
-    independent of one another and of X; by default all of `tensors`."""
+                       fixed: Sequence[tf.Tensor] | None = None,
+                       of_value: bool = False) -> list[tf.Tensor | None]:
+    """The gradients of a weighted target with respect to some tensors.
+
+    fixed: tensors that count as independent of one another and of X; by default all of `tensors`.
+    of_value: whether what flows back begins as weights times T, a relevance, in place of the weights; see
+        `multiplier_of`.
+    """
     weighted = tf.broadcast_to(weights, tf.shape(target))
     if target.shape.rank is not None:
         weighted = tf.ensure_shape(weighted, target.shape)          # fails where they do not fit
+    if of_value:
+        weighted = relevance_of(weighted, target, OF_TARGET)
     return tf.gradients(target, tensors, grad_ys=weighted,
                         stop_gradients=tensors if fixed is None else fixed)
+
+
+def relevance_of(multiplier: tf.Tensor, tensor: tf.Tensor, name: str = OF_VALUE) -> tf.Tensor:
+    """The relevance multiplier x tensor, from which `multiplier_of` finds the multiplier again.
+
+    name: OF_TARGET for that of T, and of what T is a sum of.
+    """
+    return tf.multiply(multiplier, tensor, name=name)
+
+
+def multiplier_of(relevance: tf.Tensor, tensor: tf.Tensor) -> tuple[tf.Tensor | None, str]:
+    """(multiplier, name) of a relevance that was made by `relevance_of` of this tensor, else (None, '')."""
+    op = relevance.op
+    while op.type == 'Identity':            # which tf.gradients puts around what it is given
+        op = op.inputs[0].op
+    own = op.name.rpartition('/')[2]
+    name = next((n for n in (OF_TARGET, OF_VALUE) if own.startswith(n)), '')
+    if name and op.type == 'Mul' and op.inputs[1] is tensor:
+        return op.inputs[0], name
+    return None, ''
 
 
 def all_found(path: Path, tensors: Sequence[tf.Tensor],

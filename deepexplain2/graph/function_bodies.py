@@ -34,6 +34,8 @@ class Body:
     ----------
     ops : list of tf.Operation
         The ops of the function in a graph of its own, without those of the reference.
+    results : set of str
+        Names of the results.
     outputs : set of int
         Positions of the results that change with X.
     changed : set of int
@@ -48,6 +50,7 @@ class Body:
         self._varying = descendants(ops, {arguments[k] for k in varying}, SHAPE_ONLY)
         self._moving = descendants(ops, {arguments[k] for k in moving}, SHAPE_ONLY)
         self.ops = [op for op in ops if not op.name.startswith(REFERENCE)]
+        self.results = set(body.results)
         self.outputs = {k for k, r in enumerate(body.results) if r in self._varying}
         self.changed = {k for k, r in enumerate(body.results) if k >= len(arguments)
                         or _origin(body.graph.get_tensor_by_name(r)) != arguments[k]}

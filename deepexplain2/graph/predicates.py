@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from .linear import CONTRACTIONS
 from .parts import Place
+from .unit_layout import CONVOLUTIONS
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,30 @@ def named(*patterns: str) -> Predicate:
 def where(condition: Callable[[Place], bool]) -> Predicate:
     """The ops for which a function of their place is true."""
     return Predicate(condition)
+
+
+def first() -> Predicate:
+    """The linear ops with weights that X reaches through no other one."""
+    return Predicate(lambda place: place.is_first, asks_linear=True)
+
+
+def last() -> Predicate:
+    """The linear ops with weights that reach T through no other one."""
+    return Predicate(lambda place: place.is_last, asks_linear=True)
+
+
+def convolutions() -> Predicate:
+    """The convolutions with weights: of any number of axes, depthwise and transposed ones included."""
+    return Predicate(lambda place: place.type in CONVOLUTIONS and place.unit is not None,
+                     frozenset(CONVOLUTIONS), True)
+
+
+def dense() -> Predicate:
+    """The products with matrices of weights: MatMul, Einsum and their like."""
+    return Predicate(lambda place: place.type in CONTRACTIONS - CONVOLUTIONS and place.unit is not None,
+                     CONTRACTIONS - CONVOLUTIONS, True)
+
+
+def weighted() -> Predicate:
+    """Every linear op with weights."""
+    return convolutions() | dense()

@@ -68,6 +68,9 @@ class Rulebook:
         X gets nothing at all, as a sentence for a warning; else ''.
     names_opened: whether functions of tf.custom_gradient, whose gradient gives way to the rules inside, are
         named in a warning.
+    of_value: whether what flows back is relevance, which begins as weights times T; else multipliers, which
+        begin as the weights of T.
+    tells_fallback: whether ops that are left to the fallback are named in a warning as ops without a rule.
     """
     entries: tuple[Entry, ...] = ()
     passes: tuple[Pass, ...] = ALONE
@@ -76,6 +79,8 @@ class Rulebook:
     refused: Mapping[str, str] = field(default_factory=dict)
     gives_nothing: str = ''
     names_opened: bool = False
+    of_value: bool = False
+    tells_fallback: bool = False
 
     @property
     def reference(self) -> bool:
@@ -87,7 +92,7 @@ class Rulebook:
         """Equal for books that say the same: their rules are the same functions, or closures of the same code
         over equal values."""
         return _identity((self.entries, self.passes, self.fallback, self.passing, self.refused,
-                          self.gives_nothing, self.names_opened))
+                          self.gives_nothing, self.names_opened, self.of_value, self.tells_fallback))
 
     @property
     def is_plain(self) -> bool:

@@ -142,7 +142,7 @@ def _treatment(place: Place, book: Rulebook) -> tuple[str, str]:
     if any(k in INPUTS_WITHOUT_GRADIENT.get(op.type, ()) for k in varying):
         return REFUSED, ('TensorFlow has no gradient by one of its inputs that depend on X: choose a T '
                          'before it or an X behind it')
-    return GENERAL, ''
+    return (PLAIN, 'times its input') if book.tells_fallback else (GENERAL, '')
 
 
 def _unused_gradients(parts: Parts, book: Rulebook) -> list[Treatment]:

@@ -12,7 +12,7 @@ from tests.support.networks import mlp, opened, samples, v1
 
 NET = mlp('tanh', 'relu', seed=3)
 XS, YS = samples(NET, 5)
-SUMS = ('intgrad', 'deeplift', 'shapley_sampling', 'elrp', 'layer_conductance', 'layer_intgrad',
+SUMS = ('intgrad', 'deeplift', 'shapley_sampling', 'elrp', 'lrp', 'layer_conductance', 'layer_intgrad',
         'layer_deeplift')
 
 
@@ -28,10 +28,10 @@ def test_delta(method):
             return
         a, delta = explainer.run(XS, YS, return_delta=True)
         np.testing.assert_array_equal(a, explainer.run(XS, YS))
-        promised = NET.f(XS, YS) - (0 if method == 'elrp' else NET.f(0 * XS, YS))
+        promised = NET.f(XS, YS) - (0 if method in ('elrp', 'lrp') else NET.f(0 * XS, YS))
         np.testing.assert_allclose(delta, promised - a.sum(1), atol=1e-12)
         assert delta.shape == (5,) and delta.dtype == np.float64
-        if method == 'elrp':
+        if method in ('elrp', 'lrp'):
             assert np.abs(delta).max() > .1                 # what the biases absorbed
         a, delta = explainer.run(XS, YS, return_delta=True, batch_size=2)
         np.testing.assert_allclose(delta, promised - a.sum(1), atol=1e-12)

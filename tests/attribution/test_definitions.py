@@ -64,7 +64,7 @@ def test_definition(net, name):
     b = np.random.default_rng(5).normal(size=net.shape)
     window, step = ((2, 2, 1), (1, 2, 1)) if x.ndim == 4 else ((2,), (1,))
     parameters = {'intgrad': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
-                  'elrp': {'epsilon': .01},
+                  'elrp': {'epsilon': .01}, 'lrp': {'epsilon': .01},
                   'internal_influence': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
                   'layer_intgrad': {'baseline': b, 'steps': 7, 'quadrature': 'riemann_right'},
                   'layer_conductance': {'baseline': b, 'steps': 7}, 'layer_deeplift': {'baseline': b},
@@ -83,6 +83,7 @@ def test_definition(net, name):
         'grad*input': lambda: net.gradient(x, ys) * x,
         'intgrad': lambda: integrated(net, x, ys, b, 7),
         'elrp': lambda: net.elrp(x, ys, .01),
+        'lrp': lambda: net.lrp(x, ys, .01),
         'deeplift': lambda: net.deeplift(x, ys, b),
         # of X as the layer; of others in test_layer_methods.py
         'internal_influence': lambda: integrated(net, x, ys, b, 7) / (x - b),

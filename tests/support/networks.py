@@ -109,6 +109,24 @@ class Net:
             return r * (values[k + 1] - at_zero) / (z + epsilon * np.where(z >= 0, 1, -1))
         return x * self.backward(x, ys, rule)
 
+    def lrp(self, x, ys, epsilon=1e-6):
+        """The epsilon rule at dense layers and convolutions with their biases; activations pass all."""
+        values, shapes = self.forward(x), [self.shape]
+        for layer in self.layers:
+            shapes.append(_affine(layer, shapes[-1])[2] if layer[0] in ('dense', 'conv')
+                          else _windows(shapes[-1], layer[1])[1] if layer[0] == 'pool' else shapes[-1])
+        r = values[-1] * ys
+        for k, layer in reversed(list(enumerate(self.layers))):
+            if layer[0] in ('dense', 'conv'):
+                z, matrix = values[k + 1], _affine(layer, shapes[k])[0]
+                r = values[k] * ((r / (z + epsilon * np.where(z >= 0, 1, -1))) @ matrix.T)
+            elif layer[0] == 'pool':
+                index, _ = _windows(shapes[k], layer[1])
+                winner = index[np.arange(len(index)), values[k][:, index].argmax(-1)]
+                r, r_out = np.zeros_like(values[k]), r
+                np.put_along_axis(r, winner, r_out, 1)
+        return r.reshape(np.shape(x))
+
     def deeplift(self, x, ys, baseline, cross=True):
         reference = self.forward(np.broadcast_to(baseline, np.shape(x)))
 

@@ -6,17 +6,19 @@ from typing import Literal
 
 import numpy as np
 
-from ...errors import MagnitudeWarning, ParameterError, warn
+from ...errors import ParameterError
 from ...graph.rulebook import Rulebook, table
 from ...parameters import Positive
 from ...rules.lrp import epsilon as rules
 from ...rules.lrp.factors import QUOTIENTS, shares_of_factors
 from ..base import Method, at_input
+from ..magnitudes import warn_of_size
 from ..registry import register
 
 WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin Maximum
     Minimum UnsortedSegmentMax UnsortedSegmentMin TopK TopKV2 Select SelectV2 Abs ClipByValue'''.split())
 LARGE = 1000
+ADVICE = "a larger epsilon, products='signal' and offset='absorb' (the defaults)"
 GRADIENTS = frozenset(['Softmax', 'LogSoftmax', 'SoftmaxCrossEntropyWithLogits',
                        'SparseSoftmaxCrossEntropyWithLogits'])
 NOTHING = ("Take products='uniform' (for attention softmax='gradient', for normalizations "
@@ -58,6 +60,9 @@ class EpsilonLRP(Method):
     f(z), see offset. Linear ops pass relevance by their gradient, maxima and choices to the winner, a product
     of two tensors that both depend on X to its factors in shares that sum to 1. A softmax passes its gradient
     times its input (Achtibat et al. 2024, equation 13), and so does a cross-entropy of logits.
+
+    The method lrp with composite 'epsilon' is LRP as the field has it: it stabilizes the sums of linear ops
+    and passes all relevance through activations; this one stabilizes the inputs of activations.
 
     Equal to grad*input for ReLU networks as epsilon goes to 0. Biases, offsets f(0) and epsilon absorb
     relevance; apart from them, and from a softmax or cross-entropy on the way, the attributions of a row
@@ -118,22 +123,5 @@ class EpsilonLRP(Method):
     def attribute(self, sweep, xs, baselines):
         answers = sweep.once(at_input(xs))
         result = [r * x for r, x in zip(answers['relevance'], xs)]
-        _check_size(self.name, result, answers['value'].astype(np.float64))
+        warn_of_size(self.name, result, answers['value'], LARGE, ADVICE)
         return result
-
-
-def _check_size(name: str, attributions: list[np.ndarray], values: np.ndarray) -> None:
-    """Warn where the attributions of a row sum in magnitude to more than LARGE |f(x)|. values: f(x) of each
-    row."""
-    f = np.abs(values)
-    sizes = sum(np.abs(a, dtype=np.float64).reshape(len(a), -1).sum(1) for a in attributions)
-    if len(f) < len(sizes):             # T holds no single rows, and the graph fixes the batch
-        return
-    ratio = sizes / np.maximum(f, np.finfo(float).tiny)
-    if ratio.max() > LARGE:
-        warn(f'{name}: the attributions of {np.count_nonzero(ratio > LARGE)} of {len(f)} rows sum in '
-             f'magnitude to more than {LARGE} |f(x)|, of row '
-             f"{ratio.argmax()} to {ratio.max():.1g} |f(x)|: they cancel one another, and say little where "
-             f"f(x) is not near 0 by chance. Take a "
-             "larger epsilon, products='signal' and offset='absorb' (the defaults), or another method",
-             MagnitudeWarning)
