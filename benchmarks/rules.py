@@ -1,4 +1,4 @@
-"""Cost of guided_backprop and deconvnet beside the raw gradient, in one run."""
+"""Cost of guided_backprop, deconvnet and lrp beside the raw gradient, in one run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, methods
 
 v1 = tf.compat.v1
 REPEATS = 15
-METHODS = 'guided_backprop', 'deconvnet'
+METHODS = [methods['guided_backprop'](), methods['deconvnet'](),
+           *(methods['lrp'](name) for name in ('epsilon', 'epsilon_plus', 'epsilon_plus_flat',
+                                               'epsilon_alpha2_beta1_flat')),
+           methods['lrp']('epsilon_gamma_box', low=-4, high=4)]
 
 
 def network(x: tf.Tensor) -> tf.Tensor:
@@ -32,9 +35,9 @@ def main() -> None:
         T = network(X)
         gradient = tf.gradients(tf.reduce_sum(T * tf.one_hot(ys, 32)), X)[0]
         runs = {'tf.gradients': lambda: session.run(gradient, {X: xs})}
-        for name in METHODS:
-            explainer = de.get_explainer(name, T, X)
-            runs[name] = lambda e=explainer: e.run(xs, ys, batch_size=32)
+        for method in METHODS:
+            explainer = de.get_explainer(method, T, X)
+            runs[f'{method.name} {method!r}'] = lambda e=explainer: e.run(xs, ys, batch_size=32)
         times: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(REPEATS + 2):                # in turns: a slow moment of the machine hits all alike
             for name, run in runs.items():
@@ -43,7 +46,7 @@ def main() -> None:
                 times[name].append(time.perf_counter() - start)
     raw = np.median(times['tf.gradients'][2:])
     for name, seconds in times.items():
-        print(f'{name:16} {np.median(seconds[2:]) * 1e3:7.1f} ms  {np.median(seconds[2:]) / raw:.2f}x')
+        print(f'{name:70} {np.median(seconds[2:]) * 1e3:7.1f} ms  {np.median(seconds[2:]) / raw:.2f}x')
 
 
 if __name__ == '__main__':
