@@ -391,3 +391,21 @@ def test_filters_of_grouped_convolutions():
         got, expected = session.run([scaled, tf.nn.conv2d(x * before, W, 1, 'SAME') * after],
                                     {x: RNG.normal(size=(2, 6, 6, 4))})
     np.testing.assert_allclose(got, expected, rtol=1e-9)
+
+
+def test_what_is_not_folded_and_what_wins(session):
+    """Each pair says the same in ops that no unit reaches over: a sum of both signs, a scale of a tensor that has
+    two users, in front and behind; the larger of two takes all."""
+    X = v1.placeholder(tf.float64, (None, 5), 'x')
+    A, B = X @ c(5, 6), tf.matmul(X, c(6, 6)[:5], name='of_two')
+    scale = -c(6) ** 2 - .1
+    two = tf.nn.relu(tf.matmul(X, c(5, 6), name='other'))
+    pairs = [((tf.nn.relu(A) + B) @ c(6, 3), tf.add_n([tf.nn.relu(A), B]) @ c(6, 3)),
+             ((B * scale) @ c(6, 3) + B @ c(6, 3), (B @ tf.linalg.diag(scale)) @ c(6, 3) + B @ c(6, 3)),
+             (tf.maximum(A, two) @ c(6, 3), tf.where(A > two, A, two) @ c(6, 3))]
+    xs = RNG.normal(size=(4, 5))
+    with DeepExplain(session) as de:
+        for k, (T, same) in enumerate(pairs):
+            rules = [(named('of_two', 'MatMul'), gamma(.5))] if k == 1 else [(weighted(), z_plus())]
+            got, expected = (de.explain('lrp', t, X, xs, 0, composite=rules, epsilon=1e-12) for t in (T, same))
+            np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max(), err_msg=str(k))
