@@ -1,10 +1,27 @@
-"""Attributions that are huge beside T cancel one another: a warning for methods whose rows sum to f(x)."""
+"""What methods with an epsilon share: whether it can be held, and a warning of attributions that are huge
+beside T, where rows sum to f(x): they cancel one another."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from ..errors import MagnitudeWarning, warn
+from ..errors import MagnitudeWarning, ParameterError, warn
+
+
+def check_epsilon(epsilon: float, tensors: Sequence[Any]) -> None:
+    """Raise ParameterError where the dtype in which rules compute cannot hold epsilon: that of T and X, or
+    float32 for float16."""
+    for t in tensors:
+        exact = np.float64 if t.dtype.size > 4 else np.float32
+        with np.errstate(over='ignore', under='ignore'):
+            held = exact(epsilon)
+        if t.dtype.is_floating and not 0 < held < np.inf:
+            raise ParameterError(f'epsilon is {epsilon}, which {exact.__name__}, in which '
+                                 f'"{t.name}" is explained, cannot hold: it '
+                                 f'would be {held}')
 
 
 def warn_of_size(name: str, attributions: list[np.ndarray], values: np.ndarray, large: float,

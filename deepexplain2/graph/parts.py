@@ -127,7 +127,6 @@ class Parts:
             else self._inside[op.graph.name, op.name]
 
     def _units_of(self, part: Path | Body) -> Units:
-        # asked before gradients are built for the first time: they would be users of the tensors
         if id(part) not in self._units:
             self._units[id(part)] = Units(part)
         return self._units[id(part)]

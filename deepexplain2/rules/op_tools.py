@@ -53,6 +53,11 @@ def summed_to(t: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.reduce_sum(t, axes), tf.shape(like))
 
 
+def stabilized(z: tf.Tensor, eps: float) -> tf.Tensor:
+    """z + eps sign z, sign(0) = +1."""
+    return z + tf.where(z >= 0, tf.constant(eps, z.dtype), tf.constant(-eps, z.dtype))
+
+
 def repeated_to(t: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """t, which may have one row for all rows, with as many rows as `like`."""
     if t is like:

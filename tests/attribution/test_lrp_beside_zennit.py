@@ -1,6 +1,5 @@
 """lrp beside zennit: every composite on small networks, every rule alone; see tests/data/README.md."""
 
-import json
 from collections import ChainMap
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import tensorflow as tf
 
 from deepexplain2 import DeepExplain
 from deepexplain2 import lrp as rules
-from tests.support.cams import OPS, cast
+from tests.support.cams import built, cast
 from tests.support.networks import v1
 
 FILES = [np.load(Path(__file__).parent.parent / 'data' / f'{name}_reference.npz')
@@ -24,20 +23,6 @@ SINGLE = {'epsilon_1e-6': lambda low, high: rules.epsilon(1e-6),
           'alphabeta_1_0': lambda low, high: rules.alpha_beta(1, 0), 'zbox': rules.z_box,
           'wsquare': lambda low, high: rules.w_square(), 'flat': lambda low, high: rules.flat(),
           'norm': lambda low, high: rules.norm(), 'pass': lambda low, high: rules.passes()}
-
-
-def built(net, inputs):
-    """The output of a net."""
-    found = {f'x{k}': x for k, x in enumerate(inputs)}
-    for layer in json.loads(str(DATA[f'{net}/spec']))['layers']:
-        h, *others = [found[name] for name in layer['inputs']]
-        weights = [tf.constant(cast(DATA[f'{net}/w{k}'])) for k in layer['weights']]
-        if layer['op'] == 'concat':
-            h = tf.concat([h, *others], -1)
-        else:
-            h = h + others[0] if others else OPS[layer['op']](h, weights, layer)
-        found[layer['name']] = h
-    return h
 
 
 def composites(net):
@@ -58,7 +43,7 @@ def composites(net):
 def test_composites(net, nested, session):
     given = [cast(DATA[f'{net}/x{k}']) for k in range(2) if f'{net}/x{k}' in DATA]
     inputs = [v1.placeholder(tf.float64, (None, *a.shape[1:])) for a in given]
-    T = tf.function(lambda *xs: built(net, xs))(*inputs) if nested else built(net, inputs)
+    T = tf.function(lambda *xs: built(DATA, net, xs))(*inputs) if nested else built(DATA, net, inputs)
     found = list(composites(net))
     assert len(found) == 7
     with DeepExplain(session) as de:
@@ -74,7 +59,7 @@ def test_composites(net, nested, session):
 def test_single_rules(net, session):
     x, r = cast(DATA[f'{net}/x0']), DATA[f'{net}/zennit/R_out']
     X = v1.placeholder(tf.float64, (None, *x.shape[1:]))
-    T = built(net, [X])
+    T = built(DATA, net, [X])
     bounds = [DATA[f'{net}/zennit/{name}'][0] for name in ('low', 'high')]
     keys = [k.split('/')[2] for k in FILES[0].files if k.startswith(f'{net}/zennit/') and k.endswith('/0')]
     assert len(keys) == 18

@@ -1,6 +1,5 @@
 """guided_backprop and deconvnet beside those of Captum, see tests/data/README.md."""
 
-import json
 from collections import ChainMap
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain
-from tests.support.cams import OPS, cast
+from tests.support.cams import built, cast
 from tests.support.networks import v1
 
 FILES = [np.load(Path(__file__).parent.parent / 'data' / f'{name}_reference.npz')
@@ -19,25 +18,12 @@ NETS = sorted({key.split('/')[0] for key in FILES[0]})
 METHODS = {'guided_backprop': 'guided_backprop', 'deconvnet': 'deconvolution'}
 
 
-def built(net, inputs):
-    """The output of a net."""
-    found = {f'x{k}': x for k, x in enumerate(inputs)}
-    for layer in json.loads(str(DATA[f'{net}/spec']))['layers']:
-        h, *others = [found[name] for name in layer['inputs']]
-        weights = [tf.constant(cast(DATA[f'{net}/w{k}'])) for k in layer['weights']]
-        if layer['op'] == 'concat':
-            found[layer['name']] = tf.concat([h, *others], -1)
-        else:
-            found[layer['name']] = h + others[0] if others else OPS[layer['op']](h, weights, layer)
-    return found['out']
-
-
 @pytest.mark.parametrize('nested', [False, True])
 @pytest.mark.parametrize('net', NETS)
 def test_same_as_captum(net, nested, session):
     given = [cast(DATA[f'{net}/x{k}']) for k in range(2) if f'{net}/x{k}' in DATA]
     inputs = [v1.placeholder(tf.float64, (None, *a.shape[1:])) for a in given]
-    T = tf.function(lambda *xs: built(net, xs))(*inputs) if nested else built(net, inputs)
+    T = tf.function(lambda *xs: built(DATA, net, xs))(*inputs) if nested else built(DATA, net, inputs)
     with DeepExplain(session) as de:
         np.testing.assert_allclose(de.value(T, inputs, given), DATA[f'{net}/logits'], rtol=1e-6)
         for name, of_captum in METHODS.items():

@@ -24,6 +24,20 @@ OPS = {'conv2d': lambda h, w, layer: tf.nn.conv2d(h, w[0], 1, layer['padding'].u
        'dense': lambda h, w, layer: h @ w[0] + w[1]}
 
 
+def built(data, net, inputs):
+    """The output of a network of reference values."""
+    found = {f'x{k}': x for k, x in enumerate(inputs)}
+    for layer in json.loads(str(data[f'{net}/spec']))['layers']:
+        h, *others = [found[name] for name in layer['inputs']]
+        weights = [tf.constant(cast(data[f'{net}/w{k}'])) for k in layer['weights']]
+        if layer['op'] == 'concat':
+            h = tf.concat([h, *others], -1)
+        else:
+            h = h + others[0] if others else OPS[layer['op']](h, weights, layer)
+        found[layer['name']] = h
+    return h
+
+
 def layers_of(net, x):
     """The tensors of a network of the reference, by the names of its layers."""
     found = {'x0': x}

@@ -73,16 +73,21 @@ class Net:
             values.append(h)
         return values
 
+    def shapes(self):
+        """The shapes of a row on the way, that of x first."""
+        shapes = [self.shape]
+        for layer in self.layers:
+            shapes.append(_affine(layer, shapes[-1])[2] if layer[0] in ('dense', 'conv')
+                          else _windows(shapes[-1], layer[1])[1] if layer[0] == 'pool' else shapes[-1])
+        return shapes
+
     def f(self, x, ys):
         return (self.forward(x)[-1] * ys).sum(1)
 
     def backward(self, x, ys, rule, pool=None):
         """The gradient of (T * ys).sum() by x, with `rule(name, k, r, values)` at the activation after value
         k, and with `pool(index, k, r, values)` at max pooling over the windows of `index`."""
-        values, shapes = self.forward(x), [self.shape]
-        for layer in self.layers:
-            shapes.append(_affine(layer, shapes[-1])[2] if layer[0] in ('dense', 'conv')
-                          else _windows(shapes[-1], layer[1])[1] if layer[0] == 'pool' else shapes[-1])
+        values, shapes = self.forward(x), self.shapes()
         r = np.broadcast_to(np.asarray(ys, float), values[-1].shape)
         for k, layer in reversed(list(enumerate(self.layers))):
             if layer[0] in ('dense', 'conv'):
@@ -92,9 +97,7 @@ class Net:
                 if pool:
                     r = pool(index, k, r, values)
                     continue
-                winner = index[np.arange(len(index)), values[k][:, index].argmax(-1)]
-                r, r_out = np.zeros_like(values[k]), r
-                np.put_along_axis(r, winner, r_out, 1)
+                r = _to_winners(r, values[k], index)
             else:
                 r = rule(layer[0], k, r, values)
         return r.reshape(np.shape(x))
@@ -111,10 +114,7 @@ class Net:
 
     def lrp(self, x, ys, epsilon=1e-6):
         """The epsilon rule at dense layers and convolutions with their biases; activations pass all."""
-        values, shapes = self.forward(x), [self.shape]
-        for layer in self.layers:
-            shapes.append(_affine(layer, shapes[-1])[2] if layer[0] in ('dense', 'conv')
-                          else _windows(shapes[-1], layer[1])[1] if layer[0] == 'pool' else shapes[-1])
+        values, shapes = self.forward(x), self.shapes()
         r = values[-1] * ys
         for k, layer in reversed(list(enumerate(self.layers))):
             if layer[0] in ('dense', 'conv'):
@@ -122,9 +122,7 @@ class Net:
                 r = values[k] * ((r / (z + epsilon * np.where(z >= 0, 1, -1))) @ matrix.T)
             elif layer[0] == 'pool':
                 index, _ = _windows(shapes[k], layer[1])
-                winner = index[np.arange(len(index)), values[k][:, index].argmax(-1)]
-                r, r_out = np.zeros_like(values[k]), r
-                np.put_along_axis(r, winner, r_out, 1)
+                r = _to_winners(r, values[k], index)
         return r.reshape(np.shape(x))
 
     def deeplift(self, x, ys, baseline, cross=True):
@@ -161,6 +159,13 @@ def _affine(layer, shape):
         for j in range(w):
             matrix[i:i + kernel.shape[0], j:j + kernel.shape[1], :, i, j] = kernel
     return matrix.reshape(np.prod(shape), -1), np.tile(layer[2], h * w), (h, w, kernel.shape[3])
+
+
+def _to_winners(r, values, index):
+    """What comes back to the maxima over the windows of `index`, at the largest value of each."""
+    winners, given = index[np.arange(len(index)), values[:, index].argmax(-1)], np.zeros_like(values)
+    np.put_along_axis(given, winners, r, 1)
+    return given
 
 
 def _windows(shape, size):

@@ -4,15 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
-
-from ...errors import ParameterError
 from ...graph.rulebook import Rulebook, table
 from ...parameters import Positive
 from ...rules.lrp import epsilon as rules
 from ...rules.lrp.factors import QUOTIENTS, shares_of_factors
 from ..base import Method, at_input
-from ..magnitudes import warn_of_size
+from ..magnitudes import check_epsilon, warn_of_size
 from ..registry import register
 
 WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin Maximum
@@ -107,15 +104,7 @@ class EpsilonLRP(Method):
         ), passing=WINNERS | GRADIENTS, gives_nothing=NOTHING)
 
     def check_tensors(self, tensors):
-        for t in tensors:
-            # of the rules: those of float16 compute in float32
-            exact = np.float64 if t.dtype.size > 4 else np.float32
-            with np.errstate(over='ignore', under='ignore'):
-                held = exact(self.epsilon)
-            if t.dtype.is_floating and not 0 < held < np.inf:
-                raise ParameterError(f'epsilon is {self.epsilon}, which {exact.__name__}, in which '
-                                     f'"{t.name}" is explained, cannot hold: it '
-                                     f'would be {held}')
+        check_epsilon(self.epsilon, tensors)
 
     def query(self, model):
         return model.relevance(self.book, self.name, self.on_unsupported, with_value=True)

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
-import numpy as np
-
 from ...errors import ParameterError, shown
 from ...parameters import Kind, Positive
 from ...rules.lrp.book import book
-from ...rules.lrp.composites import Composite, named_composite
+from ...rules.lrp.composites import Composite, a_bound, named_composite
 from ..base import Method, at_input
-from ..magnitudes import warn_of_size
+from ..magnitudes import check_epsilon, warn_of_size
 from ..registry import register
 
 # alpha_beta(2, 1) may multiply sizes by 3 at every layer
@@ -30,14 +28,6 @@ def a_composite(value: Any, name: str) -> str | Composite:
         return Composite(value)
     raise ParameterError(f'{name} must be one of {", ".join(map(repr, get_args(Names)))} or a Composite of '
                          f'deepexplain2.lrp, not {shown(value)}')
-
-
-def a_bound(value: Any, name: str) -> Any:
-    """Check a number or an array of numbers."""
-    array = np.asarray(value)
-    if array.dtype.kind not in 'iuf' or not array.size or not np.isfinite(array).all():
-        raise ParameterError(f'{name} must be a number or an array of numbers, not {shown(value)}')
-    return array if array.ndim else array.item()
 
 
 Composed = Annotated[Any, Kind('the name of a composite, or a Composite', a_composite)]
@@ -148,14 +138,7 @@ class LRP(Method):
                     self.normalization)
 
     def check_tensors(self, tensors):
-        for t in tensors:
-            exact = np.float64 if t.dtype.size > 4 else np.float32      # float16 is computed in float32
-            with np.errstate(over='ignore', under='ignore'):
-                held = exact(self.epsilon)
-            if t.dtype.is_floating and not 0 < held < np.inf:
-                raise ParameterError(f'epsilon is {self.epsilon}, which {exact.__name__}, in which '
-                                     f'"{t.name}" is explained, cannot hold: it '
-                                     f'would be {held}')
+        check_epsilon(self.epsilon, tensors)
 
     def query(self, model):
         return model.relevance(self.book, self.name, self.on_unsupported, with_value=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...graph.predicates import of_types, weighted
 from ...graph.rulebook import Entry, Rulebook, table
+from ...graph.units import NORMALIZATIONS
 from . import epsilon as multipliers
 from . import relevance
 from .composites import Composite, LinearRule
@@ -13,7 +14,6 @@ from .linear import at_unit
 WINNERS = frozenset('''MaxPool MaxPoolV2 MaxPool3D MaxPoolWithArgmax Max Min SegmentMax SegmentMin
     UnsortedSegmentMax UnsortedSegmentMin TopK TopKV2 Select SelectV2'''.split())
 SOFTMAX = ['Softmax', 'LogSoftmax', 'SoftmaxCrossEntropyWithLogits', 'SparseSoftmaxCrossEntropyWithLogits']
-NORMALIZATIONS = ['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3']
 NOTHING = ("Take products='uniform' (for attention softmax='gradient', for normalizations "
            "normalization='uniform'), a composite without zero(), or another method")
 
@@ -48,7 +48,7 @@ def book(composite: Composite, eps: float, bias: bool, products: str, softmax: s
               | dict.fromkeys(multipliers.BILINEAR, by_multiplier(multipliers.product(shares)))),
         table('norm', {'SquaredDifference': by_multiplier(multipliers.squared_difference),
                        'EuclideanNorm': by_multiplier(multipliers.norm(eps))}),
-        table('normalization', dict.fromkeys(NORMALIZATIONS, by_multiplier(
+        table('normalization', dict.fromkeys(sorted(NORMALIZATIONS), by_multiplier(
             multipliers.normalization(normalization == 'constant')))),
         *(Entry('complex numbers', of_types(relevance.COMPLEX, linear=is_linear), relevance.complex_numbers)
           for is_linear in (True, False)),

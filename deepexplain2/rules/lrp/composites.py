@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ParameterError, shown
-from ...graph.predicates import Predicate, convolutions, dense, first, weighted
+from ...graph.predicates import Predicate, convolutions, first, weighted
 from ...kinds_of_values import positive
 from . import linear
 
@@ -95,12 +95,7 @@ def z_box(low: Any, high: Any) -> LinearRule:
     low, high : float or array
         The bounds: a number, one per channel, or an array that broadcasts to one row.
     """
-    found = []
-    for name, value in ('low', low), ('high', high):
-        array = np.asarray(value)
-        if array.dtype.kind not in 'iuf' or not array.size or not np.isfinite(array).all():
-            raise ParameterError(f'{name} must be a number or an array of numbers, not {shown(value)}')
-        found.append(array.astype(float))
+    found = [np.asarray(a_bound(value, name), float) for name, value in (('low', low), ('high', high))]
     try:
         fits = np.all(found[0] <= found[1])
     except ValueError:
@@ -109,6 +104,14 @@ def z_box(low: Any, high: Any) -> LinearRule:
     if not fits:
         raise ParameterError('low must not be above high')
     return LinearRule('z_box', tuple(map(_frozen, found)))
+
+
+def a_bound(value: Any, name: str) -> Any:
+    """Check a number or an array of numbers."""
+    array = np.asarray(value)
+    if array.dtype.kind not in 'iuf' or not array.size or not np.isfinite(array).all():
+        raise ParameterError(f'{name} must be a number or an array of numbers, not {shown(value)}')
+    return array if array.ndim else array.item()
 
 
 def w_square() -> LinearRule:
@@ -185,7 +188,3 @@ def named_composite(name: str, gamma_of: float, low: Any, high: Any) -> Composit
         return Composite([(first() & convolutions(), z_box(low, high)), (convolutions(), gamma(gamma_of))])
     rule = conv[name.removeprefix('epsilon_').removesuffix('_flat')]
     return Composite([*([start] if name.endswith('_flat') else []), (convolutions(), rule())])
-
-
-__all__ = ['Composite', 'LinearRule', 'alpha_beta', 'convolutions', 'dense', 'epsilon', 'first', 'flat',
-           'gamma', 'named_composite', 'norm', 'passes', 'w_square', 'weighted', 'z_box', 'z_plus', 'zero']

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ...graph.gradients import registered_gradient
 from ..deeplift.normalization import statistics
 from ..deeplift.two_factors import BILINEAR
-from ..op_tools import summed_to, whole
+from ..op_tools import stabilized, summed_to, whole
 
 # Every elementwise function of one tensor. Abs, Sign and the like, for which the rule would be the gradient
 # up to epsilon, pass the gradient.
@@ -62,7 +62,7 @@ def epsilon(eps: float, absorb: bool):
         elif op.type == 'Relu6':
             share = tf.math.divide_no_nan(a, z + eps)
         else:
-            share = a / _stabilized(z, eps)
+            share = a / stabilized(z, eps)
         return tf.cast(tf.math.multiply_no_nan(share, r_out) if op.type in _SINGULAR else r_out * share,
                        r.dtype)
     return rule
@@ -74,15 +74,10 @@ def power(eps: float, absorb: bool):
     def rule(op, r, varying):
         y, positions = op.outputs[0], varying(op)
         parts = [y, y - 1 if absorb else y]
-        return whole(op, {k: summed_to(r * parts[k] / len(positions) / _stabilized(op.inputs[k]
+        return whole(op, {k: summed_to(r * parts[k] / len(positions) / stabilized(op.inputs[k]
                                                                                + tf.zeros_like(y), eps),
                                        op.inputs[k]) for k in positions})
     return rule
-
-
-def _stabilized(z, eps):
-    """z + eps sign z, sign(0) = +1."""
-    return z + tf.where(z >= 0, tf.constant(eps, z.dtype), tf.constant(-eps, z.dtype))
 
 
 def product(shares):

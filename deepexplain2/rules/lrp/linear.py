@@ -15,7 +15,7 @@ import tensorflow as tf
 from ...errors import ParameterError
 from ...graph.differentiate import relevance_of
 from ...graph.passes.paired import ACTUAL
-from ..op_tools import whole
+from ..op_tools import stabilized, whole
 from .unit import Affine
 
 Formula = Callable[[Affine, tf.Tensor], tf.Tensor]
@@ -31,16 +31,10 @@ def at_unit(formula: Formula):
     return rule
 
 
-def stabilized(z: tf.Tensor, eps: float) -> tf.Tensor:
-    """z + eps sign z, sign(0) = +1."""
-    return z + tf.where(z >= 0, tf.constant(eps, z.dtype), tf.constant(-eps, z.dtype))
-
-
 def epsilon(eps: float, bias: bool) -> Formula:
     """R_i = sum_j x_i w_ij / z_j R_j (Bach et al. 2015, equation 58)."""
     def formula(affine, r):
-        z = affine.total if bias or affine.bias is None else affine.total - affine.bias
-        return relevance_of(affine.back(r / stabilized(z, eps), affine.weights), affine.x)
+        return relevance_of(affine.back(r / stabilized(affine.output(bias), eps), affine.weights), affine.x)
     return formula
 
 
@@ -67,7 +61,7 @@ def gamma(g: float, eps: float, bias: bool) -> Formula:
     both signs as in Andeol et al. 2021)."""
     def formula(affine, r):
         b = affine.bias if bias else None
-        y = affine.total if bias or affine.bias is None else affine.total - affine.bias
+        y = affine.output(bias)
         parts = []
         for sign, chosen in (1, y >= 0), (-1, y < 0):
             terms = [(x, affine.weights + g * w) for x, w in _signed(affine, sign)]

@@ -12,8 +12,7 @@ from ...errors import RuleError
 from ...graph.differentiate import OF_TARGET, OF_VALUE, multiplier_of, relevance_of
 from ...graph.gradients import registered_gradient
 from ...graph.passes.paired import ACTUAL
-from ..op_tools import summed_to, whole
-from .linear import stabilized
+from ..op_tools import stabilized, summed_to, whole
 
 MOVES = '''Identity Reshape Squeeze ExpandDims Transpose StridedSlice Slice'''.split()
 SCALES = 'Mul MulNoNan RealDiv Div DivNoNan Xdivy Neg'.split()

@@ -87,12 +87,12 @@ class Affine:
         """1 wherever x stands for an entry of the input of the unit, 0 at padding."""
         return self.moved(tf.ones_like(self._input)) if self._before else tf.ones_like(self.x)
 
-    @property
-    def total(self) -> tf.Tensor:
-        """y, the bias included."""
+    def output(self, with_bias: bool) -> tf.Tensor:
+        """y, or A x alone."""
         y = tf.cast(self.op.outputs[0], self.dtype)
         y = y if self._out is None else y * self._spread(self._out)
-        return y if self._shift is None else y + self._spread(self._shift)
+        y = y if self._shift is None else y + self._spread(self._shift)
+        return y if with_bias or self.bias is None else y - self.bias
 
     @cached_property
     def bias(self) -> tf.Tensor | None:
