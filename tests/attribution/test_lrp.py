@@ -392,7 +392,7 @@ def test_what_is_not_folded_and_what_wins(session):
     X = v1.placeholder(tf.float64, (None, 5), 'x')
     A, B = X @ c(5, 6), tf.matmul(X, c(6, 6)[:5], name='of_two')
     scale = -c(6) ** 2 - .1
-    two = tf.nn.relu(tf.matmul(X, c(5, 6), name='other'))
+    two = tf.nn.relu(X @ c(7, 6)[:5])
     pairs = [((tf.nn.relu(A) + B) @ c(6, 3), tf.add_n([tf.nn.relu(A), B]) @ c(6, 3)),
              ((B * scale) @ c(6, 3) + B @ c(6, 3), (B @ tf.linalg.diag(scale)) @ c(6, 3) + B @ c(6, 3)),
              (tf.maximum(A, two) @ c(6, 3), tf.where(A > two, A, two) @ c(6, 3))]
