@@ -402,3 +402,30 @@ def test_what_is_not_folded_and_what_wins(session):
             rules = [(named('of_two', 'MatMul'), gamma(.5))] if k == 1 else [(weighted(), z_plus())]
             got, expected = (de.explain('lrp', t, X, xs, 0, composite=rules, epsilon=1e-12) for t in (T, same))
             np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max(), err_msg=str(k))
+
+
+@pytest.mark.parametrize('turned', [False, True])
+def test_what_another_op_takes_too_is_not_folded(turned):
+    """A bias behind a linear op or a scale before it, beside another user of the same tensor, whichever was
+    made first."""
+    A, b, x = RNG.normal(size=(5, 4)), RNG.normal(size=4), RNG.normal(size=(3, 5))
+    s = np.arange(3., 8)
+    h, m = x @ A, x * s
+
+    def behind(X):
+        H = X @ tf.constant(A)
+        makers = [lambda: tf.nn.relu(H + b), lambda: tf.tanh(H)]
+        return tf.concat([make() for make in (makers[::-1] if turned else makers)], 1)
+
+    def before(X):
+        M = X * s
+        makers = [lambda: M @ tf.constant(A), lambda: tf.tanh(M)]
+        return tf.concat([make() for make in (makers[::-1] if turned else makers)], 1)
+
+    def shared(r):
+        return r / (A ** 2).sum(0) @ A.T ** 2
+    for form, expected, width in ((behind, shared(np.maximum(h + b, 0) * h / (h + b) + np.tanh(h)), 8),
+                                  (before, shared(m @ A) + np.tanh(m), 9)):
+        got, _ = explained(form, (5,), x, np.ones((3, width)), composite=[(weighted(), w_square())],
+                           epsilon=1e-12)
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)

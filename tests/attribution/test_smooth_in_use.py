@@ -3,6 +3,7 @@
 import tracemalloc
 import warnings
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -130,3 +131,28 @@ def test_token_ids():
         got = de.explain('smoothgrad', T, X, ids, samples=5)
         same(got, de.explain('smoothgrad', T, embedded, table[ids], samples=5))
         assert de.explain(Smooth('occlusion', samples=5), T, X, ids).shape == (3, 4)
+
+
+def test_padding_stays_padding_under_noise():
+    keras.utils.set_random_seed(0)
+    lstm, dense = keras.layers.LSTM(4), keras.layers.Dense(2)
+    model = keras.Sequential([keras.Input((5, 3)), keras.layers.Masking(), lstm, dense])
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype('float32')
+    x[0, 3:] = 0
+    kept = (x != 0).any(-1)
+    span = np.ptp(x, (1, 2), keepdims=True)
+    expected = 0
+    for k in range(4):
+        noisy = x + .15 * span * np.random.default_rng([0, k]).standard_normal((5, 3))
+        steps = tf.constant((noisy * kept[..., None]).astype('float32'))
+        with tf.GradientTape() as tape:
+            tape.watch(steps)
+            score = dense(lstm(steps, mask=tf.constant(kept)))[:, 1]
+        expected += tape.gradient(score, steps).numpy() * kept[..., None] / 4
+    with DeepExplain.from_keras(model) as de:
+        for batch_size in None, 1:
+            got = de.explain('smoothgrad', de.outputs[0], de.inputs[0], x, 1, batch_size, samples=4)
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-7)
+            assert not got[0, 3:].any() and got[1, 3:].all()
+        follows = Smooth(methods['intgrad'](steps=5, masks='follow'), samples=4)
+        assert de.explain(follows, de.outputs[0], de.inputs[0], x, 1)[0, 3:].any()

@@ -46,7 +46,9 @@ class Smooth(Wrapper):
     Notes
     -----
     mean_k A(x + s e_k), where A is the method inside, e_k is standard normal and s = noise (max x - min x),
-    or noise. Baselines and masks are those of the method inside. Draw k comes from
+    or noise. Baselines are those of the method inside. Masks that the model makes of X by comparison with a
+    value (Keras Masking) stay those of x, so that padding stays padding under noise; parameter `masks` of the
+    method inside goes first, and perturbation methods follow the noise. Draw k comes from
     numpy.random.default_rng([seed, k]), input after input, and is the same for all rows, so that the answer
     depends neither on batches nor on other rows. Draws are added up in float64 (Chan et al. 1979): where all
     attributions are equal the variance is exactly 0. Rows without a range get no noise, which a NoiseWarning
@@ -85,6 +87,12 @@ class Smooth(Wrapper):
     def times(self):  # type: ignore[override]
         """One use of the method inside for every noisy input."""
         return self.samples
+
+    @property
+    def masks(self):  # type: ignore[override]
+        # noise would turn padded steps, which a model finds by x == 0, into steps that count
+        keeps = 'masks' not in self.of.parameters and not self.of.is_perturbation
+        return 'keep' if keeps else self.of.masks
 
     @property
     def doubts_zeros(self):  # type: ignore[override]
