@@ -25,7 +25,7 @@ def report(treatments: Sequence[Treatment], layer_of: LayerOfOps, method: str,
     """Raise RuleError for ops that a method refuses; warn of those without a rule, and of those that drop
     values of X."""
     treatments = with_layers([t for t in treatments if t.treatment in (REFUSED, PLAIN, UNUSED, OPENED)
-                              or t.drops_input], layer_of)
+                              or t.drops_input or t.may_be_end], layer_of)
     refused = [t for t in treatments if t.treatment == REFUSED]
     if refused:
         raise RuleError(f'{method} refuses op {refused[0]} between X and T')
@@ -51,6 +51,11 @@ def report(treatments: Sequence[Treatment], layer_of: LayerOfOps, method: str,
         warn(method, f'{method} does not use the gradient of tf.custom_gradient at {_listed(opened)}, but '
                      'that of the ops inside, where it has its rules. Choose another method if the gradient '
                      'that was given is meant', PathWarning)
+    inside = [t.label for t in treatments if t.may_be_end]
+    if inside:
+        warn(method, f'{method} does not know whether {_listed(inside)} is the first or the last linear op: '
+                     'inside of loops and conditionals rules for first() and last() are not asked, but those '
+                     'that come after them. Name such an op by in_layers() or named()', PathWarning)
     lost = [str(t) for t in treatments if t.drops_input]
     if lost:
         warn(method, f'part of what T depends on reaches X only through {_listed(lost)}, which pass no '

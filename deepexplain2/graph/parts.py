@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 
 import tensorflow as tf
 
 from .function_bodies import Body, inside
 from .linear import is_linear
+from .op_types import CONTAINERS
 from .passes.decisions import kind_of
 from .path import Path
 from .units import Unit, Units
@@ -58,7 +59,6 @@ class Place:
     def layer(self) -> str:
         """The label of the layer that the op belongs to; '' where there are no layers."""
         return self._layer_of(self.name)
-
 
     @cached_property
     def unit(self) -> Unit | None:
@@ -115,6 +115,14 @@ class Parts:
             for op in body.ops:
                 found.setdefault((body.function, op.name), []).append((op, body))
         return {key: Place(ops, self._layer_of, self._units_of) for key, ops in found.items()}
+
+    def unknown_ends(self, ends: Collection[str]) -> tuple[str, ...]:
+        """How the names of the ops begin that stand inside of a loop or conditional with no unit before it
+        ('first') or behind it ('last'): whether they are such ends themselves is not known."""
+        units = self._units_of(self.path)
+        names = set[str]().union(*(getattr(units, end) for end in ends))
+        return tuple(label(self.path.name(op)) + '/' for op in self.path.ops
+                     if op.type in CONTAINERS and op.name in names)
 
     def place(self, op: tf.Operation, part: Path | Body | None = None) -> Place:
         """An op of a part; of any op of the copy, in its graph or in the body of a loop or conditional, if no

@@ -28,11 +28,14 @@ class Predicate:
         Whether linear ops may match.
     is_placed : bool, default True
         Whether the condition looks at more of an op than its kind and whether it is linear.
+    ends : frozenset of str, optional
+        'first', 'last': which of these it asks about a unit.
     """
     test: Callable[[Place], bool]
     types: frozenset[str] | None = None
     asks_linear: bool = False
     is_placed: bool = True
+    ends: frozenset[str] = frozenset()
 
     def matches(self, place: Place) -> bool:
         """Whether the rule is asked at this place."""
@@ -42,17 +45,19 @@ class Predicate:
         types = self.types if other.types is None else other.types if self.types is None \
             else self.types & other.types
         return Predicate(lambda place: self.test(place) and other.test(place), types,
-                         self.asks_linear or other.asks_linear, self.is_placed or other.is_placed)
+                         self.asks_linear or other.asks_linear, self.is_placed or other.is_placed,
+                         self.ends | other.ends)
 
     def __or__(self, other: Predicate) -> Predicate:
         types = None if self.types is None or other.types is None else self.types | other.types
         asks_linear = self.asks_linear or other.asks_linear
         a, b = (self.matches, other.matches) if asks_linear else (self.test, other.test)
         return Predicate(lambda place: a(place) or b(place), types, asks_linear,
-                         self.is_placed or other.is_placed)
+                         self.is_placed or other.is_placed, self.ends | other.ends)
 
     def __invert__(self) -> Predicate:
-        return Predicate(lambda place: not self.test(place), None, self.asks_linear, self.is_placed)
+        return Predicate(lambda place: not self.test(place), None, self.asks_linear, self.is_placed,
+                         self.ends)
 
 
 def of_types(types: Iterable[str], linear: bool = False) -> Predicate:
@@ -87,12 +92,12 @@ def where(condition: Callable[[Place], bool]) -> Predicate:
 
 def first() -> Predicate:
     """The linear ops with weights that X reaches through no other one."""
-    return Predicate(lambda place: place.is_first, asks_linear=True)
+    return Predicate(lambda place: place.is_first, asks_linear=True, ends=frozenset({'first'}))
 
 
 def last() -> Predicate:
     """The linear ops with weights that reach T through no other one."""
-    return Predicate(lambda place: place.is_last, asks_linear=True)
+    return Predicate(lambda place: place.is_last, asks_linear=True, ends=frozenset({'last'}))
 
 
 def convolutions() -> Predicate:

@@ -105,6 +105,11 @@ class Rulebook:
         return any(entry.predicate.is_placed for entry in self.entries)
 
     @cached_property
+    def ends(self) -> frozenset[str]:
+        """'first', 'last': which of these entries ask about linear ops."""
+        return frozenset[str]().union(*(entry.predicate.ends for entry in self.entries))
+
+    @cached_property
     def _by_kind(self) -> dict[str, tuple[Entry, ...]]:
         return {}
 

@@ -40,7 +40,8 @@ class Treatment:
 
     treatment: one of the words of rulebook.py. detail: the family of the rule, or the reason. name: what
         messages call the op. type: its type. drops_input: whether it passes values of X that no gradient
-        follows. layer: the layer that it belongs to; '' where the model has none.
+        follows. layer: the layer that it belongs to; '' where the model has none. may_be_end: whether
+        it is a linear op with weights and the book asks if it is the first or last one, which is not known.
     """
     treatment: str
     detail: str
@@ -48,6 +49,7 @@ class Treatment:
     type: str
     drops_input: bool = False
     layer: str = ''
+    may_be_end: bool = False
 
     @property
     def label(self) -> str:
@@ -68,6 +70,7 @@ def treatments(parts: Parts, book: Rulebook,
     Raises RuleError where x and its reference could take different ways through a loop or conditional.
     """
     found: dict[str, Treatment] = {}
+    unknown_ends = parts.unknown_ends(book.ends) if book.ends else ()
     for part in parts:
         harmless_stops = _harmless(part, constants)
         for op in part.ops:
@@ -79,8 +82,10 @@ def treatments(parts: Parts, book: Rulebook,
                 if op.name in harmless_stops:
                     detail = 'what it stops adds up to nothing'
                 op_type = 'Select' if place.kind == CHOICE else op.type
-                found.setdefault(part.name(op), Treatment(treatment, detail, part.name(op), op_type,
-                                                          _is_lost(place, part, book, harmless_stops)))
+                found.setdefault(part.name(op), Treatment(
+                    treatment, detail, part.name(op), op_type, _is_lost(place, part, book, harmless_stops),
+                    may_be_end=isinstance(part, Body) and place.name.startswith(unknown_ends)
+                    and place.unit is not None))
     found |= {t.name: t for t in _unused_gradients(parts, book)}
     return list(found.values())
 

@@ -57,7 +57,7 @@ class Units:
         The scales, shifts and normalizations that are folded into one of them.
     first, last : set of str
         The linear ops that X reaches, or that reach T, through no other unit. Loops and conditionals count as
-        units; of what is inside of them it is not known.
+        units, and are named too where they come first or last; of what is inside of them it is not known.
     """
 
     def __init__(self, part: Path | Body):
@@ -136,19 +136,19 @@ class Units:
         """(the first units, the last units)."""
         behind, first = set[str](), set[str]()
         for op in ops:
-            is_unit = op.name in self.of_op
+            is_unit = op.name in self.of_op or op.type in CONTAINERS
             reached = any(i.name in behind for i in op.inputs)
             if is_unit and not reached:
                 first.add(op.name)
-            if reached or is_unit or op.type in CONTAINERS:
+            if reached or is_unit:
                 behind.update(o.name for o in op.outputs)
         ahead, last = set[str](), set[str]()
         for op in reversed(ops):
             reached = any(o.name in ahead for o in op.outputs)
-            is_unit = op.name in self.of_op
+            is_unit = op.name in self.of_op or op.type in CONTAINERS
             if is_unit and not reached:
                 last.add(op.name)
-            if reached or is_unit or op.type in CONTAINERS:
+            if reached or is_unit:
                 ahead.update(op.inputs[k].name for k in self._part.varying_inputs(op))
         return first, last
 

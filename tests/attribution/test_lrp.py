@@ -1,5 +1,8 @@
 """lrp: what is folded into a linear op, in every form; predicates, composites, other ops, errors."""
 
+import re
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -429,3 +432,20 @@ def test_what_another_op_takes_too_is_not_folded(turned):
         got, _ = explained(form, (5,), x, np.ones((3, width)), composite=[(weighted(), w_square())],
                            epsilon=1e-12)
         np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_first_and_last_in_loops_are_told():
+    """Whether an op in a loop is the first one is not known: told, unless a unit outside is or nobody asks."""
+    keras.utils.set_random_seed(0)
+    xs = np.random.default_rng(0).normal(size=(2, 4, 3)).astype('float32')
+    for front in [], [keras.layers.Dense(3)]:
+        model = keras.Sequential([keras.Input((4, 3)), *front, keras.layers.LSTM(4), keras.layers.Dense(2)])
+        with DeepExplain.from_keras(model) as de:
+            for composite in ('epsilon_plus', 'epsilon_plus_flat', Composite([(in_layers('lstm*'), flat())]),
+                              Composite([(last(), flat())])):
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter('always')
+                    de.explain('lrp', de.outputs[0], de.inputs[0], xs, 0, composite=composite)
+                is_told = not front and composite == 'epsilon_plus_flat'
+                assert [w.category for w in caught] == [errors.PathWarning] * is_told
+                assert not is_told or re.search(r'lstm_cell\S*/MatMul.*in_layers', str(caught[0].message))
