@@ -86,8 +86,9 @@ class LRP(Method):
 
     Biases (with 'absorb') and epsilon absorb relevance; apart from them the attributions of a row sum to
     f(x), and `return_delta` tells what is missing; a MagnitudeWarning reports rows that sum in magnitude to
-    more than 10^6 times f. Units in loops and conditionals never count as first or
-    last, and a PathWarning says so where a composite asks and they may be. Cost: 1 gradient per row, which takes 1.2 times as long under epsilon and 1.4 to 2.6 times under the
+    more than 10^6 times f. Units in loops and conditionals never count as first or last; a PathWarning says
+    so where a composite asks and they may be. Cost: 1 gradient per row, which takes 1.2 times as long under
+    epsilon and 1.4 to 2.6 times under the
     other composites (benchmarks/rules.py).
 
     References
