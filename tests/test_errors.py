@@ -105,8 +105,11 @@ CASES = {
     'xs of uneven rows': (errors.ShapeError, 'xs for X "x:0" is not an array of float64', lambda de, X, T, s: de.explain('elrp', T, X, [[1, 2], [3]])),
     'xs of strings': (errors.ShapeError, 'xs for X "x:0" is not an array of float64: got', lambda de, X, T, s: de.explain('elrp', T, X, [['a'] * 5])),
     'xs a tensor': (errors.ShapeError, 'xs for X "x:0" is the graph tensor "x:0"', lambda de, X, T, s: de.explain('elrp', T, X, X)),
-    'xs not a list': (errors.ShapeError, 'X is a list of 1 tensors, so xs must be a list of as many arrays, not ndarray',
-                      lambda de, X, T, s: de.explain('elrp', T, [X], X4)),
+    'xs not a list': (errors.ShapeError, 'X is a list of 2 tensors, so xs must be a list of as many arrays, not ndarray',
+                      lambda de, X, T, s: two(de, X, T, X4, X4, xs=X4)),
+    'a set of baselines where references are taken': (
+        errors.ParameterError, r"no parameter 'average'. A set of baselines is given as references=\. It takes",
+        lambda de, X, T, s: de.explain('shapley_sampling', T, X, X4, baseline=X4[:2], average=True)),
     'xs of different rows': (errors.ShapeError, 'differ in their number of rows: 4 for "x:0", 3 for "y:0"', lambda de, X, T, s: two(de, X, T, X4, X4[:3])),
     'NaN in xs': (errors.ValueRangeError, r'xs for X "x:0" holds 1 values that are NaN or infinite \(in float64\), the first at \(3, 4\)',
                   lambda de, X, T, s: de.explain('elrp', T, X, nan(X4))),
@@ -131,7 +134,7 @@ CASES = {
     'floats as classes': (errors.ShapeError, r'ys has shape \(4,\) and dtype float64. Give integers if these are class indices',
                           lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=[0., 1, 2, 0])),
     'a list of arrays for a single X': (errors.ShapeError, 'X is a single tensor: give its array, not a list',
-                                        lambda de, X, T, s: de.explain('elrp', T, X, [X4])),
+                                        lambda de, X, T, s: de.explain('elrp', T, X, [X4, X4])),
     'the start of a name': (errors.UnknownMethod, 'Did you mean "shapley_sampling"', lambda de, X, T, s: de.explain('shapley', T, X, X4)),
     'statistics of the batch': (errors.TensorError, r'changes with the other rows of the batch, through op "moments/mean" \(Mean\)',
                                 lambda de, X, T, s: de.explain('occlusion', tf.nn.batch_normalization(T, *tf.nn.moments(T, 0), None, None, 1e-3), X, X4)),
@@ -183,10 +186,10 @@ def ids(de):
     return de.explain('deeplift', NET.tensorflow(tf.cast(x, tf.float64)), x, np.ones((4, 5), int))
 
 
-def two(de, X, T, x, y, method='intgrad', **parameters):
+def two(de, X, T, x, y, method='intgrad', xs=None, **parameters):
     names = [op.name for op in X.graph.get_operations()]
     Y = X.graph.get_tensor_by_name('y:0') if 'y' in names else v1.placeholder(tf.float64, (None, 5), 'y')
-    return de.explain(method, T + NET.tensorflow(Y), [X, Y], [x, y], **parameters)
+    return de.explain(method, T + NET.tensorflow(Y), [X, Y], [x, y] if xs is None else xs, **parameters)
 
 
 def rate(de, X, T, value):

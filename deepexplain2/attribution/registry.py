@@ -125,7 +125,10 @@ def create(method: str | Method, parameters: Mapping[str, Any], others: Iterable
                 raise ParameterError(f'{given!r} is a parameter of "{cls.name}", and the method is given as '
                                      f'an object: '
                                      f'{cls.__name__}({given}=...)')
-            raise ParameterError(f'method "{cls.name}" has no parameter {given!r}.{did_you_mean(close)} '
+            instead = ' A set of baselines is given as references=.' if given == 'average' \
+                and 'references' in known else ''
+            raise ParameterError(f'method "{cls.name}" has no parameter {given!r}.{instead}'
+                                 f'{"" if instead else did_you_mean(close)} '
                                  f'It takes: {", ".join(known) or "none"}')
     if isinstance(method, Method):
         return method

@@ -33,7 +33,7 @@ class Samples(NamedTuple):
 def as_samples(xs: Any, tensors: Sequence[tf.Tensor], form: Form) -> Samples:
     """xs as one array per tensor of X, in its dtype, all with the same number of rows. A large memmap stays
     a memmap, of its own dtype."""
-    xs, is_list = form.listed(xs, 'xs'), form.is_list
+    xs, is_list = _with_or_without_list(form.listed(xs, 'xs'), tensors, form), form.is_list
     if is_list and not (isinstance(xs, (list, tuple)) and len(xs) == len(tensors)):
         kind = 'list' if form.keys is None else 'dict'
         raise ShapeError(f'X is a {kind} of {len(tensors)} tensors, so xs must be a {kind} of as many arrays'
@@ -54,6 +54,18 @@ def as_samples(xs: Any, tensors: Sequence[tf.Tensor], form: Form) -> Samples:
         raise ShapeError('the arrays in xs differ in their number of rows: '
                          + ', '.join(f'{len(a)} for "{x.name}"' for a, x in zip(arrays, tensors)))
     return Samples(arrays, columns, index)
+
+
+def _with_or_without_list(xs: Any, tensors: Sequence[tf.Tensor], form: Form) -> Any:
+    """xs for one tensor, given as an array where X is a list of one, or as a list of one where X is none. A
+    list of one row has fewer axes."""
+    if len(tensors) == 1 and form.is_list and form.keys is None and isinstance(xs, np.ndarray):
+        return [xs]
+    rank = tensors[0].shape.rank
+    if not form.is_list and isinstance(xs, (list, tuple)) and len(xs) == 1 and rank is not None \
+            and getattr(xs[0], 'ndim', None) == rank:
+        return xs[0]
+    return xs
 
 
 def _check_shape(a: np.ndarray, x: tf.Tensor, columns: list[Any] | None, of_list: bool) -> None:

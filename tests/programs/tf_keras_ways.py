@@ -50,7 +50,7 @@ for layer, text in [(K.layers.StringLookup(vocabulary=['good', 'bad', 'film'], n
     model = K.Model([words, number], K.layers.Dense(2, name='head')(h))
     tokens, numbers = layer(tf.constant(text)).numpy(), np.ones((2, 2), 'f')
     with DeepExplain.from_keras(model) as de:
-        number_in, ids_in = de.inputs
+        ids_in, number_in = de.inputs
         y = de.session.run(de.outputs[0], {ids_in: tokens, number_in: numbers})
         np.testing.assert_allclose(y, model([tf.constant(text), numbers]), rtol=1e-5)
         y0 = de.session.run(de.tensor('head'), {ids_in: 0 * tokens, number_in: numbers})

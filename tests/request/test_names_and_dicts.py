@@ -186,3 +186,19 @@ def test_a_window_takes_all_channels(shape, window):
         T = tf.reduce_prod(1 + X / 10, axes)
         np.testing.assert_allclose(*(de.explain('occlusion', T, X, xs, window_shape=w) for w in (2, window)),
                                    rtol=1e-12)
+
+
+def test_one_input_with_or_without_a_list():
+    """xs as an array where X is a list of one, and as a list of one, which `preprocess` gives, where X is
+    none; a list of one row is a row."""
+    model = keras.Sequential([keras.Input((3,)), L.Dense(4, 'tanh'), L.Dense(2)])
+    xs = XS['left'].astype('f')
+    with DeepExplain.from_keras(model) as de:
+        expected = de.explain('deeplift', de.outputs[0], de.inputs[0], xs, 1)
+        for given in [xs], (xs,), de.preprocess(xs):
+            np.testing.assert_array_equal(de.explain('deeplift', de.outputs[0], de.inputs[0], given, 1),
+                                          expected)
+        [got] = de.explain('deeplift', de.outputs[0], de.inputs, xs, 1)
+        np.testing.assert_array_equal(got, expected)
+        one = de.explain('deeplift', de.outputs[0], de.inputs[0], [xs[0]], 1)
+        np.testing.assert_allclose(one, expected[:1], rtol=1e-5)

@@ -42,13 +42,19 @@ def test_string_layers():
                                  ['bad', 'film', 'film']]), RNG.normal(size=(2, 2)).astype('f')
     tokens = model.get_layer('lookup')(text).numpy()
     with DeepExplain.from_keras(model) as de:
-        number_in, ids_in = de.inputs
+        ids_in, number_in = de.inputs             # in the order of the model
         feed = {ids_in: tokens, number_in: numbers}
         np.testing.assert_allclose(de.session.run(de.outputs[0], feed),
                                    model([text, tf.constant(numbers)]).numpy(), rtol=1e-5)
         a = de.explain('intgrad', de.outputs[0], ids, tokens, sum_embedding=True,
                        feed_dict={number_in: numbers})
         assert a.shape == (2, 3)
+        by_name = de.explain('intgrad', de.outputs[0], {'words': ids_in, 'number': number_in},
+                             {'number': numbers, 'words': tokens})
+        assert by_name['words'].shape[:2] == (2, 3) and by_name['number'].shape == (2, 2)
+        both = de.explain('intgrad', de.outputs[0], de.inputs, dict(zip(('words', 'number'), de.preprocess(
+            {'number': numbers, 'words': text.numpy()}))))
+        np.testing.assert_array_equal(both[0], by_name['words'])
         b = de.explain('deeplift', de.outputs[0], number, numbers, feed_dict={ids_in: tokens})
         w = model.layers[-1].kernel.numpy().sum(1)[-2:]
         # Normalization is part of what is explained

@@ -52,7 +52,7 @@ def _inputs_of_functional(model: Any, graph: Any, signature: Any) -> Inputs:
     if not symbols:
         raise SourceError(f'"{model.name}" takes strings, and a model or layer in it that has weights looks '
                           'them up. Give from_keras that model, or the part that takes numbers')
-    names = _names_of_functional(graph, structure, symbols, bool(lookup_nodes))
+    names = _names_of_functional(graph, structure, symbols, nodes if lookup_nodes else [])
     labels = {k: name for name, k in reversed(names)}
     front = front_of(model, nodes, structure, symbols)
     found = seen(front, model, symbols) if lookup_nodes else [(tf.TensorShape(s.shape), tf.as_dtype(s.dtype))
@@ -85,14 +85,22 @@ def _inputs_of_functional(model: Any, graph: Any, signature: Any) -> Inputs:
 
 
 def _names_of_functional(graph: Any, structure: Any, symbols: list[Any],
-                         has_lookups: bool) -> list[tuple[str, int]]:
-    """Pairs of a name and a position: keys of a dict, names of the model, of symbolic tensors and layers."""
+                         nodes: Sequence[Any]) -> list[tuple[str, int]]:
+    """Pairs of a name and a position: keys of a dict, names of the model, of symbolic tensors and layers;
+    what alone stands for an input that is looked up has the names of that. nodes: those of a model with
+    layers that look up, else none."""
     place = {id(t): k for k, t in enumerate(symbols)}
+    if nodes:
+        origins = list(map(_origins(graph, nodes), symbols))
+        used = [k for found in origins for k in found]
+        for k, found in enumerate(origins):
+            if len(found) == 1 and used.count(found[0]) == 1:
+                place.setdefault(id(graph.inputs[found[0]]), k)
     if has_keys(structure):
         names = [(path, place[id(t)]) for path, t in leaves(structure) if id(t) in place]
     else:
-        given = getattr(graph, 'input_names', None) if not has_lookups else None          # of tf_keras
-        names = list(zip(given or [t.name for t in symbols], range(len(symbols))))
+        given = getattr(graph, 'input_names', None) or [t.name for t in graph.inputs]     # of tf_keras
+        names = [(name, place[id(t)]) for name, t in zip(given, graph.inputs) if id(t) in place]
     known = {name for name, _ in names}
     return names + [(name, k) for k, t in enumerate(symbols)
                     for name in dict.fromkeys([t.name, operation_of(t).name]) if name not in known]
@@ -107,7 +115,26 @@ def _numeric_inputs(graph: Any, nodes: Sequence[Any]) -> tuple[list[Any], list[A
     used = {id(t) for node in nodes if node not in lookup_nodes for t in inputs_of(node)}
     used |= {id(t) for t in graph.outputs}
     given = [*graph.inputs, *(t for node in lookup_nodes for t in outputs_of(node))]
-    return [t for t in given if id(t) in used and tf.as_dtype(t.dtype) != tf.string], lookup_nodes
+    found = [t for t in given if id(t) in used and tf.as_dtype(t.dtype) != tf.string]
+    return sorted(found, key=_origins(graph, nodes)), lookup_nodes
+
+
+def _origins(graph: Any, nodes: Sequence[Any]) -> Callable[[Any], list[int]]:
+    """The positions of the inputs of a functional model that a symbolic tensor comes from."""
+    producers = {id(t): node for node in nodes for t in outputs_of(node)}
+    places = {id(t): k for k, t in enumerate(graph.inputs)}
+
+    def of(symbol):
+        found, stack, seen_before = set(), [symbol], set()
+        while stack:
+            t = stack.pop()
+            if id(t) in places:
+                found.add(places[id(t)])
+            elif id(t) in producers and id(t) not in seen_before:
+                stack += inputs_of(producers[id(t)])
+            seen_before.add(id(t))
+        return sorted(found)
+    return of
 
 
 def _unused(symbol: Any, like: tf.Tensor) -> tf.Tensor:
