@@ -1,6 +1,6 @@
 """The example of class activation maps runs in its short form and shows what it says."""
 
-from tests.test_target_examples import load
+from tests.support.example import load
 
 
 def test_cam(tmp_path, capsys):

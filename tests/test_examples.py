@@ -1,23 +1,10 @@
 """Every example runs in its short form and shows what it says."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from deepexplain2 import methods
-
-EXAMPLES = Path(__file__).parent.parent / 'examples'
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(f'example_{name}', EXAMPLES / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+from tests.support.example import EXAMPLES, load
 
 
 def test_all_are_tested():

@@ -4,7 +4,7 @@ import importlib.util
 
 import numpy as np
 
-from tests.test_examples import load
+from tests.support.example import load
 
 
 def test_a_table(tmp_path, capsys):

@@ -1,16 +1,6 @@
 """The examples of detection and segmentation run in their short form and show what they say."""
 
-import importlib.util
-from pathlib import Path
-
-EXAMPLES = Path(__file__).parent.parent / 'examples'
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(f'example_{name}', EXAMPLES / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.support.example import load
 
 
 def test_detection(tmp_path, capsys):

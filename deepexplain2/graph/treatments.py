@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from .custom_gradients import FORGONE
 from .function_bodies import Body
+from .gates import is_gated, jumps, only_weighs
 from .gradients import INPUTS_WITHOUT_GRADIENT, can_carry, drops_input, gradient_status, has_override
 from .op_types import CONTAINERS, FUNCTION_CALLS, SHAPE_ONLY
 from .parts import Parts, Place, label
@@ -28,10 +29,6 @@ from .rulebook import (
     UNUSED,
     Rulebook,
 )
-
-_WEIGHING = {'Mul', 'MulNoNan', 'MatMul', 'BatchMatMul', 'BatchMatMulV2', 'BatchMatMulV3', 'Einsum'}
-_SCALING = {'Identity', 'Reshape', 'ExpandDims', 'Squeeze', 'Transpose', 'BroadcastTo', 'Tile', 'Cast',
-            'StridedSlice', 'Neg', 'Sub', 'AddV2', 'Mul'}
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def treatments(parts: Parts, book: Rulebook,
             if kind_of(op) in (op.type, CHOICE) and part.varying_inputs(op):
                 place = parts.place(op, part)
                 treatment, detail = _treatment(place, book)
-                if treatment == PASSED and _is_gated(op, part):
+                if treatment == PASSED and is_gated(op, part):
                     treatment, detail = PLAIN, 'a condition as a factor'
                 if op.name in harmless_stops:
                     detail = 'what it stops adds up to nothing'
@@ -189,65 +186,4 @@ def _drops_input(op: tf.Operation, part: Path | Body, has_rule: bool = False,
         return False
     if op.type in ('Cast', 'Bitcast') and op.inputs[0].dtype.is_integer:
         return True
-    return reference or (_jumps(op, varying, part) and not _only_weighs(op, part))
-
-
-def _jumps(op: tf.Operation, varying: Collection[int], part: Path | Body) -> bool:
-    """Whether a condition or an index changes at more than single points of X: not by an equality of numbers,
-    as in a mask."""
-    stack, seen = [op.inputs[k].op for k in varying], set()
-    while stack:
-        origin = stack.pop()
-        if origin.name in seen:
-            continue
-        seen.add(origin.name)
-        inputs = [origin.inputs[k] for k in part.varying_inputs(origin)]
-        is_equality = (origin.type in ('Equal', 'NotEqual', 'Cast') and origin.outputs[0].dtype == tf.bool
-                       and all(map(can_carry, inputs)))
-        if any(i.dtype != tf.bool for i in inputs) and not is_equality:
-            return True
-        stack += [i.op for i in inputs if i.dtype == tf.bool]
-    return False
-
-
-def _is_gated(op: tf.Operation, part: Path | Body) -> bool:
-    """Whether a product has a condition of X for a factor, as x (x > 0) has: an activation by hand."""
-    if op.type not in _WEIGHING:
-        return False
-    stack, seen = [op.inputs[k].op for k in part.varying_inputs(op)], set()
-    while stack:
-        factor = stack.pop()
-        varying = part.varying_inputs(factor)
-        if factor.name in seen or len(varying) != 1:
-            continue
-        seen.add(factor.name)
-        before = factor.inputs[varying[0]]
-        if factor.type == 'Cast' and not can_carry(before):
-            if _jumps(factor, varying, part):
-                return True
-        elif factor.type in _SCALING:
-            stack.append(before.op)
-    return False
-
-
-def _only_weighs(op: tf.Operation, part: Path | Body) -> bool:
-    """Whether everything that takes the output of an op, through shapes, scales and shifts, multiplies it
-    with other values of X."""
-    stack, seen, target = list(op.outputs), set(), getattr(part, 'target', None)
-    if any(o is target for o in stack):
-        return False
-    while stack:
-        tensor = stack.pop()
-        users = [user for user in tensor.consumers() if user.type not in SHAPE_ONLY]
-        for user in users:
-            varying = [user.inputs[k] for k in part.varying_inputs(user)]
-            if user.type in _WEIGHING and len(varying) == 2 and any(i is not tensor for i in varying):
-                continue
-            if len(varying) != 1 or user.type not in _SCALING or user.outputs[0] is target:
-                return False
-            if user.name not in seen:
-                seen.add(user.name)
-                stack += user.outputs
-        if not users:
-            return False
-    return True
+    return reference or (jumps(op, varying, part) and not only_weighs(op, part))

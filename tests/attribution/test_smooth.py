@@ -10,23 +10,10 @@ import tensorflow as tf
 from deepexplain2 import DeepExplain, errors, methods
 from deepexplain2.attribution import Gradient, Saliency, Smooth, SquareGrad, VarGrad
 from deepexplain2.attribution.moments import Moments
-from tests.support.networks import cnn, mlp, opened, samples, v1
+from tests.support.networks import cnn, opened, samples, v1
+from tests.support.noise import NET, XS, YS, noisy_gradients, same
 
-NET = mlp('elu', 'tanh', sizes=(5, 6, 3))
-XS, YS = samples(NET, 4)
 CNN = cnn('softplus')
-
-
-def noisy_gradients(net, x, ys, count, noise, seed=0, absolute=False):
-    """(draws, n, ...): the gradients at x + noise, one point at a time."""
-    axes = tuple(range(1, x.ndim))
-    span = 1. if absolute else x.max(axes, keepdims=True) - x.min(axes, keepdims=True)
-    return np.stack([net.gradient(x + noise * span * np.random.default_rng([seed, k]).standard_normal(
-        x.shape[1:]), ys) for k in range(count)])
-
-
-def same(a, b, rtol=1e-9):
-    np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-12)
 
 
 @pytest.mark.parametrize('net', [NET, CNN], ids=['mlp', 'cnn'])

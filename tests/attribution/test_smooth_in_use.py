@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors, methods
 from deepexplain2.attribution import Smooth, VarGrad
-from tests.attribution.test_smooth import NET, XS, YS, noisy_gradients, same
 from tests.support.networks import opened, v1
+from tests.support.noise import NET, XS, YS, noisy_gradients, same
 
 
 def test_references_and_sets_of_baselines():
