@@ -76,8 +76,8 @@ BAD = {
     'a list': (lambda out: [out[:, 0]], TensorError, 'must return a tensor, not list'),
     'a key': (lambda out: out['boxes'], TensorError, r'out is a tensor \(\?, 3\) float32'),
     'a variable': (lambda out: out * VARIABLE, TensorError, r'\.numpy\(\)'),
-    'an error': (lambda out: 1 / 0, TensorError, r'function <lambda> \(test_functions_refused.py, line \d+\), raised '
-                                                 'ZeroDivisionError'),
+    'an error': (lambda out: 1 / 0, TensorError,
+                 r'function <lambda> \(test_functions_refused.py, line \d+\), raised ZeroDivisionError'),
     'no argument': (lambda: 0, ParameterError, r'must take the outputs, \(out\)'),
     'three arguments': (lambda out, ys, zs: out, ParameterError, r'takes \(out, ys, zs\)'),
     'nothing of out': (lambda out: tf.ones([3]) * 2, TensorError, 'not the batch|does not depend on outputs'),
