@@ -65,7 +65,8 @@ class Units:
         ops = [op for op in part.ops if part.varying_inputs(op)]
         self._names = {op.name for op in ops}
         self._results = {part.target.name} if isinstance(part, Path) else part.results
-        anchors = [op for op in ops if op.type in CONTRACTIONS and is_linear(op, part)]
+        anchors = [op for op in ops if op.type in CONTRACTIONS and len(op.inputs) > 1     # Einsum may sum
+                   and is_linear(op, part)]
         layouts = {op.name: layout(op, part.varying_inputs(op)[0]) for op in anchors}
         taken: set[str] = set()
         after = {op.name: _steps(self._after(op, layouts[op.name]), taken, MOVES) for op in anchors}

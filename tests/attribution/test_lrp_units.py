@@ -1,5 +1,6 @@
 """lrp: what is folded into a linear op, in every form, and what is not; the rules there."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -143,3 +144,31 @@ def test_what_another_op_takes_too_is_not_folded(turned):
         got, _ = explained(form, (5,), x, np.ones((3, width)), composite=[(weighted(), w_square())],
                            epsilon=1e-12)
         np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_bounds_of_channels_run_along_channels():
+    """Also where another axis has as many entries."""
+    keras.utils.set_random_seed(0)
+    low, x = np.array([-1., -2, -3], 'f'), RNG.uniform(-1, 1, (2, 3, 3, 3)).astype('f')
+    found = []
+    for data_format in 'channels_first', 'channels_last':
+        conv = keras.layers.Conv2D(4, 2, data_format=data_format, use_bias=False)
+        to_last = [keras.layers.Permute((2, 3, 1))] if data_format == 'channels_first' else []
+        model = keras.Sequential([keras.Input((3, 3, 3)), conv, *to_last, keras.layers.Flatten()])
+        conv.set_weights([np.random.default_rng(1).normal(size=(2, 2, 3, 4))])
+        with DeepExplain.from_keras(model) as de:
+            xs = x if to_last else np.moveaxis(x, 1, -1)
+            got = de.explain('lrp', de.outputs[0], de.inputs[0], xs, 'sum', composite='epsilon_gamma_box',
+                             low=low, high=-low)
+            found.append(got if to_last else np.moveaxis(got, -1, 1))
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
+
+
+def test_einsum_of_one_tensor_is_a_sum():
+    def by_einsum(x):
+        return tf.einsum('bij->bj', tf.einsum('bij->bji', x)) @ c(3, 4)
+    xs, ys = RNG.normal(size=(2, 3, 5)), RNG.normal(size=(2, 4))
+    for rule in z_plus(), flat():
+        got, expected = (explained(form, (3, 5), xs, ys, composite=[(weighted(), rule)], epsilon=1e-13)[0]
+                         for form in (by_einsum, lambda x: tf.reduce_sum(x, 2) @ c(3, 4)))
+        np.testing.assert_allclose(got, expected, rtol=1e-9)

@@ -22,7 +22,7 @@ SUMS = '''Add AddV2 AddN Sub BiasAdd BiasAddV1 Sum Mean AvgPool AvgPool3D Cumsum
     SparseSegmentSqrtNWithNumSegments SparseSegmentSum SparseSegmentSumWithNumSegments CropAndResize
     ScaleAndTranslate MatrixSolve MatrixTriangularSolve BandedTriangularSolve TridiagonalSolve Cross
     FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 BatchNormWithGlobalNormalization AvgPoolGrad
-    AvgPool3DGrad BiasAddGrad'''.split()
+    AvgPool3DGrad BiasAddGrad Einsum'''.split()
 SHIFTS = frozenset('''Add AddV2 Sub BiasAdd BiasAddV1 FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3
     BatchNormWithGlobalNormalization'''.split())
 COMPLEX = '''FFT FFT2D FFT3D IFFT IFFT2D IFFT3D RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D Complex Real Imag

@@ -69,9 +69,13 @@ class Affine:
         return t
 
     def bound(self, value: Any, name: str) -> tf.Tensor:
-        """A number, or an array that broadcasts to the input of the unit, as the linear op would take it."""
+        """A number, one per channel, wherever the channels are, or an array that broadcasts to the input of
+        the unit, as the linear op would take it."""
         given = self._input
         bound = tf.constant(np.asarray(value), self.dtype)
+        channels = self._unit.before_axes[0] if self._before else self._layout.data_axes
+        if bound.shape.rank == 1 and len(channels) == 1 and given.shape.rank is not None:
+            bound = tf.reshape(bound, [-1] + [1] * (given.shape.rank - 1 - channels[0]))
         try:
             rank = tf.broadcast_static_shape(bound.shape, given.shape).rank
         except ValueError:
