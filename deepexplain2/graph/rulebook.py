@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property, partial
-from types import CellType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,9 @@ from .passes import ALONE, WITH_REFERENCE, Pass
 from .passes.decisions import kind
 from .predicates import Predicate, of_types
 
+# Of these, objects are compared by what they are; those of other classes may be anything
+PACKAGES = 'builtins', 'deepexplain2', 'keras', 'numpy', 'tensorflow'
+BY_VALUE = np.generic, complex, bytes
 # (op, r, varying) or (op, m, partner) -> relevance or multiplier of the inputs of op
 Rule = Callable[..., tf.Tensor]
 
@@ -181,7 +184,14 @@ def _identity(value: Any, seen: frozenset[int] = frozenset()) -> Hashable:
         return of(value.__func__), of(value.__self__)
     if value is None or isinstance(value, (str, bool, int, float)):
         return type(value).__name__, value, repr(value)
-    return id(value)            # of a book that is kept
+    if isinstance(value, BY_VALUE):
+        return type(value), value
+    if isinstance(value, (type, ModuleType, BuiltinFunctionType)) \
+            or type(value).__module__.partition('.')[0] in PACKAGES:
+        return id(value)        # of a book that is kept
+    if isinstance(value, Hashable) and type(value).__eq__ is not object.__eq__:
+        return type(value), value
+    return object()             # its attributes may change between two looks: it equals nothing
 
 
 def _taken_from_module(function: FunctionType) -> list[Any]:
@@ -194,7 +204,6 @@ def _taken_from_module(function: FunctionType) -> list[Any]:
         names += code.co_names
         codes += [c for c in code.co_consts if isinstance(c, CodeType)]
     found = [function.__globals__[name] for name in names if name in function.__globals__]
-    kinds = FunctionType, int, float, str, tuple, list, dict, set, np.ndarray
-    return [v for v in found if isinstance(v, kinds)
+    return [v for v in found if not isinstance(v, (type, ModuleType, BuiltinFunctionType))
             and not (isinstance(v, FunctionType)
-                     and v.__module__.partition('.')[0] in ('tensorflow', 'numpy'))]
+                     and (v.__module__ or '').partition('.')[0] in ('tensorflow', 'numpy'))]
