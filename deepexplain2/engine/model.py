@@ -71,6 +71,7 @@ class Model:
         self._value: Query | None = None
         self._line: Query | None = None
         self._at_layers: dict[tuple[str, ...], LayerQueries] = {}       # by the names of the layers
+        self._ending_at: dict[str, Model] = {}                          # likewise
         # by key of the rulebook, which is kept: keys hold ids of what is in it
         self._relevances: dict[Hashable, tuple[Query, Rulebook, list[Treatment]]] = {}
         self._fed: set[frozenset[str]] = set()              # names in feed_dict that were found to suffice
@@ -122,6 +123,12 @@ class Model:
                                     np.zeros(1, int))
             if all(taken(value) for (_, taken), value in zip(found.choices, values)):
                 raise found.error
+
+    def up_to(self, layer: tf.Tensor, inputs: Sequence[tf.Tensor]) -> Model:
+        """The model that ends at a layer, a tensor that depends on these tensors of X."""
+        if layer.name not in self._ending_at:
+            self._ending_at[layer.name] = Model(self.session, layer, inputs, self.layers)
+        return self._ending_at[layer.name]
 
     # What is known of the graph
 

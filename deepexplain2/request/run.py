@@ -21,6 +21,7 @@ from ..engine.sweep import Sweep
 from ..errors import ValueRangeError
 from .attribution_checks import check_attributions, in_dtypes
 from .ends import Ends
+from .layer_rows import LayerRows
 from .layout import Layouts
 from .options import Options
 from .output import PIECE, ClassOutputs
@@ -34,8 +35,9 @@ from .target_checks import TargetChecks
 class Run:
     """Explains requests by one method, for one T and X.
 
-    dtypes: of the attributions, per tensor of X. sums_to: what those of a row sum to, see Method.
-    meaning_of_zero: that of a row where T is 0, as its target says.
+    dtypes: of the attributions, per tensor of X. layer_rows: what looks at the rows of the layers that the
+    method reads. sums_to: what attributions of a row sum to, see Method. meaning_of_zero: that of a row where
+    T is 0, as its target says.
     """
 
     method: Method
@@ -44,6 +46,7 @@ class Run:
     layouts: Layouts
     target_checks: TargetChecks
     dtypes: Sequence[Any]
+    layer_rows: Sequence[LayerRows] = ()
     sums_to: str | None = None
     meaning_of_zero: str = ''
     _compiled: list[Query] = field(default_factory=list)
@@ -65,8 +68,12 @@ class Run:
         packed = request.packed(self.layouts, options.batch_size)
         if packed.layout is not request.layout and step < request.n:
             step, ends = request.n, self._ends(request, slice(0, request.n))
+        for check in self.layer_rows:
+            check(packed)
         if packed.n == 1 and self.method.plan(request.shapes).evaluations != [1]:
             self.layouts.check_single(packed.layout, ends.xs, ends.reference(0), packed.feeds)
+            for check in self.layer_rows:
+                check.of_points(packed, ends.xs, ends.reference(0))
         self.target_checks(ends.xs, packed.feeds, packed.layout, packed.is_sum)
         query = self.compile()
         reporter = self._reporter(packed, options, ends.k)
