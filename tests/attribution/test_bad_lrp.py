@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from deepexplain2 import errors
+from deepexplain2 import DeepExplain, errors
 from deepexplain2.lrp import (
     Composite,
     alpha_beta,
@@ -15,6 +16,7 @@ from deepexplain2.lrp import (
     z_box,
 )
 from tests.support.linear_forms import small_opened
+from tests.support.networks import v1
 
 
 @pytest.fixture
@@ -57,3 +59,22 @@ def test_errors_of_rules():
                           (lambda: z_box(2, 1), 'low must not be above high'), (lambda: Composite(3), 'pairs')]:
         with pytest.raises(errors.ParameterError, match=message):
             make()
+
+
+@pytest.mark.parametrize('low, message', [(np.zeros((3, 4, 4)), 'the axes change places'),
+                                          (np.zeros((1, 4, 1, 1)), 'the axes change places'),
+                                          (np.zeros(4), None), (0, None), (np.zeros((1, 1)), None)])
+def test_bounds_of_entries_behind_a_transposition(low, message, session):
+    """Would be taken along other axes than those of X."""
+    x = v1.placeholder(tf.float32, (None, 4, 3, 4))
+    w = np.random.default_rng(0).normal(size=(2, 2, 4, 3)).astype(np.float32)
+    h = tf.nn.conv2d(tf.identity(tf.transpose(x, [0, 2, 3, 1])), w, 1, 'VALID', name='conv')
+    with DeepExplain(session) as de:
+        def relevance(bound):
+            return de.explain('lrp', tf.reduce_sum(h, [1, 2]), x, np.ones((2, 4, 3, 4)), 0,
+                              composite='epsilon_gamma_box', low=bound, high=2)
+        if message:
+            with pytest.raises(errors.ParameterError, match=message):
+                relevance(low)
+        else:
+            np.testing.assert_array_equal(relevance(low), relevance(0))

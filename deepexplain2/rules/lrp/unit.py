@@ -76,6 +76,10 @@ class Affine:
         channels = self._unit.before_axes[0] if self._before else self._layout.data_axes
         if bound.shape.rank == 1 and len(channels) == 1 and given.shape.rank is not None:
             bound = tf.reshape(bound, [-1] + [1] * (given.shape.rank - 1 - channels[0]))
+        elif bound.shape.rank and bound.shape.num_elements() != 1 and self._is_turned:
+            raise ParameterError(f'{name} has shape {bound.shape}, but between X and op '
+                                 f'"{self.op.name.removeprefix(ACTUAL)}" ({self.op.type}) the axes change '
+                                 f'places: give a number or one per channel')
         try:
             rank = tf.broadcast_static_shape(bound.shape, given.shape).rank
         except ValueError:
@@ -85,6 +89,14 @@ class Affine:
                                  f'"{self.op.name.removeprefix(ACTUAL)}" ({self.op.type}) takes, '
                                  f'{given.shape}: give a number, one per channel or one per entry')
         return self.moved(tf.broadcast_to(bound, tf.shape(given)))
+
+    @property
+    def _is_turned(self) -> bool:
+        """Whether the input of the unit is something whose axes changed places."""
+        op = self._input.op
+        while op.type in MOVES and op.type != 'Transpose':
+            op = op.inputs[0].op
+        return op.type == 'Transpose'
 
     @property
     def ones(self) -> tf.Tensor:
