@@ -25,7 +25,7 @@ lint: $(VENV)/linters               ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-benchmark: $(VENV)/benchmark         ## speed and memory beside Captum, SHAP and Xplique; ARGUMENTS=--quick for less
+benchmark: $(VENV)/benchmark         ## speed and memory beside Captum, zennit, SHAP and Xplique; ARGUMENTS=--quick for less
 	$(BIN)/python benchmarks/speed.py $(ARGUMENTS)
 
 fuzz: $(VENV)/installed             ## random graphs and models against independent oracles; ARGUMENTS="--minutes 60 --seed 1"

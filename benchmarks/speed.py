@@ -8,7 +8,6 @@ environments of their own, made on first use.
 """
 
 import argparse
-import contextlib
 import fnmatch
 import json
 import os
@@ -16,75 +15,22 @@ import platform
 import signal
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import peers
 import speed_report
+from speed_process import ENVIRONMENT, Mode, Side, interpreter
 from speed_special import MEASUREMENTS
-from speed_workloads import METHODS, WORKLOADS, evaluations, left_out
+from speed_workloads import CORE, LRP, METHODS, WORKLOADS, evaluations, left_out
 
-SIDES = ['deepexplain2', 'compiled', 'captum', 'shap', 'xplique']
-OURS = SIDES[:2]
-TAKES = {**dict.fromkeys(['deepexplain2', 'compiled', 'captum'], METHODS), 'shap': ['deeplift'],
-         'xplique': ['saliency', 'grad*input', 'intgrad', 'occlusion']}
+SIDES = ['deepexplain2', 'compiled', 'captum', 'zennit', 'shap', 'xplique']
+TAKES = {'deepexplain2': METHODS, 'compiled': CORE, 'shap': ['deeplift'], 'zennit': LRP,
+         'captum': [m for m in METHODS if m not in ('grad_cam++', *LRP)],
+         'xplique': ['saliency', 'grad*input', 'intgrad', 'occlusion', 'smoothgrad', 'guided_backprop',
+                     'deconvnet', 'grad_cam', 'grad_cam++']}
 AGREE = 1e-3                    # outputs, relative to the largest
-ENVIRONMENT = {'PYTHONPATH': str(peers.HERE.parent), 'TF_CPP_MIN_LOG_LEVEL': '3',
-               # torch: waiting threads let go of a core that another process has taken; costs nothing where
-               # none has
-               'GOMP_SPINCOUNT': '3000'}
-
-
-class Mode:
-    """What a run may take, in seconds. together: the repetitions of all sides. long: a call that warms up no
-    more than once. slow: the repetitions of one side. longest: a call of ours that is measured. answer: until
-    a process is ended."""
-
-    def __init__(self, quick):
-        self.name = 'quick' if quick else 'full'
-        self.together, self.long, self.slow, self.longest, self.answer = (.4, 3, 2, 1,
-                                                                          60) if quick else (2.5, 4, 20, 25,
-                                                                                             300)
-
-
-class Side:
-    """A worker."""
-
-    def __init__(self, name, folder, log, mode):
-        self.name, self.folder, self.log, self.mode = name, folder, log, mode
-        self.start()
-
-    def start(self):
-        python = sys.executable if self.name in OURS else peers.environment(self.name)
-        self.process = peers.start(python, 'speed_sides.py', self.name, self.folder, stderr=self.log,
-                                   environment=ENVIRONMENT)
-
-    def answer(self, seconds=300):
-        """The next answer; an error where it does not come in time or the process ends."""
-        timer = threading.Timer(seconds, self.process.kill)
-        timer.start()
-        line = self.process.stdout.readline()
-        late = not timer.is_alive()
-        timer.cancel()
-        return json.loads(line) if line else {'error': f'no answer within {seconds} s' if late
-                                              else 'the process ended', 'ended': True}
-
-    def ask(self, do, **request):
-        """The answer to a request; a process that ends is started again."""
-        with contextlib.suppress(BrokenPipeError):              # it has ended: no answer will say so
-            print(json.dumps({'do': do, **request}), file=self.process.stdin, flush=True)
-        found = self.answer(self.mode.answer)
-        if found.pop('ended', False):
-            self.stop()
-            self.start()
-            self.answer()
-        return found
-
-    def stop(self):
-        self.process.kill()
-        self.process.communicate()
 
 
 def machine():
@@ -110,7 +56,7 @@ def quartiles(values):
 def difference(file, ours, method, workload):
     """The largest difference of attributions, relative to the largest of ours; None where the definitions
     differ."""
-    if method == 'shapley_sampling':                        # other permutations
+    if method in ('shapley_sampling', 'smoothgrad'):        # other permutations, other noise
         return None
     a, b = np.load(ours), np.load(file)
     # the drop of a window, which the others give whole to every feature of it
@@ -171,9 +117,9 @@ def compare(workload, rows, method, sides, mode, folder):
     return results
 
 
-def measure(workload, names, mode, folder, log, save):
-    """All methods on a workload, saved one by one."""
-    start, found = time.perf_counter(), {**about(mode), 'versions': {}, 'outputs off': {}, 'results': []}
+def measure(workload, methods, kept, names, mode, folder, log, save):
+    """Some methods on a workload, saved one by one. kept: results of others."""
+    start, found = time.perf_counter(), {**about(mode), 'versions': {}, 'outputs off': {}, 'results': kept}
     sides = {name: Side(name, folder, log, mode) for name in names}
     try:
         for name in names:
@@ -185,7 +131,7 @@ def measure(workload, names, mode, folder, log, save):
                 sides.pop(name).stop()
         cases = [(rows, method) for rows in WORKLOADS[workload].rows[:WORKLOADS[workload].quick
                                                                      if mode.name == 'quick' else None]
-                 for method in METHODS if not left_out(workload, method, rows)]
+                 for method in methods if not left_out(workload, method, rows)]
         # first: trials of batch sizes leave memory behind
         peaks = {case: memory(workload, *case, sides, mode, folder) for case in cases}
         for rows, method in cases:
@@ -224,7 +170,8 @@ def main(options):
     names = [name for name, w in WORKLOADS.items() if fnmatch.fnmatch(name, options.only)
              and (w.quick or not options.quick)]
     specials = [name for name in MEASUREMENTS if fnmatch.fnmatch(name, options.only)]
-    saved = json.loads(options.json.read_text()) if options.json.exists() and options.only != '*' else {}
+    some = (options.only, options.methods) != ('*', '*')
+    saved = json.loads(options.json.read_text()) if options.json.exists() and some else {}
     if saved.get('machine') != machine():
         saved = {'machine': machine(), 'workloads': {}, 'special': {}}
 
@@ -232,8 +179,7 @@ def main(options):
         saved['workloads'][workload] = found
         options.json.write_text(json.dumps(saved, indent=1) + '\n')
     for name in options.sides:
-        if name not in OURS:
-            peers.environment(name)
+        interpreter(name)
     with tempfile.TemporaryDirectory() as temporary, options.log.open('w') as log:
         folder = Path(temporary)
         try:
@@ -245,7 +191,10 @@ def main(options):
                                  environment=ENVIRONMENT) as process:
                     process.communicate()
             for name in names:
-                measure(name, options.sides, mode, folder / name, log, save)
+                methods = [m for m in METHODS if fnmatch.fnmatch(m, options.methods)]
+                kept = [r for r in saved['workloads'].get(name, {}).get('results', [])
+                        if r['method'] not in methods]
+                measure(name, methods, kept, options.sides, mode, folder / name, log, save)
         finally:
             options.json.write_text(json.dumps(saved, indent=1) + '\n')
             speed_report.write(saved, options.docs)
@@ -257,6 +206,8 @@ if __name__ == '__main__':
     parser.add_argument('--quick', action='store_true', help='few repetitions, nothing that takes long')
     parser.add_argument('--only', default='*', help='a pattern of names; what the JSON has of others stays: '
                         + ', '.join([*WORKLOADS, *MEASUREMENTS]))
+    parser.add_argument('--methods', default='*', help='a pattern of methods; what the JSON has of others '
+                                                       'stays: ' + ', '.join(METHODS))
     parser.add_argument('--sides', type=lambda s: s.split(','), default=SIDES, help=','.join(SIDES))
     parser.add_argument('--report', action='store_true', help='write the docs from the JSON again, measure '
                                                               'nothing')

@@ -1,88 +1,10 @@
 """docs/benchmarks.md and docs/benchmarks.png from benchmarks/results.json."""
 
 import numpy as np
+from speed_plot import plot
+from speed_results import OTHERS, PEERS, collected, label, median, ratio
+from speed_text import BEHIND, TEXT
 from speed_workloads import METHODS, STEPS, WORKLOADS, evaluations
-
-PEERS = {'captum': 'Captum', 'shap': 'SHAP', 'xplique': 'Xplique'}
-OTHERS = {'compiled': 'jit_compile', **PEERS}
-COLORS = {'deepexplain2': 'tab:red', 'compiled': 'tab:pink', 'captum': 'tab:blue', 'shap': 'tab:green',
-          'xplique': 'tab:orange'}
-TEXT = '''# Speed and memory
-
-How long each method takes, and how much memory, beside the raw `session.run` that it cannot do without \
-(the *floor*), and beside Captum, SHAP's
-DeepExplainer and Xplique on the same networks with the same weights. Written by `benchmarks/speed.py`; \
-every number is one of
-`benchmarks/results.json`. To reproduce (the peers come from PyPI, into environments of their own, on first \
-use):
-
-```
-make benchmark                              # about 45 minutes on 2 idle cores
-make benchmark ARGUMENTS=--quick            # about 5 minutes: fewer repetitions, rows and networks
-make benchmark ARGUMENTS="--only mnist"     # one workload; the results of the others stay
-```
-
-{machine}
-
-{versions}
-
-## How it is measured
-
-- Every library runs in a process of its own, with the threads that it chooses itself, and is asked in turn \
-for one repetition: a slow moment of the
-  machine falls on all. Times are medians, with quartiles, of 3 to 15 repetitions after a warm-up, which \
-builds and traces; of what takes long, of
-  fewer, down to the warm-up itself. A call that takes less than 20 ms is repeated within one repetition.
-- The **floor**: gradients or values of the same rows by `session.run` (`make_callable`), in our process \
-and session, at the batch size that gave
-  most rows per second, times the evaluations that the method cannot do without: 1 gradient per row; \
-{steps} for intgrad; windows + 1 or players + 1
-  values for occlusion and shapley_sampling. Floors of more than about a second are measured in part.
-- All explain one output of the network, against a baseline of 0, with {steps} steps, the same windows, the \
-same players and one permutation, elrp
-  with epsilon = 1e-4. Ours runs with its defaults, the batch size among them.
-- *jit_compile* is ours with that option, after XLA has compiled. Convolutions of images by XLA take many \
-times as long on a CPU, so that
-  little of such networks is measured with it.
-- The peers get the batch size that gave most rows per second in the raw network, where they take one \
-(`internal_batch_size`,
-  `perturbations_per_eval`, `batch_size`). Torch networks are channels first, with a module for every layer \
-and activation, as Captum asks for;
-  Captum's LRP has its epsilon rule at every layer that has one and at Conv1d; waiting threads of torch \
-spin for 0.2 ms only, so that they do not
-  hold a core that another process wants. SHAP gets a network with the explained output alone, and one row \
-of background.
-- Outputs are compared first: a library whose outputs differ by more than 1e-3 of the largest is not \
-measured. *Difference* is the largest of the
-  attributions from ours, relative to our largest. It is no error where definitions differ: max pooling in \
-DeepLIFT, the quadrature of
-  Xplique, biases and normalization in LRP, and what a peer has no rule for.
-- Memory is the largest resident memory of the process during a call, the library, TensorFlow or torch, and \
-the network included; measured before the
-  times, with the batch size that ours chooses on all sides.
-'''
-
-
-def collected(saved):
-    """{(workload, rows, method): {side: result}}."""
-    found = {}
-    for workload in WORKLOADS:
-        for entry in saved['workloads'].get(workload, {}).get('results', []):
-            found.setdefault((workload, entry['rows'], entry['method']), {})[entry['side']] = entry
-    return found
-
-
-def median(result):
-    return result['ms'][1] if result and 'ms' in result else None
-
-
-def ratio(results, a, b):
-    x, y = median(results.get(a)), median(results.get(b))
-    return x / y if x and y else None
-
-
-def label(key):
-    return f'{WORKLOADS[key[0]].title}, {key[1]} row{"s" * (key[1] > 1)}'
 
 
 def number(x):
@@ -104,33 +26,21 @@ def summary(keys, found, a, b):
             number(ratios[worst]), label(worst)]
 
 
-BEHIND = '''Where ours is behind, and why:
-
-- Recurrent layers. TensorFlow runs a loop of single ops, with lists of what the way back needs, where \
-torch has one fused kernel: the floor itself is
-  several times slower than Captum. `jit_compile=True` makes one machine loop of it, see below. (Captum's \
-DeepLift of an LSTM is its plain
-  gradient, see the difference.)
-- DeepLIFT in small convolutional networks and in loops. Where the gradient of a ReLU is one pass over \
-memory the rule is seven, two of them against
-  infinities, and where that of a max pooling is one way back the rule is three; TensorFlow does not fuse \
-them. Large convolutions and dense
-  layers hide that.
-- Single rows of small networks, where making the inputs of occlusion and shapley_sampling in NumPy shares \
-the cores with the network.
-'''
+def work(method):
+    """What the floor of a method is."""
+    kind, count = evaluations(next(iter(WORKLOADS)), method)
+    place = 'layer' if kind == 'layer gradient' else 'raw'
+    return 'its values' if kind == 'value' else f'{count} {place} gradient{"s" * (count > 1)}'
 
 
 def targets(found):
     header = ['method', 'beside', 'cases', 'median', 'geometric mean', 'largest', 'where']
-    work = {'intgrad': f'{STEPS} raw gradients', 'occlusion': 'its values', 'shapley_sampling': 'its values'}
     rows = []
     for other in ['floor', *PEERS]:
         for method in METHODS:
             line = summary([key for key in found if key[2] == method], found, 'deepexplain2', other)
             if line:
-                rows.append([method, work.get(method, '1 raw gradient') if other == 'floor' else PEERS[other],
-                             *line])
+                rows.append([method, work(method) if other == 'floor' else PEERS[other], *line])
         line = summary(found, found, 'deepexplain2', other)
         if line and other in PEERS:
             rows.append(['**all**', f'**{PEERS[other]}**', *line])
@@ -178,9 +88,9 @@ def table(workload, saved, found):
                 for peer in present]
         rows.append(row)
     off = saved['workloads'][workload]['outputs off']
-    work = {m: evaluations(workload, m)[1] for m in ('occlusion', 'shapley_sampling')}
-    lines = [f'### {WORKLOADS[workload].title}', '', f'Values per row: occlusion {work["occlusion"]}, '
-                                                     f'shapley_sampling {work["shapley_sampling"]}. '
+    values = {m: evaluations(workload, m)[1] for m in ('occlusion', 'shapley_sampling')}
+    lines = [f'### {WORKLOADS[workload].title}', '', f'Values per row: occlusion {values["occlusion"]}, '
+                                                     f'shapley_sampling {values["shapley_sampling"]}. '
              'Outputs differ from those of Keras by: '
              + ', '.join(f'{side} {v if isinstance(v, str) else format(v, ".0e")}' for side,
                          v in off.items()) + '.', '']
@@ -272,42 +182,6 @@ def document(saved):
         if workload in saved['workloads']:
             lines += table(workload, saved, found)
     return '\n'.join(lines).rstrip() + '\n'
-
-
-def plot(saved, path):
-    import matplotlib
-    matplotlib.use('Agg')
-    import matplotlib.pyplot as plt
-    found = collected(saved)
-    cases = list(dict.fromkeys(key[:2] for key in found))
-    figure, axes = plt.subplots(1, len(METHODS), figsize=(15, 1.6 + .28 * len(cases)), sharey=True)
-    for axis, method in zip(axes, METHODS):
-        for y, case in enumerate(cases):
-            results = found.get((*case, method), {})
-            unit = median(results.get('floor'))
-            for k, (side, color) in enumerate(COLORS.items()):
-                if unit and median(results.get(side)):
-                    low, middle, high = np.array(results[side]['ms']) / unit
-                    axis.errorbar(middle, y + .14 * (k - 2), xerr=[[middle - low], [high - middle]], fmt='o',
-                                  color=color, markersize=3.5, lw=1)
-        axis.axvline(1, color='black', linewidth=.8)
-        axis.set_xscale('log')
-        low, high = axis.get_xlim()
-        axis.set_xticks([t for t in (.1, .3, 1, 3, 10, 30, 100, 300) if low < t < high], minor=False)
-        axis.xaxis.set_major_formatter('{x:g}')
-        axis.xaxis.set_minor_formatter('')
-        axis.set_title(method, fontsize=10)
-        axis.tick_params(labelsize=8)
-        axis.grid(axis='y', linewidth=.3)
-    axes[0].set_yticks(range(len(cases)), [label(case) for case in cases])
-    axes[0].invert_yaxis()
-    names = {'deepexplain2': 'deepexplain2', **OTHERS}
-    axes[0].figure.legend([plt.Line2D([], [], marker='o', linestyle='', color=COLORS[n]) for n in names],
-                          names.values(), loc='lower center', ncols=5,
-                          frameon=False)
-    figure.tight_layout(rect=(0, .05, 1, 1))
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
 
 
 def write(saved, docs):
