@@ -24,7 +24,6 @@ from .request.choices import classes_of
 from .request.evaluate import values
 from .request.form import Form
 from .request.frames import check_columns
-from .request.layer_rows import layer_rows
 from .request.layout import Layouts
 from .request.options import Options
 from .request.output import ClassOutputs
@@ -87,8 +86,7 @@ class Explainer(BaseExplainer):
             method.plan([(1, *x.shape.as_list()[1:]) for x in model.inputs])
         self._layouts = Layouts(model, method.name, method.graph_key, needs_rows=method.is_perturbation)
         self._runner = Run(method, model, self._references, self._layouts,
-                           TargetChecks(model, method.name, is_probability), self._dtypes,
-                           layer_rows(model, method.layers(model), method.name), self._sums_to,
+                           TargetChecks(model, method.name, is_probability), self._dtypes, self._sums_to,
                            target.target.meaning_of_zero if isinstance(target, BuiltTarget) else '')
 
     @cached_property

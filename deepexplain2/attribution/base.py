@@ -89,10 +89,6 @@ class Method(Parametrized):
         """The tensor of the graph that attributions are shaped like; None where that is X."""
         return None
 
-    def layers(self, model: Model) -> list[Any]:
-        """The tensors between X and T whose values or gradients are read, one entry per row."""
-        return []
-
     def promise(self, model: Model) -> str | None:
         """`sums_to`, where the graph keeps it."""
         return self.sums_to

@@ -112,10 +112,6 @@ class Wrapper(Method):
         """As for the method inside."""
         return self.of.shaped_like(model)
 
-    def layers(self, model):
-        """As for the method inside."""
-        return self.of.layers(model)
-
     def query(self, model):
         """Ask what the method inside asks."""
         return self.of.query(model)

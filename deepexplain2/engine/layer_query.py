@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from ..errors import PathError, RuleError
+from ..errors import PathError, RuleError, TensorError
 from ..graph import clone
 from ..graph.installed import Clone, in_place
 from ..graph.path import Path
 from ..graph.rulebook import Rulebook
 from ..graph.treatments import lost_in_place
+from ..tensors import batch_of, shape_text
 from .answers import AtLayers
 from .batch import Batch
 from .in_place import check_in_place, must_stay
@@ -76,12 +77,14 @@ class LayerQueries:
 
 def activation(model: Model, layers: Sequence[tf.Tensor]) -> Query:
     """The query for the values of layers, 'activation'; adds nothing to the graph."""
+    check_rows(layers, model)
     answer = AtLayers('activation', model.target, layers, layers, 'the value of')
     return Query(model, model.inputs, [answer], keeps_masks=True)
 
 
 def layer_queries(model: Model, layers: Sequence[tf.Tensor], method: str) -> LayerQueries:
     """The queries for the gradient of T with respect to layers; adds ops to the user's graph."""
+    check_rows(layers, model)
     made = _installed(model, Path(model.target, layers, kept_masks=model.path.kept_masks), method)
     gradient = AtLayers('layer_gradient', model.target, made.relevances, layers,
                         f'the gradient of T "{model.target.name}" with respect to')
@@ -115,3 +118,11 @@ def _installed(model: Model, path: Path, method: str) -> Clone:
         raise PathError(f'the layer in place of X: {e}') from None
     model.report(copy.lost, method, 'ignore')
     return copy.install('gradient', opened=True)
+
+
+def check_rows(layers: Sequence[tf.Tensor], model: Model) -> None:
+    """Raise TensorError for a layer with a fixed first axis where the batch is open."""
+    for layer in layers:
+        if batch_of(layer) is not None and all(batch_of(x) is None for x in model.inputs):
+            raise TensorError(f'tensor "{layer.name}" has shape {shape_text(layer.shape)}: its first axis is '
+                              f'not the batch, which is open. Choose a tensor with one entry per row')

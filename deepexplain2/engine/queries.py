@@ -15,6 +15,7 @@ from ..graph.rulebook import Rulebook
 from ..graph.treatments import Treatment, lost_in_place
 from .answers import Answer, AtLayers, AtReference, Gradient, Value, WeightedValue
 from .in_place import check_in_place, must_stay
+from .layer_query import check_rows
 from .line_query import LineQuery
 from .query import Query
 from .reference_cache import ReferenceCache
@@ -64,6 +65,7 @@ def relevance(model: Model, book: Rulebook, method: str, on_unsupported: str,
     answers: list[Answer] = [Gradient(name, model.target, made.relevances, model.inputs)] if to_inputs else []
     if made.value is not None:
         answers.append(WeightedValue('value', model.target, [made.value]))
+    check_rows(at, model)
     if at:
         answers.append(AtLayers('layer_gradient', model.target, made.layer_gradients, at,
                                 f'the gradient of T "{model.target.name}" with respect to'))

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ..errors import RunError, ValueRangeError
 from ..session import check_open
-from .answers import Answer, UnitValues, Value, check_target
+from .answers import Answer, AtLayers, UnitValues, Value, check_target
 from .batch import Batch
 from .batch_size import rounded
 from .nonfinite import origin
@@ -71,6 +71,11 @@ class Query:
     def is_value(self) -> bool:
         """Whether it asks for the value of T and nothing else."""
         return all(isinstance(a, Value) for a in self._answers)
+
+    @property
+    def layers(self) -> list[tf.Tensor]:
+        """The tensors between X and T whose values, or gradients with respect to them, are answers."""
+        return [t for a in self._answers if isinstance(a, AtLayers) for t in a.layers]
 
     def of_units(self) -> Query:
         """This query of the value of T, with T as it is for an answer, in place of its weighted sum."""
@@ -174,6 +179,11 @@ class Joined(Query):
 
     def __init__(self, *queries: Query):
         self._queries = queries
+
+    @property
+    def layers(self) -> list[tf.Tensor]:
+        """Those of all of them."""
+        return [t for query in self._queries for t in query.layers]
 
     def evaluate(self, batch: Batch) -> Answers:
         """The answers of all of them for one run."""

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ..engine.layers import depends_on
 from ..engine.model import Model
 from ..errors import TensorError
-from ..tensors import batch_of, shape_text
+from ..tensors import shape_text
 from .layout import Layouts
 from .request import Request
 
@@ -60,15 +60,11 @@ class LayerRows(NamedTuple):
 
 
 def layer_rows(model: Model, layers: Sequence[tf.Tensor], name: str) -> list[LayerRows]:
-    """What looks at the rows of each of these layers between X and T. name: of the method, for warnings.
-    TensorError for a layer with a fixed first axis where the batch is open."""
+    """What looks at the rows of each of these layers between X and T. name: of the method, for warnings."""
     found = []
-    for layer in layers:
+    for layer in {t.name: t for t in layers}.values():
         if layer.name in {x.name for x in model.inputs}:
             continue                                    # T of a row is that of its X
-        if batch_of(layer) is not None and all(batch_of(x) is None for x in model.inputs):
-            raise TensorError(f'tensor "{layer.name}" has shape {shape_text(layer.shape)}: its first axis is '
-                              f'not the batch, which is open. Choose a tensor with one entry per row')
         inputs = [k for k, depends in enumerate(depends_on(model.path, layer)) if depends]
         of_layer = model.up_to(layer, [model.inputs[k] for k in inputs])
         found.append(LayerRows(of_layer, inputs, Layouts(of_layer, name)))

@@ -21,7 +21,7 @@ from ..engine.sweep import Sweep
 from ..errors import ValueRangeError
 from .attribution_checks import check_attributions, in_dtypes
 from .ends import Ends
-from .layer_rows import LayerRows
+from .layer_rows import LayerRows, layer_rows
 from .layout import Layouts
 from .options import Options
 from .output import PIECE, ClassOutputs
@@ -35,9 +35,8 @@ from .target_checks import TargetChecks
 class Run:
     """Explains requests by one method, for one T and X.
 
-    dtypes: of the attributions, per tensor of X. layer_rows: what looks at the rows of the layers that the
-    method reads. sums_to: what attributions of a row sum to, see Method. meaning_of_zero: that of a row where
-    T is 0, as its target says.
+    dtypes: of the attributions, per tensor of X. sums_to: what those of a row sum to, see Method.
+    meaning_of_zero: that of a row where T is 0, as its target says.
     """
 
     method: Method
@@ -46,17 +45,19 @@ class Run:
     layouts: Layouts
     target_checks: TargetChecks
     dtypes: Sequence[Any]
-    layer_rows: Sequence[LayerRows] = ()
     sums_to: str | None = None
     meaning_of_zero: str = ''
     _compiled: list[Query] = field(default_factory=list)
+    _layer_rows: list[LayerRows] = field(default_factory=list)
 
     def compile(self) -> Query:
         """The query of the method; adds its ops to the graph the first time."""
         with graph_lock(self.model.target.graph):
             if not self._compiled:
                 with built(self.model.target, self.model.inputs, self.method.name):
-                    self._compiled.append(self.method.query(self.model))
+                    query = self.method.query(self.model)
+                    self._layer_rows.extend(layer_rows(self.model, query.layers, self.method.name))
+                    self._compiled.append(query)
         return self._compiled[0]
 
     def __call__(self, request: Request, options: Options, output: ClassOutputs) -> Weights:
@@ -68,14 +69,15 @@ class Run:
         packed = request.packed(self.layouts, options.batch_size)
         if packed.layout is not request.layout and step < request.n:
             step, ends = request.n, self._ends(request, slice(0, request.n))
-        for check in self.layer_rows:
-            check(packed)
-        if packed.n == 1 and self.method.plan(request.shapes).evaluations != [1]:
+        has_points = packed.n == 1 and self.method.plan(request.shapes).evaluations != [1]
+        if has_points:
             self.layouts.check_single(packed.layout, ends.xs, ends.reference(0), packed.feeds)
-            for check in self.layer_rows:
-                check.of_points(packed, ends.xs, ends.reference(0))
         self.target_checks(ends.xs, packed.feeds, packed.layout, packed.is_sum)
         query = self.compile()
+        for check in self._layer_rows:
+            check(packed)
+            if has_points:
+                check.of_points(packed, ends.xs, ends.reference(0))
         reporter = self._reporter(packed, options, ends.k)
         sweeps, units = self._sweeps(query, packed, reporter)
         try:
