@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .attribution.base import Method
+from .attribution.by_features import by_features
 from .attribution.registry import names_with
 from .audit import Audit
 from .engine.model import Model
@@ -18,6 +19,7 @@ from .engine.packing import calls
 from .engine.query import Query
 from .engine.row_data import Feed
 from .errors import CostWarning, FeedError, ParameterError, PathError, ShapeError
+from .features.base import Rows
 from .kinds_of_values import integer
 from .request.base_explainer import BaseExplainer, Finished
 from .request.choices import classes_of
@@ -72,7 +74,7 @@ class Explainer(BaseExplainer):
             raise PathError(f'"{method.name}" needs gradients, and T "{model.target.name}" is computed by '
                             f'a function of Python, {model.path.name(model.path.black_boxes[0])}, which has '
                             f'none. Methods that need only values: {names_with("is_perturbation")}')
-        method = method.fitted(model)
+        method = by_features(method.fitted(model))
         self._method, self._model, self._form = method, model, form
         self._target = target                           # what ys are
         self._references = References(
@@ -204,6 +206,9 @@ class Explainer(BaseExplainer):
         return {'target': self._model.target.name, 'method': repr(self._method),
                 'parameters': self._method.parameters, 'input_names': names,
                 'layer': '' if self._layer is None else self._layer.name}
+
+    def _feature_names(self, samples: Samples) -> list[Any] | None:
+        return self._method.feature_names(Rows([a.shape for a in samples.arrays], None, samples.columns))
 
     def _rows(self) -> int:
         return self._layouts.tuner.rows

@@ -16,7 +16,7 @@ from .explanation_html import as_html
 
 KIND, VERSION = 'an Explanation', 1
 # fields with one entry per row
-ROWS = 'values', 'xs', 'fx', 'f_baseline', 'delta', 'std_error', 'ys', 'index'
+ROWS = 'values', 'xs', 'fx', 'f_baseline', 'delta', 'std_error', 'ys', 'index', 'by_feature'
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +50,11 @@ class Explanation:
     layer : str
         The tensor between X and T whose attributions `values` are, and are shaped like; '' where that is X.
         xs may then be a list where `values` is an array.
+    by_feature : ndarray of shape (n, features), optional
+        Attributions by feature, where `features=` says what belongs together; `values` has that of its
+        feature at every entry.
+    by_feature_names : sequence, optional
+        The names of these features.
 
     Raises
     ------
@@ -87,6 +92,8 @@ class Explanation:
     feature_names: Sequence[Sequence[Any] | None] | None = None
     index: np.ndarray | None = None
     layer: str = ''
+    by_feature: np.ndarray | None = None
+    by_feature_names: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
         for name in ROWS:
@@ -132,7 +139,9 @@ class Explanation:
 
     @property
     def sums(self) -> np.ndarray:
-        """The sum of the attributions of every row, (n,) in float64."""
+        """The sum of the attributions of every row, (n,) in float64; by feature, where they are."""
+        if self.by_feature is not None:
+            return self.by_feature.sum(1, dtype=np.float64)
         return sum((a.reshape(len(self), -1).sum(1, dtype=np.float64) for a in self.arrays),
                    np.zeros(len(self)))
 

@@ -12,6 +12,7 @@ from ..engine.model import Model
 from ..engine.queries import NO_RULES
 from ..engine.query import Query
 from ..engine.sweep import Sweep
+from ..features.base import Rows
 from ..graph.rulebook import EVALUATED, GRADIENT, PLAIN, Rulebook
 from ..graph.treatments import Treatment
 from ..parametrized import Parametrized
@@ -55,6 +56,8 @@ class Method(Parametrized):
     linear_in_target: ClassVar[bool] = True
     #: Whether attributions that are all 0 say nothing of X, where T depends on it.
     doubts_zeros: ClassVar[bool] = True
+    #: Whether attributions are by feature, [(n, features)], to be spread over the entries of X.
+    is_by_feature: ClassVar[bool] = False
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 
@@ -101,6 +104,14 @@ class Method(Parametrized):
         """Attributions for xs, one array per tensor of X; baselines have a batch axis of one row or as many
         as xs."""
         raise NotImplementedError
+
+    def spread(self, found: Sequence[np.ndarray], sweep: Sweep, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Attributions as the caller gets them, of those that `attribute` gives."""
+        return list(found)
+
+    def feature_names(self, rows: Rows) -> list[Any] | None:
+        """The names of the features of rows where attributions are by feature, if they have some."""
+        return None
 
     def sample(self, sweep: Sweep, xs: list[np.ndarray],
                baselines: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..engine.memo import Memo
 from ..errors import ParameterError
-from ..features.axes import Axes as AxesOfInput
-from ..features.base import Features, join
+from ..features.axes import AxesOfInput
+from ..features.base import Features, FeaturesOfX, join
 from ..features.coalitions import Masks
 from ..parameters import Baseline, Count, Positive, References, Seed
 from .base import Method, Plan
@@ -24,7 +24,7 @@ class Sampling(Method):
     """Base of methods whose attributions are the mean of estimates from random coalitions of features.
 
     A subclass says which features are present in the k-th draw (`mask`), and what a draw says about each of
-    them (`estimate`). It may choose the features (`features`), or make its estimates in another way
+    them (`estimate`). It may choose the features (`features_of`), or make its estimates in another way
     (`estimates`).
 
     Parameters
@@ -38,6 +38,9 @@ class Sampling(Method):
         Several baselines, whose attributions are averaged: (k,) + the shape of one row, shared by all rows;
         (n, k) + that shape, k for each row of xs; or a function of xs that returns one of these. In place of
         baseline. Cost: k times as much.
+    features : set of deepexplain2.features, optional
+        What is switched together: Axes, Windows, Grid, Segments, superpixels(...), Columns. By default every
+        entry is a feature; of token ids every word.
     seed : int, default 0
         Seed of the draws; the same seed gives the same answer.
     tolerance : float, optional
@@ -56,6 +59,7 @@ class Sampling(Method):
     samples: Count = 1000
     baseline: Baseline | None = None
     references: References | None = None
+    features: FeaturesOfX | None = None
     seed: Seed = 0
     tolerance: Positive | None = None
     max_samples: Count = 10000
@@ -73,7 +77,7 @@ class Sampling(Method):
         """How many draws depend on one another, and are one for standard errors."""
         return 1
 
-    def features(self, shapes) -> Features:
+    def features_of(self, shapes) -> Features:
         """The features of xs with these shapes; by default every entry."""
         return join([AxesOfInput(shape[1:]) for shape in shapes])
 
@@ -100,7 +104,7 @@ class Sampling(Method):
         return model.value()
 
     def plan(self, shapes):
-        features = self.features(shapes)
+        features = self.features_of(shapes)
         per_row = self.evaluations_at_ends + self.samples * int(self.evaluations(features.count))
         return Plan(None if self.tolerance is not None else [per_row],
                     [(shapes[0][0], *shape) for shape in features.shapes])
@@ -114,7 +118,7 @@ class Sampling(Method):
         return self.sample(sweep, xs, baselines)[0]
 
     def sample(self, sweep, xs, baselines):
-        memo = Memo(sweep, self.features([x.shape for x in xs]), xs, baselines)
+        memo = Memo(sweep, self.features_of([x.shape for x in xs]), xs, baselines)
         mean = self._mean(memo)
         return tuple(memo.features.spread(a) for a in (mean.value, mean.error()))
 

@@ -74,6 +74,11 @@ class Wrapper(Method):
         return self.of.needs_space
 
     @property
+    def is_by_feature(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.is_by_feature
+
+    @property
     def switches_features(self) -> bool:  # type: ignore[override]
         """As for the method inside."""
         return self.of.switches_features
@@ -119,6 +124,14 @@ class Wrapper(Method):
     def audit(self, model):
         """As for the method inside."""
         return self.of.audit(model)
+
+    def spread(self, found, sweep, xs):
+        """As for the method inside."""
+        return self.of.spread(found, sweep, xs)
+
+    def feature_names(self, rows):
+        """As for the method inside."""
+        return self.of.feature_names(rows)
 
     def check_tensors(self, tensors: Sequence[Any]) -> None:
         """As for the method inside."""

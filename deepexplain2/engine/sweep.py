@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,9 @@ class Sweep(NamedTuple):
     report: Callable[[int, int], None] | None = None        # takes evaluations made, and those not needed
     is_line_integral: bool = False
     tuner: BatchSizeTuner | None = None                     # chooses the size
+    rows: np.ndarray | None = None          # their numbers among all rows of the request; None: all, in order
+    total: int | None = None                # how many these are
+    columns: Sequence[Any] | None = None    # per input, of DataFrames their columns
     is_joint: bool = False                                  # whether T has one value for all rows of a run
 
     @property
@@ -83,7 +86,9 @@ class Sweep(NamedTuple):
         """n rows; whole: from their numbers to those among all rows."""
         def of(evaluate: Evaluate) -> Evaluate:
             return lambda arrays, rows: evaluate(arrays, whole(rows))
+        rows = whole(np.arange(n))
         return self._replace(n=n, evaluate=of(self.evaluate),
+                             rows=rows if self.rows is None else self.rows[rows],
                              evaluate_value=self.evaluate_value and of(self.evaluate_value))
 
     def __call__(self, make: Make, points: int = 1, wanted: np.ndarray | None = None

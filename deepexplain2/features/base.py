@@ -4,10 +4,63 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
+from ..errors import ParameterError, shown
+from ..parameters import Kind
+from ..parametrized import Parametrized
+
 Arrays = Sequence[np.ndarray]
+
+
+class Rows(NamedTuple):
+    """What features are made for.
+
+    Attributes
+    ----------
+    shapes : sequence of tuple of int
+        Of the arrays of the rows, one per input, rows first.
+    arrays : sequence of arrays, optional
+        The rows; None before they are there.
+    columns : sequence of (list or None), optional
+        For each input the names of its columns, where it is a DataFrame.
+    numbers : array, optional
+        The number of each row among all rows that are explained; None: all of them, in order.
+    total : int, optional
+        How many rows are explained; None where that is not known yet.
+    """
+
+    shapes: Sequence[tuple[int, ...]]
+    arrays: Arrays | None = None
+    columns: Sequence[list[Any] | None] | None = None
+    numbers: np.ndarray | None = None
+    total: int | None = None
+
+
+class FeatureSet(Parametrized):
+    """Base of what a caller says of features: `of` makes them for rows."""
+
+    def of(self, rows: Rows) -> Features | None:
+        """The features of rows; None where they depend on what is not there yet. ParameterError where they do
+        not fit the shapes."""
+        raise NotImplementedError
+
+    def names(self, rows: Rows) -> list[Any] | None:
+        """The names of the features; None where they have none."""
+        return None
+
+
+def feature_set(value: Any, name: str) -> FeatureSet:
+    """Check what features can be."""
+    if not isinstance(value, FeatureSet):
+        raise ParameterError(f'{name} must be Axes, Windows, Grid, Segments, superpixels(...) or Columns of '
+                             f'deepexplain2.features, not {shown(value)}')
+    return value
+
+
+FeaturesOfX = Annotated[FeatureSet, Kind('a set of deepexplain2.features', feature_set)]
 
 
 class Features(ABC):

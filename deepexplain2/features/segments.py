@@ -2,15 +2,104 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
-from ..errors import ParameterError
-from .base import Arrays, Features
+from ..errors import ParameterError, ShapeError, shown
+from ..parameters import Kind, own
+from .base import Arrays, Features, FeatureSet, Rows
 
 
-class Segments(Features):
+def label_map(value: Any, name: str) -> Any:
+    """Check an array of labels, a list of arrays, or a function that makes them of xs."""
+    if callable(value):
+        return value
+    if isinstance(value, (list, tuple)) and any(isinstance(v, np.ndarray) for v in value):
+        return tuple(label_map(v, name) for v in value)
+    labels = np.asarray(value)
+    if labels.dtype.kind not in 'iu':
+        what = shown(value) if labels.dtype == object else labels.dtype
+        raise ParameterError(f'{name} must hold integers, one label for each entry, not {what}')
+    return own(labels, name)
+
+
+@dataclass(frozen=True)
+class Segments(FeatureSet):
+    """Entries with the same label as one feature: any partition of X.
+
+    Parameters
+    ----------
+    labels : integer array, list of them, or function
+        Shaped like a row of X, the same for all rows, or with a label map for each row; without the last axis
+        too, for all channels of a pixel. For several inputs a list: the same label is the same feature in all
+        of them. Entries with a negative label are in no feature. A function of xs (an array, for a list X
+        arrays as positional arguments) returns these for the rows that it is given, counted from 0.
+
+    Notes
+    -----
+    Features are numbered as the labels ascend; those of a function are their numbers. An entry in no feature
+    gets NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepexplain2.features import Segments
+    >>> Segments(np.array([0, 0, 1, 1, 1]))             # of the columns of a table with five
+    Segments(labels=<array (5,) int64>)
+    """
+
+    labels: Annotated[Any, Kind('an integer array, a list of them, or a function of xs', label_map)]
+
+    def of(self, rows):
+        if not callable(self.labels):
+            return self._fitted(self.labels, rows)
+        if rows.arrays is None:
+            return None
+        found = label_map(self.labels(*rows.arrays), 'what labels returned')
+        most = sum(math.prod(shape[1:]) for shape in rows.shapes)
+        largest = max(int(a.max(initial=-1)) for a in (found if isinstance(found, tuple) else [found]))
+        if largest >= most:
+            raise ParameterError(f'what labels returned has a label {largest}, and a row of X has {most} '
+                                 f'entries: a function counts features from 0')
+        return self._fitted(found, rows._replace(numbers=None, total=len(rows.arrays[0])), np.arange(most))
+
+    def _fitted(self, labels: Any, rows: Rows, known: np.ndarray | None = None) -> Features:
+        """known: the labels that there are, by default those that are given for any row."""
+        given = labels if isinstance(labels, tuple) else (labels,)
+        shapes = [shape[1:] for shape in rows.shapes]
+        if len(given) != len(shapes):
+            raise ParameterError(f'labels holds {len(given)} arrays, and X has {len(shapes)} tensors. Give '
+                                 f'one for each')
+        maps = [_expanded(a, shape, rows) for a, shape in zip(given, shapes)]
+        if known is None:
+            known = np.unique(np.concatenate([np.unique(a) for a in given]))
+            known = known[known >= 0]
+        return SegmentsOfInputs([np.where(m < 0, -1, np.searchsorted(known, m)) for m in maps], shapes)
+
+
+def _expanded(labels: np.ndarray, shape: tuple[int, ...], rows: Rows) -> np.ndarray:
+    """Labels for every entry of a row of this shape, or of each of these rows."""
+    if labels.shape == shape:
+        return labels
+    if shape and labels.shape == shape[:-1]:
+        return np.broadcast_to(labels[..., None], shape)
+    if labels.ndim < 2 or labels.shape[1:] not in (shape, shape[:-1]):
+        raise ShapeError(f'labels have shape {labels.shape}, but a row of X has shape {shape}. Give one '
+                         f'label per entry, or per position along all axes but the last, for all rows or for '
+                         f'each')
+    if rows.total is not None and len(labels) != rows.total:
+        raise ShapeError(f'labels have {len(labels)} rows, and xs {rows.total}. Give one map for each row of '
+                         f'xs, or one for all')
+    labels = labels if rows.numbers is None else labels[rows.numbers]
+    return labels if labels.shape[1:] == shape else np.broadcast_to(labels[..., None],
+                                                                    (len(labels), *shape))
+
+
+class SegmentsOfInputs(Features):
     """Entries with the same label as one feature.
 
     Parameters
@@ -50,7 +139,7 @@ class Segments(Features):
     def among(self, rows: slice | np.ndarray) -> Features:
         if all(len(a) == 1 for a in self._labels):
             return self
-        part = object.__new__(Segments)
+        part = object.__new__(SegmentsOfInputs)
         part.shapes, part.count = self.shapes, self.count
         part._labels = [a if len(a) == 1 else a[rows] for a in self._labels]
         part._measure()
@@ -74,31 +163,6 @@ class Segments(Features):
     def spread(self, values: np.ndarray) -> list[np.ndarray]:
         padded = np.append(values, np.full((len(values), 1), np.nan), 1)
         return [_columns(padded, a).reshape(len(values), *s) for a, s in zip(self._labels, self.shapes)]
-
-
-def grid(shape: Sequence[int], cells: Sequence[int]) -> np.ndarray:
-    """Labels of a grid of cells over a row: cells[a] cells along axis a, as equal as the size allows.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        The shape of a row.
-    cells : sequence of int
-        How many cells there are along each axis; 1 keeps an axis together.
-
-    Returns
-    -------
-    array of `shape`
-        The number of the cell of each entry, counted along the last axis first.
-    """
-    if len(cells) != len(shape) or not all(1 <= c <= s for c, s in zip(cells, shape)):
-        raise ParameterError(f'a grid of {tuple(cells)} cells does not fit a row of shape {tuple(shape)}. '
-                             f'Give 1 to the size of the axis for each axis')
-    labels = np.zeros((1,) * len(shape), int)
-    for axis, (size, count) in enumerate(zip(shape, cells)):
-        place = np.arange(size) * count // size
-        labels = labels * count + place.reshape((-1,) + (1,) * (len(shape) - 1 - axis))
-    return labels
 
 
 def _columns(values: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 from math import prod
 
@@ -9,12 +10,47 @@ import numpy as np
 from skimage.util import view_as_windows
 
 from ..errors import ParameterError
-from .base import Arrays, Features
+from ..parameters import Counts, per_input
+from .base import Arrays, Features, FeatureSet, join
 
 MOST_CHANNELS = 5       # of what is taken for an image: colours, and depth or transparency
 
 
-class Windows(Features):
+@dataclass(frozen=True)
+class Windows(FeatureSet):
+    """All positions of a window over X as features, which may overlap.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        The size of the window along each feature axis. An int is for all axes, cut to the length of short
+        ones; of images and volumes it takes all channels. For a list X also a list, one per input.
+    step : int or sequence of int, default 1
+        The shift between windows along each axis. For a list X also a list, one per input.
+
+    Notes
+    -----
+    An entry gets the mean of the windows that cover it, NaN where there are none.
+
+    Examples
+    --------
+    >>> from deepexplain2.features import Windows
+    >>> Windows((4, 4, 3), step=(4, 4, 3))
+    Windows(shape=(4, 4, 3), step=(4, 4, 3))
+    """
+
+    shape: Counts
+    step: Counts = 1
+
+    def of(self, rows):
+        count = len(rows.shapes)
+        shared = [per_input(value, count, name)
+                  for name, value in (('shape', self.shape), ('step', self.step))]
+        return join([windows(shape[1:], window, step, 'X' if count == 1 else f'X[{k}]')
+                     for k, (shape, window, step) in enumerate(zip(rows.shapes, *shared))])
+
+
+class WindowsOfInput(Features):
     """All positions of a window over a row, which may overlap, numbered as view_as_windows orders them.
 
     Parameters
@@ -135,12 +171,16 @@ class Windows(Features):
 def _for_all_axes(window: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     """A window of one size along all axes; along the channels of an image or volume, 5 at most, all."""
     *axes, last = shape
-    has_channels = len(axes) in (2, 3) and last <= MOST_CHANNELS
-    return *(min(window, s) for s in axes), last if has_channels else min(window, last)
+    return *(min(window, s) for s in axes), last if has_channels(shape) else min(window, last)
+
+
+def has_channels(shape: tuple[int, ...]) -> bool:
+    """Whether a row is taken for an image or a volume with channels last, 5 at most."""
+    return len(shape) in (3, 4) and shape[-1] <= MOST_CHANNELS
 
 
 @lru_cache(maxsize=8)
 def windows(shape: tuple[int, ...], window: int | tuple[int, ...], step: int | tuple[int, ...],
-            name: str = 'X') -> Windows:
+            name: str = 'X') -> WindowsOfInput:
     """Windows, made once."""
-    return Windows(shape, window, step, name)
+    return WindowsOfInput(shape, window, step, name)

@@ -226,7 +226,13 @@ class BaseExplainer(HoldsSession):
             arrays if is_list else arrays[0],
             samples.arrays if self._form.is_list else samples.arrays[0], **ends, **self._about(),
             std_error=error if error is None or is_list else error[0], ys=ys,
-            feature_names=names if any(names) else None, index=samples.labels())
+            feature_names=names if any(names) else None, index=samples.labels(),
+            by_feature=more.get('by_feature'),
+            by_feature_names=self._feature_names(samples))
+
+    def _feature_names(self, samples: Samples) -> list[Any] | None:
+        """The names of the features where attributions are by feature, if they have some."""
+        return None
 
     def _parsed(self, batch_size: Any, options: Any) -> Options:
         checked = parse(batch_size, options, parameters=self._parameter_names)

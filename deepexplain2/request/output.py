@@ -62,8 +62,8 @@ class Output:
 
     def more(self) -> dict[str, Any]:
         """What else there is of the rows, by name: an array, or one per tensor of X."""
-        return {name: [_joined(p) for p in zip(*parts)] if isinstance(parts[0], list) else _joined(parts)
-                for name, parts in self._more.items()}
+        return {name: [_joined(p) for p in zip(*parts)] if isinstance(parts[0], list)
+                else _joined(_of_one_width(parts)) for name, parts in self._more.items()}
 
 
 class ClassOutputs:
@@ -139,6 +139,12 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
         return np.shares_memory(a, b, max_work=1 << 14)      # type: ignore[arg-type]
     except RuntimeError:            # too hard to tell
         return True
+
+
+def _of_one_width(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Arrays of rows, those with fewer columns filled with 0: rows of one piece may have fewer features."""
+    widest = max(p.shape[1:2] for p in parts)
+    return [p if p.shape[1:2] == widest else np.pad(p, [(0, 0), (0, widest[0] - p.shape[1])]) for p in parts]
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:

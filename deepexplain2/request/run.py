@@ -122,8 +122,11 @@ class Run:
             more['delta'] = promised - sweep.sums(found)
         check_attributions(method, self.model, sweep, ends, found, self.meaning_of_zero)
         if errors is not None:
+            errors = method.spread(errors, sweep, ends.xs)
             more['std_error'] = [e.astype(d, copy=False) for e, d in zip(errors, self.dtypes)]
-        return in_dtypes(found, self.dtypes, method), more
+        if method.is_by_feature and options.with_ends:
+            more['by_feature'] = found[0]
+        return in_dtypes(method.spread(found, sweep, ends.xs), self.dtypes, method), more
 
     def _wanted_values(self, options: Options) -> tuple[bool, bool]:
         """Whether T at x, and T at the baseline, are evaluated for what the options ask for."""
@@ -186,4 +189,5 @@ def _sweep(query: Query, model: Model, request: Request, reporter: Reporter | No
     def value(points, rows):
         return model.plain_value.evaluate(batch.at(points, rows))
     return Sweep(evaluate, request.n, layout.rows, layout.fixed_batch, value, reporter,
-                 query.is_line_integral, layout.tuner, layout.is_joint)
+                 query.is_line_integral, layout.tuner, None, request.n, request.samples.columns,
+                 layout.is_joint)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..attribution.base import Method, Plan
+from ..attribution.by_features import by_features
 from ..attribution.wrapper import Inner, Wrapper
 from ..engine.arrays import differ, take
 from ..engine.sweep import Evaluate, Sweep
@@ -108,15 +109,18 @@ class ByWord(Wrapper):
 
     def attribute(self, sweep: Sweep, xs: list[np.ndarray], baselines: list[np.ndarray]) -> list[np.ndarray]:
         """Attributions of words, one array per tensor X."""
-        return self._flat(self.of.attribute(*self._by_word(sweep, xs, baselines)))
+        return self.of.attribute(*self._by_word(sweep, xs, baselines))
 
     def sample(self, sweep: Sweep, xs: list[np.ndarray],
                baselines: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Attributions of words and their standard errors."""
-        found, errors = self.of.sample(*self._by_word(sweep, xs, baselines))
-        return self._flat(found), self._flat(errors)
+        return self.of.sample(*self._by_word(sweep, xs, baselines))
 
-    def _flat(self, found: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def spread(self, found: Sequence[np.ndarray], sweep: Sweep, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Attributions shaped like ids, or like numbers."""
+        found = self.of.spread(found, sweep, [xs[w.at[0]] if w.switched is None else
+                                              np.ones((len(xs[0]), *w.switched), np.float32)
+                                              for w in self.words])
         return [f.reshape(len(f)) if w.shape == () else f for w, f in zip(self.words, found)]
 
     def _by_word(self, sweep: Sweep, xs: list[np.ndarray],
@@ -163,7 +167,7 @@ def by_word(method: Method, words: Sequence[Words]) -> Method:
     """A method whose perturbations, those of a method inside too, switch whole words."""
     if isinstance(method, Wrapper):
         return replace(method, of=by_word(method.of, words))
-    return ByWord(method, tuple(words)) if is_by_word(method) else method
+    return ByWord(by_features(method), tuple(words)) if is_by_word(method) else method
 
 
 def innermost(method: Method) -> Method:

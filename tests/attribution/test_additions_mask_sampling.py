@@ -10,7 +10,8 @@ from deepexplain2 import DeepExplain, errors, testing
 from deepexplain2.attribution import methods
 from deepexplain2.attribution.registry import register
 from deepexplain2.attribution.sampling import Sampling
-from deepexplain2.features.segments import Segments, grid
+from deepexplain2.features.grid import grid
+from deepexplain2.features.segments import SegmentsOfInputs
 from tests.support.networks import cnn, mlp, opened, samples, v1
 
 
@@ -23,7 +24,8 @@ def rise():
     class Rise(Sampling):
         """Mean of T over random masks that keep a feature, over how often they do (Petsiuk et al. 2018).
 
-        samples, baseline, references, seed, tolerance, max_samples: see Sampling. keep: chance to stay.
+        samples, baseline, references, features, seed, tolerance, max_samples: see Sampling. keep: chance to
+        stay.
         """
 
         keep: float = .5
@@ -39,11 +41,11 @@ def rise():
     class OfCells(Rise):
         """RISE of a grid of 3 x 2 cells.
 
-        samples, baseline, references, seed, tolerance, max_samples, keep: see Rise.
+        samples, baseline, references, features, seed, tolerance, max_samples, keep: see Rise.
         """
 
-        def features(self, shapes):
-            return Segments([grid(s[1:], (3, 2, 1)) for s in shapes], [s[1:] for s in shapes])
+        def features_of(self, shapes):
+            return SegmentsOfInputs([grid(s[1:], (3, 2, 1)) for s in shapes], [s[1:] for s in shapes])
 
     yield Rise
     for name in set(methods) - before:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from deepexplain2 import DeepExplain
 from deepexplain2.engine import arrays, memo, packing
 from deepexplain2.features.permutations import permutation
-from deepexplain2.features.windows import Windows
+from deepexplain2.features.windows import WindowsOfInput
 from tests.support.counting import counted, occluded
 from tests.support.networks import cnn, mlp, opened, samples, v1
 
@@ -112,7 +112,7 @@ def test_windows_that_are_alike():
         for c in changed:
             held = [(w & c).tobytes() for w in where]
             expected.append([held.index(h) if any(h) else len(where) for h in held])
-        np.testing.assert_array_equal(Windows(shape, window, step).first_alike([changed]), expected)
+        np.testing.assert_array_equal(WindowsOfInput(shape, window, step).first_alike([changed]), expected)
 
 
 @pytest.mark.parametrize('method', ['occlusion', 'shapley_sampling'])

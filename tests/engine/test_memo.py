@@ -8,7 +8,7 @@ import pytest
 
 from deepexplain2.engine import memo
 from deepexplain2.engine.sweep import Sweep
-from deepexplain2.features.axes import Axes
+from deepexplain2.features.axes import AxesOfInput
 from deepexplain2.features.base import join
 from deepexplain2.features.coalitions import Masks, Prefixes
 from deepexplain2.features.permutations import permutation
@@ -35,7 +35,7 @@ def scene(widths, n, keep, fixed=False, size=16):
     xs, baselines = ([RNG.normal(size=(n, w)) for w in widths] for _ in range(2))
     xs = [np.where(RNG.random(x.shape) < keep, x, b) for x, b in zip(xs, baselines)]
     sweep = Sweep(model.evaluate, n, size, fixed, report=lambda *counts: told.append(counts))
-    features = join([Axes((w,)) for w in widths])
+    features = join([AxesOfInput((w,)) for w in widths])
     return model, memo.Memo(sweep, features, xs, baselines), xs, baselines, told
 
 

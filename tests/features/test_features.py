@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from deepexplain2.errors import ParameterError
-from deepexplain2.features.axes import Axes
+from deepexplain2.features.axes import AxesOfInput
 from deepexplain2.features.base import join
-from deepexplain2.features.segments import Segments, grid
-from deepexplain2.features.windows import Windows
+from deepexplain2.features.grid import grid
+from deepexplain2.features.segments import SegmentsOfInputs
+from deepexplain2.features.windows import WindowsOfInput
 
 RNG = np.random.default_rng(0)
 N = 5
@@ -46,18 +47,21 @@ OVER_BOTH = [np.array([0, 0, 1, -1]), np.array([[1, 2], [2, 3]])]
 
 # name -> (features, shapes of rows, members[row][feature][input]: masks of entries)
 CASES = {
-    'entries': (Axes((3, 2)), [(3, 2)], [[m] for m in in_axes((3, 2), (1, 2))]),
-    'axes kept together': (Axes((3, 2, 4), [1, 3]), [(3, 2, 4)], [[m] for m in in_axes((3, 2, 4), (1, 3))]),
-    'windows': (Windows((5, 4), (3, 2), (1, 2)), [(5, 4)], [[m] for m in in_windows((5, 4), (3, 2), (1, 2))]),
-    'windows with gaps': (Windows((5,), (2,), (3,)), [(5,)], [[m] for m in in_windows((5,), (2,), (3,))]),
-    'segments': (Segments([PATCHES], [(4, 3)]), [(4, 3)], [[m] for m in in_labels(PATCHES, 3)]),
-    'a grid': (Segments([grid((5, 4, 2), (2, 4, 1))], [(5, 4, 2)]), [(5, 4, 2)],
+    'entries': (AxesOfInput((3, 2)), [(3, 2)], [[m] for m in in_axes((3, 2), (1, 2))]),
+    'axes kept together': (AxesOfInput((3, 2, 4), [1, 3]), [(3, 2, 4)],
+                           [[m] for m in in_axes((3, 2, 4), (1, 3))]),
+    'windows': (WindowsOfInput((5, 4), (3, 2), (1, 2)), [(5, 4)],
+                [[m] for m in in_windows((5, 4), (3, 2), (1, 2))]),
+    'windows with gaps': (WindowsOfInput((5,), (2,), (3,)), [(5,)],
+                          [[m] for m in in_windows((5,), (2,), (3,))]),
+    'segments': (SegmentsOfInputs([PATCHES], [(4, 3)]), [(4, 3)], [[m] for m in in_labels(PATCHES, 3)]),
+    'a grid': (SegmentsOfInputs([grid((5, 4, 2), (2, 4, 1))], [(5, 4, 2)]), [(5, 4, 2)],
                [[m] for m in in_labels(grid((5, 4, 2), (2, 4, 1)) * np.ones((5, 4, 2), int), 8)]),
-    'segments of each row': (Segments([PER_ROW], [(6,)]), [(6,)],
+    'segments of each row': (SegmentsOfInputs([PER_ROW], [(6,)]), [(6,)],
                              [[[m] for m in in_labels(row, 4)] for row in PER_ROW]),
-    'segments over two inputs': (Segments(OVER_BOTH, [(4,), (2, 2)]), [(4,), (2, 2)],
+    'segments over two inputs': (SegmentsOfInputs(OVER_BOTH, [(4,), (2, 2)]), [(4,), (2, 2)],
                                  [[a, b] for a, b in zip(*(in_labels(o, 4) for o in OVER_BOTH))]),
-    'windows and axes': (join([Windows((4,), (2,), (1,)), Axes((2, 3), [2])]), [(4,), (2, 3)],
+    'windows and axes': (join([WindowsOfInput((4,), (2,), (1,)), AxesOfInput((2, 3), [2])]), [(4,), (2, 3)],
                          beside([(0, in_windows((4,), (2,), (1,))), (1, in_axes((2, 3), (2,)))], [],
                                 [(4,), (2, 3)])),
 }
@@ -150,7 +154,7 @@ def test_spread(case):
     features, shapes, members = case
     values = RNG.normal(size=(N, features.count))
     got = features.spread(values)
-    if isinstance(features, Axes):
+    if isinstance(features, AxesOfInput):
         np.testing.assert_array_equal(got[0], values.reshape(got[0].shape))
         assert got[0].shape[1:] == features.shapes[0]
         return
@@ -174,11 +178,12 @@ def test_a_grid_is_even():
 
 @pytest.mark.parametrize('message, make', [
     (r'a grid of \(9,\) cells does not fit a row of shape \(5,\)', lambda: grid((5,), (9,))),
-    ('labels of segments have dtype float64', lambda: Segments([np.zeros(3)], [(3,)])),
+    ('labels of segments have dtype float64', lambda: SegmentsOfInputs([np.zeros(3)], [(3,)])),
     (r'labels of segments have shape \(4,\), but a row has shape \(3,\)',
-     lambda: Segments([np.zeros(4, int)], [(3,)])),
-    ('segments have 1 arrays of labels, but X has 2 tensors', lambda: Segments([[0]], [(1,), (1,)])),
-    (r'window_shape \(6,\) is larger than the features of X\[1\]', lambda: Windows((5,), (6,), 1, 'X[1]'))])
+     lambda: SegmentsOfInputs([np.zeros(4, int)], [(3,)])),
+    ('segments have 1 arrays of labels, but X has 2 tensors', lambda: SegmentsOfInputs([[0]], [(1,), (1,)])),
+    (r'window_shape \(6,\) is larger than the features of X\[1\]',
+     lambda: WindowsOfInput((5,), (6,), 1, 'X[1]'))])
 def test_what_does_not_fit(message, make):
     with pytest.raises(ParameterError, match=message):
         make()

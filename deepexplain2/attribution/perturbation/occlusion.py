@@ -8,9 +8,9 @@ import numpy as np
 
 from ...engine.arrays import blocks
 from ...engine.memo import without_each
-from ...errors import CoverageWarning, ShapeError, warn
-from ...features.base import join
-from ...features.windows import Windows, windows
+from ...errors import CoverageWarning, ParameterError, ShapeError, warn
+from ...features.base import FeaturesOfX, join
+from ...features.windows import WindowsOfInput, windows
 from ...parameters import Baseline, Counts, References, per_input
 from ..base import Method, Plan
 from ..registry import register
@@ -38,6 +38,10 @@ class Occlusion(Method):
         Several baselines, whose attributions are averaged: (k,) + the shape of one row, shared by all rows;
         (n, k) + that shape, k for each row of xs; or a function of xs that returns one of these. For several
         inputs a list of arrays. In place of baseline. Cost: k times as much.
+    features : set of deepexplain2.features, optional
+        What is switched together: Axes, Windows, Grid, Segments, superpixels(...), Columns. In place
+        of a window. Each entry of X gets the drop of its feature, not divided by its size (feature
+        ablation).
 
     Notes
     -----
@@ -62,8 +66,14 @@ class Occlusion(Method):
     step: Counts = 1
     baseline: Baseline | None = None
     references: References | None = None
+    features: FeaturesOfX | None = None
 
     is_perturbation = True
+
+    def check(self):
+        if self.features is not None and (self.window_shape is not None or self.step != 1):
+            raise ParameterError('features and a window (window_shape, step) are given, and both say what is '
+                                 'replaced together. Give one of them: features=Windows(...) are windows')
 
     def query(self, model):
         return model.value()
@@ -74,7 +84,7 @@ class Occlusion(Method):
                 raise ShapeError(f'a row of X has shape {shape[1:]}: there is nothing to occlude')
         return Plan([1 + sum(w.count for w in self._windows(shapes))], list(shapes))
 
-    def _windows(self, shapes) -> list[Windows]:
+    def _windows(self, shapes) -> list[WindowsOfInput]:
         """The windows of each input."""
         shared = [per_input(value, len(shapes), name)
                   for name, value in (('window_shape', self.window_shape), ('step', self.step))]

@@ -10,8 +10,8 @@ import numpy as np
 from ...engine.arrays import blocks
 from ...engine.memo import Memo
 from ...errors import ParameterError
-from ...features.axes import Axes as AxesOfInput
-from ...features.base import join
+from ...features.axes import AxesOfInput
+from ...features.base import FeaturesOfX, join
 from ...features.coalitions import Prefixes
 from ...features.permutations import permutation
 from ...parameters import Axes, Baseline, Count, Positive, References, Seed, per_input
@@ -39,6 +39,10 @@ class ShapleySampling(Sampling):
         Several baselines, whose attributions are averaged: (k,) + the shape of one row, shared by all rows;
         (n, k) + that shape, k for each row of xs; or a function of xs that returns one of these. For several
         inputs a list of arrays. In place of baseline. Cost: k times as much.
+    features : set of deepexplain2.features, optional
+        What is switched together: Axes, Windows, Grid, Segments, superpixels(...), Columns. Then the result
+        is shaped like xs, with the value of its feature at every entry; what is said of sums holds by
+        feature (`by_feature` of an Explanation).
     seed : int, default 0
         Seed of the permutations; the same seed gives the same answer.
     antithetic : bool, default True
@@ -80,6 +84,7 @@ class ShapleySampling(Sampling):
     sampling_dims: Axes | None = None
     baseline: Baseline | None = None
     references: References | None = None
+    features: FeaturesOfX | None = None
     seed: Seed = 0
     antithetic: bool = True
     tolerance: Positive | None = None
@@ -90,11 +95,16 @@ class ShapleySampling(Sampling):
     draws = 'permutations'
     evaluations_at_ends = 2
 
+    def check(self):
+        if self.features is not None and self.sampling_dims is not None:
+            raise ParameterError('sampling_dims and features are given, and both say what is switched '
+                                 'together. Give one of them: features=Axes(...) is sampling_dims')
+
     @property
     def together(self):
         return 2 if self.antithetic else 1
 
-    def features(self, shapes):
+    def features_of(self, shapes):
         chosen = per_input(self.sampling_dims, len(shapes), 'sampling_dims')
         return join([AxesOfInput(shape[1:], axes, 'X' if len(shapes) == 1 else f'X[{k}]')
                        for k, (shape, axes) in enumerate(zip(shapes, chosen))])

@@ -1,0 +1,120 @@
+"""Perturbation methods on features of the caller: `features=`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import blocks, differ, take
+from ..engine.sweep import Evaluate, Sweep
+from ..features.base import Features, FeatureSet, FeaturesOfX, Rows
+from .base import Method, Plan
+from .wrapper import Inner, Wrapper
+
+
+@dataclass(frozen=True)
+class ByFeatures(Wrapper):
+    """A perturbation method on features: it sees which ones are there, 1 or 0 in an array (n, features), and
+    what it switches off takes the baseline. Its attributions are by feature.
+
+    Parameters: of, which says nothing of features, and features.
+    """
+
+    of: Inner
+    features: FeaturesOfX
+
+    is_by_feature = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """As for the method inside, whose attributions these are."""
+        return self.of.name
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Those of the method, with the features."""
+        return self.of.parameters | {'features': self.features}
+
+    @property
+    def sums_to(self) -> str | None:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.sums_to
+
+    @property
+    def draws_samples(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.draws_samples
+
+    @property
+    def takes_baseline(self) -> bool:
+        """As for the method inside."""
+        return self.of.takes_baseline
+
+    def __repr__(self) -> str:
+        return repr(replace(self.of, features=self.features))           # type: ignore[type-var]
+
+    def check_std_error(self) -> None:
+        """As for the method inside."""
+        self.of.check_std_error()
+
+    def plan(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
+        """What the method inside does with as many entries as there are features."""
+        n = shapes[0][0]
+        found = self.features.of(Rows(shapes, total=n if n != 1 else None))      # 1: xs are not there yet
+        return Plan(None if found is None else self.of.plan([(n, found.count)]).evaluations,
+                    list(shapes))
+
+    def _found(self, sweep: Sweep, xs: Sequence[np.ndarray]) -> Features:
+        found = self.features.of(Rows([x.shape for x in xs], xs, sweep.columns, sweep.rows, sweep.total))
+        assert found is not None
+        return found
+
+    def attribute(self, sweep: Sweep, xs: list[np.ndarray], baselines: list[np.ndarray]) -> list[np.ndarray]:
+        """Attributions by feature, [(n, features)]."""
+        return self.of.attribute(*self._by_feature(sweep, xs, baselines))
+
+    def sample(self, sweep: Sweep, xs: list[np.ndarray],
+               baselines: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Attributions by feature, and their standard errors."""
+        return self.of.sample(*self._by_feature(sweep, xs, baselines))
+
+    def spread(self, found: Sequence[np.ndarray], sweep: Sweep, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Each entry with the value of its feature, shaped like xs."""
+        return self._found(sweep, xs).spread(found[0])
+
+    def feature_names(self, rows: Rows) -> list[Any] | None:
+        """The names of the features, where they have some."""
+        return self.features.names(rows)
+
+    def _by_feature(self, sweep: Sweep, xs: list[np.ndarray],
+                    baselines: list[np.ndarray]) -> tuple[Sweep, list[np.ndarray], list[np.ndarray]]:
+        """(sweep, xs, baselines) as the method inside sees them: features are 1 in x, and 0 in the baseline
+        where that is another one there."""
+        features = self._found(sweep, xs)
+        changed = np.concatenate([features.among(some).changed([
+            np.broadcast_to(differ(x[some], take(b, some)), x[some].shape) for x, b in zip(xs, baselines)])
+            for some in blocks(len(xs[0]), sum(x[0].size for x in xs))])
+        ones = np.ones(changed.shape, np.float32)
+
+        def of(evaluate: Evaluate) -> Evaluate:
+            def mixed(points, rows):
+                present = np.broadcast_to(points[0] > 0, (len(rows), features.count))
+                return evaluate(features.mix(xs, baselines, rows, present), rows)
+            return mixed
+        inside = sweep._replace(evaluate=of(sweep.evaluate), columns=None,
+                                evaluate_value=sweep.evaluate_value and of(sweep.evaluate_value))
+        return inside, [ones], [np.where(changed, np.float32(0), np.float32(1))]
+
+
+def by_features(method: Method) -> Method:
+    """A method, or the one inside of it, on the features that are among its parameters."""
+    if isinstance(method, Wrapper):
+        inside = by_features(method.of)
+        return method if inside is method.of else replace(method, of=inside)
+    given = method.parameters.get('features')
+    if not isinstance(given, FeatureSet):
+        return method
+    return ByFeatures(replace(method, features=None), given)            # type: ignore[type-var]
