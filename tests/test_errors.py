@@ -135,7 +135,7 @@ CASES = {
                           lambda de, X, T, s: de.explain('elrp', T, X, X4, ys=[0., 1, 2, 0])),
     'a list of arrays for a single X': (errors.ShapeError, 'X is a single tensor: give its array, not a list',
                                         lambda de, X, T, s: de.explain('elrp', T, X, [X4, X4])),
-    'the start of a name': (errors.UnknownMethod, 'Did you mean "shapley_sampling"', lambda de, X, T, s: de.explain('shapley', T, X, X4)),
+    'the start of a name': (errors.UnknownMethod, 'Did you mean "smoothgrad"', lambda de, X, T, s: de.explain('smooth', T, X, X4)),
     'statistics of the batch': (errors.TensorError, r'changes with the other rows of the batch, through op "moments/mean" \(Mean\)',
                                 lambda de, X, T, s: de.explain('occlusion', tf.nn.batch_normalization(T, *tf.nn.moments(T, 0), None, None, 1e-3), X, X4)),
     'uninitialized variable': (errors.RunError, 'Run the initializer of the variables',

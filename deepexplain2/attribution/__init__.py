@@ -20,7 +20,9 @@ from .layers.layer_gradient_x_activation import LayerGradientActivation
 from .layers.layer_intgrad import LayerIntegratedGradients
 from .layers.score_cam import ScoreCAM
 from .layers.xgrad_cam import XGradCAM
+from .perturbation.kernel_shap import KernelShap
 from .perturbation.occlusion import Occlusion
+from .perturbation.shapley import Shapley
 from .perturbation.shapley_sampling import ShapleySampling
 from .propagation.deconvnet import DeconvNet
 from .propagation.deeplift import DeepLift
@@ -30,7 +32,9 @@ from .propagation.lrp import LRP
 from .registry import methods, register
 
 __all__ = ['FEM', 'LRP', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus',
-           'Gradient', 'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM', 'IntegratedGradients',
-           'InternalInfluence', 'LayerCAM', 'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
+           'Gradient', 'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM',
+           'IntegratedGradients', 'InternalInfluence', 'KernelShap', 'LayerCAM',
+           'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
            'LayerIntegratedGradients', 'Method', 'Occlusion', 'Plan', 'Saliency', 'ScoreCAM',
-           'ShapleySampling', 'Smooth', 'SquareGrad', 'VarGrad', 'XGradCAM', 'methods', 'register']
+           'Shapley', 'ShapleySampling', 'Smooth', 'SquareGrad', 'VarGrad', 'XGradCAM', 'methods',
+           'register']

@@ -19,7 +19,7 @@ class TestRefused:
     def test_methods_that_need_gradients(self, method):
         calls = []
         de = opened(lambda x: calls.append(x) or f(x), output=S((None, 3), tf.float64))
-        message = f'"{method}" needs gradients.*only values: occlusion, shapley_sampling'
+        message = f'"{method}" needs gradients.*only values: {", ".join(PERTURBATION)}'
         with pytest.raises(errors.PathError, match=message.replace('*input', r'\*input')):
             de.explain(method, de.outputs[0], de.inputs[0], XS)
         assert not calls

@@ -97,7 +97,7 @@ def of_method(method):
     yield row('ids as booleans', errors.ShapeError, 'got booleans', lambda s: s.on_ids(method, IDS > 3))
     yield row('ys of ids', errors.ValueRangeError, 'ys holds class 7 in row 0', lambda s: s.on_ids(method, ys=7))
     yield row('progress of ids', errors.ParameterError, 'progress must be', lambda s: s.on_ids(method, progress=3))
-    shape = (2, 5) if method in ('occlusion', 'shapley_sampling') else (2, 4)      # attributions by word are (2, 4)
+    shape = (2, 5) if methods[method].is_perturbation else (2, 4)      # attributions by word are (2, 4)
     yield row('out of ids', errors.ShapeError, rf'out has shape \({shape[0]}, {shape[1]}\)', lambda s: s.on_ids(method, out=np.zeros(shape)))
     yield row('X of ids in feed_dict', errors.FeedError, 'feed_dict feeds X "ids:0"', lambda s: s.on_ids(method, feed_dict={s.ids: IDS}))
     if methods[method].sums_to is None:

@@ -1,11 +1,19 @@
 """Methods with no more runs than a test needs."""
 
+from dataclasses import replace
+
 from deepexplain2 import methods
+from deepexplain2.features import Grid
 from deepexplain2.parameters import kinds
 
 STEPS, SAMPLES = 8, 4
 # the methods that explain a graph without spatial axes
 ANYWHERE = sorted(name for name, cls in methods.items() if cls.needs_space is not True)
+
+
+def coarse(method):
+    """The method on four cells of an image where it takes no more than a few features."""
+    return replace(method, features=Grid(2)) if method.name == 'shapley' else method
 
 
 def few(name):
