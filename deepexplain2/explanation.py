@@ -16,7 +16,7 @@ from .explanation_html import as_html
 
 KIND, VERSION = 'an Explanation', 1
 # fields with one entry per row
-ROWS = 'values', 'xs', 'fx', 'f_baseline', 'delta', 'std_error', 'ys', 'index', 'by_feature'
+ROWS = 'values', 'xs', 'fx', 'f_baseline', 'delta', 'std_error', 'ys', 'index', 'by_feature', 'r2'
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,6 +55,9 @@ class Explanation:
         feature at every entry.
     by_feature_names : sequence, optional
         The names of these features.
+    r2 : ndarray of shape (n,), optional
+        Where the attributions are the coefficients of a model that stands for T around x: the share of the
+        variance of T that it explains.
 
     Raises
     ------
@@ -94,6 +97,7 @@ class Explanation:
     layer: str = ''
     by_feature: np.ndarray | None = None
     by_feature_names: Sequence[Any] | None = None
+    r2: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ROWS:

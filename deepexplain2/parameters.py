@@ -119,6 +119,26 @@ def whole_number(value: Any, name: str) -> int:
     return int(value)
 
 
+def share(value: Any, name: str) -> float:
+    """Check a number between 0 and 1, both left out."""
+    found = number(value, name)
+    if not 0 < found < 1:
+        raise ParameterError(f'{name} must be a number > 0 and < 1, not {shown(value)}')
+    return found
+
+
+def not_negative(value: Any, name: str) -> float:
+    """Check a number >= 0."""
+    found = number(value, name)
+    if found < 0:
+        raise ParameterError(f'{name} must be a number >= 0, not {shown(value)}')
+    return found
+
+
+Share = Annotated[float, Kind('a number between 0 and 1', share)]
+NotNegative = Annotated[float, Kind('a number >= 0', not_negative)]
+
+
 def text(value: Any, name: str) -> str:
     """Check a string."""
     if not isinstance(value, str):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors
+from deepexplain2.features import Axes
 from tests.support.few import ANYWHERE
 from tests.support.networks import v1
 
@@ -12,7 +13,8 @@ RNG = np.random.default_rng(0)
 TABLE, SECOND, W = RNG.normal(size=(9, 3)), RNG.normal(size=(9, 3)), RNG.normal(size=(12, 2))
 IDS, MORE = RNG.integers(0, 9, (5, 4)), RNG.integers(0, 9, (5, 4))
 # whole words at the embedding, for the methods that switch these
-BY_WORD = {'occlusion': {'window_shape': (1, 3)}, 'shapley_sampling': {'sampling_dims': [1]}}
+BY_WORD = {'occlusion': {'window_shape': (1, 3)}, 'shapley_sampling': {'sampling_dims': [1]},
+           **{name: {'features': Axes([1])} for name in ('kernel_shap', 'lime', 'rise', 'shapley')}}
 HAS_BASELINE = ['intgrad', 'deeplift', 'occlusion', 'shapley_sampling']
 
 
@@ -22,7 +24,9 @@ def head(h):
 
 def at_embedding(de, name, T, embedded, *given, **more):
     found = de.explain(name, T, embedded, *given, **more, **BY_WORD.get(name, {}))
-    return found.sum(-1) if name == 'occlusion' else found
+    if name == 'occlusion':                             # each entry has its share of the drop of a word
+        return found.sum(-1)
+    return found[..., 0] if 'features' in BY_WORD.get(name, {}) else found
 
 
 @pytest.fixture

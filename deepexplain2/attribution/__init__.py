@@ -21,7 +21,9 @@ from .layers.layer_intgrad import LayerIntegratedGradients
 from .layers.score_cam import ScoreCAM
 from .layers.xgrad_cam import XGradCAM
 from .perturbation.kernel_shap import KernelShap
+from .perturbation.lime import Lime
 from .perturbation.occlusion import Occlusion
+from .perturbation.rise import Rise
 from .perturbation.shapley import Shapley
 from .perturbation.shapley_sampling import ShapleySampling
 from .propagation.deconvnet import DeconvNet
@@ -35,6 +37,6 @@ __all__ = ['FEM', 'LRP', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'Gra
            'Gradient', 'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM',
            'IntegratedGradients', 'InternalInfluence', 'KernelShap', 'LayerCAM',
            'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
-           'LayerIntegratedGradients', 'Method', 'Occlusion', 'Plan', 'Saliency', 'ScoreCAM',
+           'LayerIntegratedGradients', 'Lime', 'Method', 'Occlusion', 'Plan', 'Rise', 'Saliency', 'ScoreCAM',
            'Shapley', 'ShapleySampling', 'Smooth', 'SquareGrad', 'VarGrad', 'XGradCAM', 'methods',
            'register']

@@ -29,6 +29,18 @@ class Plan(NamedTuple):
     shapes: list[tuple[int, ...]]
 
 
+class Surrogate(list[np.ndarray]):
+    """Attributions that are the coefficients of a model which stands for T around x.
+
+    r2 : array (n,)
+        The share of the variance of T that the model explains.
+    """
+
+    def __init__(self, found: Sequence[np.ndarray], r2: np.ndarray):
+        super().__init__(found)
+        self.r2 = r2
+
+
 class Method(Parametrized):
     """One attribution method with its parameters: a frozen dataclass that is registered under a name.
 

@@ -97,7 +97,7 @@ class Memo:
             alike = coalitions.first_alike(rows, self.changed[:1])
             wanted, ends = self._wanted(rows, alike)
             alike, wanted = (np.broadcast_to(a, (n, k)) for a in (alike, wanted))
-            ends = [(np.arange(n), end, np.repeat(at, n)) for _, end, at in ends]
+            ends = [(np.arange(n), end, np.repeat(at, n)) for _, end, at in ends if len(at)]
         else:
             alike, wanted, ends = self._seen(coalitions)
 

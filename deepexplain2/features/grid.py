@@ -49,20 +49,22 @@ class Grid(FeatureSet):
         count = 0
         for shape, given in zip(shapes, per_input(self.size if is_size else self.cells, len(shapes),
                                                   'size' if is_size else 'cells')):
-            numbers = self._for_axes(given, shape, is_size)
+            numbers = for_axes(given, shape, (shape or (1,))[-1] if is_size else 1)
             some = sized(shape, numbers) if is_size else grid(shape, numbers)
             labels.append(some + count)
             count += int(some.max(initial=-1)) + 1
         return SegmentsOfInputs(labels, shapes)
 
-    @staticmethod
-    def _for_axes(given: Any, shape: tuple[int, ...], is_size: bool) -> tuple[int, ...]:
-        if not isinstance(given, int):
-            return tuple(given)
-        numbers = [min(given, s) for s in shape]
-        if has_channels(shape):
-            numbers[-1] = shape[-1] if is_size else 1
-        return tuple(numbers)
+
+def for_axes(given: Any, row: tuple[int, ...], together: int) -> tuple[int, ...]:
+    """A number for each axis of a row: an int is for all, cut to the length of short ones, and `together` for
+    the channels of an image or volume."""
+    if not isinstance(given, int):
+        return tuple(given)
+    numbers = [min(given, s) for s in row]
+    if has_channels(row):
+        numbers[-1] = together
+    return tuple(numbers)
 
 
 def grid(shape: Sequence[int], cells: Sequence[int]) -> np.ndarray:

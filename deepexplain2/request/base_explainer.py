@@ -227,7 +227,7 @@ class BaseExplainer(HoldsSession):
             samples.arrays if self._form.is_list else samples.arrays[0], **ends, **self._about(),
             std_error=error if error is None or is_list else error[0], ys=ys,
             feature_names=names if any(names) else None, index=samples.labels(),
-            by_feature=more.get('by_feature'),
+            by_feature=more.get('by_feature'), r2=more.get('r2'),
             by_feature_names=self._feature_names(samples))
 
     def _feature_names(self, samples: Samples) -> list[Any] | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..attribution.averaging import mean_over, paired
-from ..attribution.base import Method
+from ..attribution.base import Method, Surrogate
 from ..engine.all_units import AllUnits
 from ..engine.failures import built
 from ..engine.locks import graph_lock
@@ -124,8 +124,9 @@ class Run:
         if errors is not None:
             errors = method.spread(errors, sweep, ends.xs)
             more['std_error'] = [e.astype(d, copy=False) for e, d in zip(errors, self.dtypes)]
-        if method.is_by_feature and options.with_ends:
-            more['by_feature'] = found[0]
+        if options.with_ends:
+            more |= {'by_feature': found[0]} if method.is_by_feature else {}
+            more |= {'r2': found.r2} if isinstance(found, Surrogate) else {}
         return in_dtypes(method.spread(found, sweep, ends.xs), self.dtypes, method), more
 
     def _wanted_values(self, options: Options) -> tuple[bool, bool]:

@@ -150,6 +150,9 @@ class ByWord(Wrapper):
             if w.switched is None:
                 found[w.at[0]] = point
                 continue
+            if not np.isin(point, (0, 1)).all():
+                raise ParameterError(f'{self.name}: a word is there or not, and this fades words. Leave out '
+                                     f'what makes it fade (grid), or explain the embedding')
             there = w._replace(places=tuple(p if p is None or len(p) == 1 else p[rows] for p in w.places))
             point = np.broadcast_to(point, (len(rows), *point.shape[1:]))
             for k, at in enumerate(w.at):

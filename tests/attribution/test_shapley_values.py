@@ -1,29 +1,16 @@
 """shapley and kernel_shap: by enumeration, and beside values of reference."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors
-from deepexplain2.features import Axes, Segments
-from tests.support.cams import built, cast
+from deepexplain2.features import Axes
+from tests.support.black_box_reference import REFERENCE, reference
 from tests.support.coalitions import shapley
 from tests.support.networks import mlp, opened, samples, v1
 
-REFERENCE = np.load(Path(__file__).parent.parent / 'data' / 'black_box_reference.npz')
 EXACT = ['shapley', 'kernel_shap']
-
-
-def reference(net, session):
-    """(X, T, xs, ys, baselines, features) of a network of the reference."""
-    inputs = sorted(k for k in REFERENCE.files if k.startswith(f'{net}/x'))
-    xs = [cast(REFERENCE[k]) for k in inputs]
-    X = [v1.placeholder(tf.float64, (None, *x.shape[1:])) for x in xs]
-    baselines = [cast(REFERENCE[f'{net}/baseline{k}'][0]) for k in range(len(xs))]
-    groups = Segments([REFERENCE[f'{net}/feature_mask/{k}'][0].astype(int) for k in range(len(xs))])
-    return X, built(REFERENCE, net, X), xs, REFERENCE[f'{net}/y'], baselines, groups
 
 
 @pytest.mark.parametrize('net', ['two_inputs', 'cnn_pool', 'mlp_tabular'])

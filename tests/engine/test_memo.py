@@ -108,3 +108,12 @@ def test_rows_with_few_features_are_remembered_first(monkeypatch):
     for row, changed in (0, 3), (2, 5), (3, 2):
         assert len(asked[row]) == len(set(asked[row])) <= 1 << changed
     assert len(asked[1]) == 100 * 29 + 2
+
+
+def test_masks_of_which_none_is_the_baseline_or_x():
+    model, known, xs, baselines, _ = scene((70, 5), 4, 1)
+    masks = RNG.random((6, 75)) < .5
+    for _ in range(2):
+        values, _ = expected(model, xs, baselines, masks)
+        np.testing.assert_allclose(known(Masks(masks)), values, rtol=1e-12)
+    assert np.isnan(known.ends).all()

@@ -92,7 +92,7 @@ def test_rows_of_a_baseline_warn_once(net):
                                   {'baseline': lambda xs: xs + 1}, {'baseline': XS[0][:1] + 1}])
 def test_what_is_said_does_not_warn(net, more):
     de, T, a, b = net
-    de.explain('deeplift', T, a, XS[0], feed_dict={b: XS[1]}, **more)
+    de.explain('deeplift', T, a, XS[0], 'sum', feed_dict={b: XS[1]}, **more)
 
 
 @pytest.mark.parametrize('more, message', [
