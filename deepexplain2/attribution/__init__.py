@@ -20,12 +20,14 @@ from .layers.layer_gradient_x_activation import LayerGradientActivation
 from .layers.layer_intgrad import LayerIntegratedGradients
 from .layers.score_cam import ScoreCAM
 from .layers.xgrad_cam import XGradCAM
+from .perturbation.hsic import HSIC
 from .perturbation.kernel_shap import KernelShap
 from .perturbation.lime import Lime
 from .perturbation.occlusion import Occlusion
 from .perturbation.rise import Rise
 from .perturbation.shapley import Shapley
 from .perturbation.shapley_sampling import ShapleySampling
+from .perturbation.sobol import Sobol
 from .propagation.deconvnet import DeconvNet
 from .propagation.deeplift import DeepLift
 from .propagation.elrp import EpsilonLRP
@@ -33,10 +35,10 @@ from .propagation.guided_backprop import GuidedBackprop
 from .propagation.lrp import LRP
 from .registry import methods, register
 
-__all__ = ['FEM', 'LRP', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM', 'GradCAMPlusPlus',
-           'Gradient', 'GradientInput', 'GuidedBackprop', 'GuidedGradCAM', 'HiResCAM',
-           'IntegratedGradients', 'InternalInfluence', 'KernelShap', 'LayerCAM',
+__all__ = ['FEM', 'HSIC', 'LRP', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM',
+           'GradCAMPlusPlus', 'Gradient', 'GradientInput', 'GuidedBackprop', 'GuidedGradCAM',
+           'HiResCAM', 'IntegratedGradients', 'InternalInfluence', 'KernelShap', 'LayerCAM',
            'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
-           'LayerIntegratedGradients', 'Lime', 'Method', 'Occlusion', 'Plan', 'Rise', 'Saliency', 'ScoreCAM',
-           'Shapley', 'ShapleySampling', 'Smooth', 'SquareGrad', 'VarGrad', 'XGradCAM', 'methods',
-           'register']
+           'LayerIntegratedGradients', 'Lime', 'Method', 'Occlusion', 'Plan', 'Rise',
+           'Saliency', 'ScoreCAM', 'Shapley', 'ShapleySampling', 'Smooth', 'Sobol',
+           'SquareGrad', 'VarGrad', 'XGradCAM', 'methods', 'register']

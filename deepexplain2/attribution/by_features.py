@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import blocks, differ, take
+from ..engine.arrays import blocks, differ, faded, take
 from ..engine.sweep import Evaluate, Sweep
 from ..features.base import Features, FeatureSet, FeaturesOfX, Rows
 from .base import Method, Plan
@@ -101,8 +101,12 @@ class ByFeatures(Wrapper):
 
         def of(evaluate: Evaluate) -> Evaluate:
             def mixed(points, rows):
-                present = np.broadcast_to(points[0] > 0, (len(rows), features.count))
-                return evaluate(features.mix(xs, baselines, rows, present), rows)
+                shares = np.broadcast_to(points[0], (len(rows), features.count))
+                if np.isin(shares, (0, 1)).all():
+                    return evaluate(features.mix(xs, baselines, rows, shares > 0), rows)
+                masks = features.among(rows).spread(shares)             # NaN: in no feature, and always x
+                return evaluate([faded(x[rows], take(b, rows), np.nan_to_num(m, nan=1.))
+                                 for x, b, m in zip(xs, baselines, masks)], rows)
             return mixed
         inside = sweep._replace(evaluate=of(sweep.evaluate), columns=None,
                                 evaluate_value=sweep.evaluate_value and of(sweep.evaluate_value))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..errors import ParameterError
+
 LOOK = 1 << 17              # numbers that are looked through at once
 
 
@@ -32,3 +34,16 @@ def differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def take(a: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     """These rows of an array that has one entry per row, or a single one for all."""
     return a if len(a) == 1 else a[rows]
+
+
+def faded(x: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """b + share (x - b), which is x and b to the bit where the share is 1 and 0. ParameterError for integers
+    with another share."""
+    if np.isin(share, (0, 1)).all():
+        return np.where(share == 1, x, b)
+    if x.dtype.kind not in 'fV':
+        raise ParameterError(f'X has dtype {x.dtype.name}, whose values cannot fade to those of the '
+                             f'baseline. Take masks of 0 and 1 (features, interpolation="nearest"), or a '
+                             f'floating X')
+    share = share.astype(x.dtype, copy=False)
+    return np.where(share == 1, x, b + share * (x - b)).astype(x.dtype, copy=False)

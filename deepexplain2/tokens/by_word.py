@@ -11,7 +11,7 @@ import numpy as np
 from ..attribution.base import Method, Plan
 from ..attribution.by_features import by_features
 from ..attribution.wrapper import Inner, Wrapper
-from ..engine.arrays import differ, take
+from ..engine.arrays import differ, faded, take
 from ..engine.sweep import Evaluate, Sweep
 from ..errors import ParameterError
 
@@ -150,14 +150,11 @@ class ByWord(Wrapper):
             if w.switched is None:
                 found[w.at[0]] = point
                 continue
-            if not np.isin(point, (0, 1)).all():
-                raise ParameterError(f'{self.name}: a word is there or not, and this fades words. Leave out '
-                                     f'what makes it fade (grid), or explain the embedding')
             there = w._replace(places=tuple(p if p is None or len(p) == 1 else p[rows] for p in w.places))
             point = np.broadcast_to(point, (len(rows), *point.shape[1:]))
             for k, at in enumerate(w.at):
                 x = xs[at][rows]
-                found[at] = np.where(there.spread(point, k, x) > 0, x, take(baselines[at], rows))
+                found[at] = faded(x, take(baselines[at], rows), there.spread(point, k, x))
         return found
 
 

@@ -178,7 +178,7 @@ def test_hidden_input(method):
         a = de.explain(coarse(method), T, embedded, xs, ys=CLASSES[:3])
         assert a.shape == (3, 4, 5)
         # others for other shapes. Tokens do not interact
-        if not method.draws_samples and coarse(method) == method:
+        if not method.draws_samples and coarse(method) == method and method.name != 'hsic':
             alone = de.explain(method, NET.tensorflow(X), X, xs.reshape(12, 5), ys=np.repeat(CLASSES[:3], 4))
             np.testing.assert_allclose(a.reshape(12, 5), alone, rtol=1e-9, atol=1e-12)
 

@@ -122,8 +122,6 @@ def test_token_ids_and_what_is_refused(session):
         found, error = de.explain('rise', t, ids, tokens, samples=200, return_std_error=True)
         of_word = np.tanh(table[tokens]).sum(2)
         assert (np.abs(found - (of_word + of_word.sum(1, keepdims=True)) / 2) <= 5 * error).all()
-        with pytest.raises(errors.ParameterError, match='a word is there or not, and this fades words'):
-            de.explain('rise', t, ids, tokens, grid=2)
         groups = Segments([0, 0, 1, 1])
         found = de.explanation('occlusion', t, ids, tokens, features=groups)
         np.testing.assert_allclose(found.values, np.repeat(of_word.reshape(2, 2, 2).sum(2), 2, 1))

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from ...engine.arrays import take
+from ...engine.arrays import faded, take
 from ...engine.memo import evaluate
 from ...errors import ParameterError
 from ...features.base import FeaturesOfX
@@ -148,7 +148,7 @@ class Rise(Sampling):
                                                 for k in range(first, first + count)))]
 
             def masked(rows, ks):
-                return [_mixed(x[rows], take(b, rows), m[ks]) for x, b, m in zip(xs, baselines, masks)]
+                return [faded(x[rows], take(b, rows), m[ks]) for x, b, m in zip(xs, baselines, masks)]
             values = np.empty((sweep.n, count))
             evaluate(sweep, masked, values, np.ones(values.shape, bool))
             for of_input, m in zip(sums, masks):
@@ -156,12 +156,6 @@ class Rise(Sampling):
         draw(self, sums[0] if len(sums) == 1 else _All(sums), add, self.draws)
         return tuple([np.broadcast_to(a, x.shape).copy() for a, x in zip(some, xs)] for some in (
             [s.value() for s in sums], [s.error() for s in sums]))
-
-
-def _mixed(x: np.ndarray, b: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """b + M (x - b), which is x and b to the bit where the mask is 1 and 0."""
-    mask = mask.astype(x.dtype, copy=False)
-    return np.where(mask == 1, x, b + mask * (x - b))
 
 
 class Sums:
