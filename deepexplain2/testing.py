@@ -49,7 +49,7 @@ def check_method(method: type[Method] | Method) -> None:
     """
     made = method() if isinstance(method, type) else method
     for clause in CLAUSES:
-        with _opened(made.needs_space) as scene:
+        with _opened(made.needs_space, made.takes_images) as scene:
             try:
                 clause(made, scene)
             except (AssertionError, DeepExplainError) as e:
@@ -58,7 +58,8 @@ def check_method(method: type[Method] | Method) -> None:
 
 @dataclass
 class _Scene:
-    """A small network in a session: X (n, 5) float64, T (n, 3), seven rows and the weights of T for each."""
+    """A small network in a session: X (n, 5) float64, with more axes behind as `tail` says, T (n, 3), seven
+    rows and the weights of T for each."""
 
     de: DeepExplain
     session: Any
@@ -67,6 +68,11 @@ class _Scene:
     xs: np.ndarray
     ys: np.ndarray
     network: Callable[[tf.Tensor], tf.Tensor]
+    tail: tuple[int, ...] = ()
+
+    def placeholder(self, rows: int | None, count: int = 5) -> tf.Tensor:
+        """An X of so many features."""
+        return v1.placeholder(tf.float64, (rows, count, *self.tail))
 
     def explain(self, method: Method, T: tf.Tensor | None = None, X: Any = None, xs: Any = None,
                 **options: Any) -> Any:
@@ -75,14 +81,15 @@ class _Scene:
 
 
 @contextlib.contextmanager
-def _opened(has_space: bool = False) -> Iterator[_Scene]:
-    """A scene; has_space: with a convolution along the features."""
+def _opened(has_space: bool = False, has_images: bool = False) -> Iterator[_Scene]:
+    """A scene; has_space: with a convolution along the features; has_images: with X of images (n, 5, 1)."""
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=s) for s in ((5, 7), (7, 6), (6, 6), (6, 3))]
     biases = [rng.normal(size=len(w[0])) for w in weights]
     kernel, after = (np.random.default_rng(1).normal(size=s) for s in ((2, 1, 4), (56, 5)))
 
     def network(x):
+        x = tf.squeeze(x, -1) if has_images else x
         if has_space:
             wide = tf.repeat(x, 3, 1)
             maps = tf.nn.elu(tf.nn.conv1d(wide[:, :, None], tf.constant(kernel, x.dtype), 1, 'VALID'))
@@ -92,8 +99,10 @@ def _opened(has_space: bool = False) -> Iterator[_Scene]:
         return x
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session, DeepExplain(session) as de:
-        X = v1.placeholder(tf.float64, (None, 5), 'x')
-        yield _Scene(de, session, X, network(X), rng.normal(size=(7, 5)), rng.normal(size=(7, 3)), network)
+        tail = (1,) if has_images else ()
+        X = v1.placeholder(tf.float64, (None, 5, *tail), 'x')
+        yield _Scene(de, session, X, network(X), rng.normal(size=(7, 5, *tail)), rng.normal(size=(7, 3)),
+                     network, tail)
 
 
 def _same(a: Any, b: Any, what: str) -> None:
@@ -173,12 +182,12 @@ def targeted(method: Method, scene: _Scene) -> None:
 def fitting(method: Method, scene: _Scene) -> None:
     """Graphs that fix the batch, and other inputs in feed_dict, give the same."""
     expected = scene.explain(method, ys=scene.ys)
-    fixed = v1.placeholder(tf.float64, (3, 5))
-    got = scene.explain(method, scene.network(tf.reshape(tf.reshape(fixed, (15,)), (3, 5))), fixed,
+    fixed = scene.placeholder(3)
+    got = scene.explain(method, scene.network(tf.reshape(tf.reshape(fixed, (15,)), fixed.shape)), fixed,
                         ys=scene.ys)
     _same(got, expected, 'a fixed batch of 3')
-    other = v1.placeholder(tf.float64, (None, 5))
-    given = np.random.default_rng(3).normal(size=(7, 5))
+    other = scene.placeholder(None)
+    given = np.random.default_rng(3).normal(size=scene.xs.shape)
     joined = scene.network(scene.X + other)
     whole = scene.explain(method, joined, ys=scene.ys, feed_dict={other: given})
     _same(scene.explain(method, joined, ys=scene.ys, feed_dict={other: given}, batch_size=2), whole,
@@ -189,10 +198,10 @@ def fitting(method: Method, scene: _Scene) -> None:
 
 def meaningful(method: Method, scene: _Scene) -> None:
     """A feature without influence gets 0, and attributions sum to what the method promises."""
-    wide = v1.placeholder(tf.float64, (None, 6))
-    got = scene.explain(method, scene.network(wide[:, :5]), wide, np.c_[scene.xs, scene.xs[:, 0] + 1],
-                        ys='sum')
-    if got.shape == (7, 6) and method.zero_without_influence:
+    wide = scene.placeholder(None, 6)
+    xs = np.concatenate([scene.xs, scene.xs[:, :1] + 1], 1)
+    got = scene.explain(method, scene.network(wide[:, :5]), wide, xs, ys='sum')
+    if got.shape == xs.shape and method.zero_without_influence:
         assert np.all(got[:, 5] == 0), 'a feature that T does not depend on gets something'
     if method.sums_to == 'difference':
         values, delta = scene.explain(method, ys=scene.ys, return_delta=True)
@@ -226,7 +235,7 @@ def harmless(method: Method, scene: _Scene) -> None:
     assert np.array_equal(now, state), 'the random state of NumPy changes'
     before = len(scene.session.graph.get_operations())
     try:
-        scene.explain(method, xs=np.full((7, 5), np.nan))
+        scene.explain(method, xs=np.full(scene.xs.shape, np.nan))
     except DeepExplainError:
         pass
     else:

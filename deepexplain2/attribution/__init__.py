@@ -6,6 +6,7 @@ from .gradient.gradient_input import GradientInput
 from .gradient.integrated_gradients import IntegratedGradients
 from .gradient.saliency import Saliency
 from .gradient.smooth import Smooth, SquareGrad, VarGrad
+from .gradient.xrai import XRAI
 from .layers.eigen_cam import EigenCAM
 from .layers.fem import FEM
 from .layers.grad_cam import GradCAM
@@ -35,7 +36,7 @@ from .propagation.guided_backprop import GuidedBackprop
 from .propagation.lrp import LRP
 from .registry import methods, register
 
-__all__ = ['FEM', 'HSIC', 'LRP', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM',
+__all__ = ['FEM', 'HSIC', 'LRP', 'XRAI', 'DeconvNet', 'DeepLift', 'EigenCAM', 'EpsilonLRP', 'GradCAM',
            'GradCAMPlusPlus', 'Gradient', 'GradientInput', 'GuidedBackprop', 'GuidedGradCAM',
            'HiResCAM', 'IntegratedGradients', 'InternalInfluence', 'KernelShap', 'LayerCAM',
            'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',

@@ -64,6 +64,8 @@ class Method(Parametrized):
     zero_without_influence: ClassVar[bool] = True
     #: Whether T must depend on X through a tensor with spatial axes.
     needs_space: ClassVar[bool] = False
+    #: Whether X must be images, (n, height, width) or (n, height, width, channels).
+    takes_images: ClassVar[bool] = False
     #: Whether the attributions of a weighted sum of outputs are the weighted sum of attributions.
     linear_in_target: ClassVar[bool] = True
     #: Whether attributions that are all 0 say nothing of X, where T depends on it.

@@ -74,6 +74,11 @@ class Wrapper(Method):
         return self.of.needs_space
 
     @property
+    def takes_images(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.takes_images
+
+    @property
     def is_by_feature(self) -> bool:  # type: ignore[override]
         """As for the method inside."""
         return self.of.is_by_feature

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -28,35 +28,37 @@ class Superpixels(Parametrized):
         labels of their own."""
         found, start = [], 0
         for xs in images:
-            labels = np.stack([self._of_image(x) for x in xs])
+            labels = np.stack([labels_of_image(x, self.kind, self.options) for x in xs])
             found.append(labels + start)
             start += int(labels.max()) + 1
         return found if len(found) > 1 else found[0]
 
-    def _of_image(self, image: np.ndarray) -> np.ndarray:
-        if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[-1] > MOST_CHANNELS):
-            raise ShapeError(f'superpixels are those of images (height, width) or (height, width, '
-                             f'channels), with at most {MOST_CHANNELS} channels; a row of X has shape '
-                             f'{image.shape}. Give labels of your own: Segments')
-        image = image.astype(float)
-        image = (image - image.min()) / (np.ptp(image) or 1)            # colours in 0..1
-        channels = image.shape[-1] if image.ndim == 3 else None
-        options = dict(self.options)
-        if self.kind == 'quickshift':
-            image = image if channels == 3 else np.repeat(image.reshape(*image.shape[:2], -1)[..., :1], 3, -1)
-            make: Callable = segmentation.quickshift
-        else:
-            make = getattr(segmentation, self.kind)
-            options.setdefault('channel_axis', None if channels is None else -1)
-            if self.kind == 'slic':
-                options.setdefault('start_label', 0)
-            if self.kind == 'slic' and channels not in (None, 3):
-                options.setdefault('convert2lab', False)
-        try:
-            return np.asarray(make(image, **options), int)
-        except TypeError as e:
-            raise ParameterError(f'superpixels({self.kind!r}): {e}. Parameters are those of '
-                                 f'skimage.segmentation.{self.kind}') from None
+
+def labels_of_image(image: np.ndarray, kind: str, parameters: Mapping[str, Any]) -> np.ndarray:
+    """(height, width): the superpixels of one image, counted from 0. kind, parameters: see `superpixels`."""
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[-1] > MOST_CHANNELS):
+        raise ShapeError(f'superpixels are those of images (height, width) or (height, width, '
+                         f'channels), with at most {MOST_CHANNELS} channels; a row of X has shape '
+                         f'{image.shape}. Give labels of your own: Segments')
+    image = image.astype(float)
+    image = (image - image.min()) / (np.ptp(image) or 1)            # colours in 0..1
+    channels = image.shape[-1] if image.ndim == 3 else None
+    options = dict(parameters)
+    if kind == 'quickshift':
+        image = image if channels == 3 else np.repeat(image.reshape(*image.shape[:2], -1)[..., :1], 3, -1)
+        make: Callable = segmentation.quickshift
+    else:
+        make = getattr(segmentation, kind)
+        options.setdefault('channel_axis', None if channels is None else -1)
+        if kind == 'slic':
+            options.setdefault('start_label', 0)
+        if kind == 'slic' and channels not in (None, 3):
+            options.setdefault('convert2lab', False)
+    try:
+        return np.asarray(make(image, **options), int)
+    except TypeError as e:
+        raise ParameterError(f'superpixels({kind!r}): {e}. Parameters are those of '
+                             f'skimage.segmentation.{kind}') from None
 
 
 def superpixels(kind: Literal['slic', 'quickshift', 'felzenszwalb'] = 'slic', /,

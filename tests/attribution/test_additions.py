@@ -79,7 +79,7 @@ def test_rectified_gradient_beside_its_definition(additions):
             tf.gradients(T, X)[0], {X: xs}), rtol=1e-12)
 
 
-@pytest.mark.parametrize('name', ['jittered', 'rectified_gradient', 'rise'])
+@pytest.mark.parametrize('name', ['jittered', 'rectified_gradient', 'mean_where_kept'])
 def test_additions_keep_to_the_contract(additions, name):
     check_method(methods[name]() if name != 'jittered' else additions['Jittered'](of=methods['grad*input'](),
                                                                               samples=3))
@@ -91,16 +91,15 @@ def test_a_wrapper_is_a_method(additions):
         additions['Jittered'](of=methods['intgrad'](steps=3))) == 'Jittered(of=IntegratedGradients(steps=3))'
 
 
-def test_rise_beside_its_definition(additions):
+def test_mask_sampling_beside_its_definition(additions):
     rng = np.random.default_rng(2)
     w, xs = rng.normal(size=(4, 3)), rng.normal(size=(5, 4))
     with tf.Graph().as_default(), v1.Session() as session, DeepExplain(session) as de:
         X = v1.placeholder(tf.float64, (None, 4))
         T = tf.nn.elu(X @ w)
         for batch_size in None, 2:
-            got, error = de.explain('rise', T, X, xs, ys=[0, 1, 2, 0, 1], batch_size=batch_size, samples=30,
-                                    keep=.6,
-                                    return_std_error=True)
+            got, error = de.explain('mean_where_kept', T, X, xs, ys=[0, 1, 2, 0, 1], batch_size=batch_size,
+                                    samples=30, keep=.6, return_std_error=True)
             masks = np.array([np.random.default_rng([0, k]).random(4) < .6 for k in range(30)])
             z = (xs[:, None] * masks) @ w
             scores = np.where(z > 0, z, np.expm1(z))[range(5), :, [0, 1, 2, 0, 1]]
