@@ -69,6 +69,12 @@ memory the rule is seven, two of them against
   infinities, and where that of a max pooling is one way back the rule is three; TensorFlow does not fuse \
 them. Large convolutions and dense
   layers hide that.
+- Rules of LRP at linear ops are several convolutions each, forward and back: two with z+ and flat, four \
+with alpha-beta and gamma. The peers do the
+  same, and keep less of it in one graph.
+- Methods of a layer in small networks, whose layer gradient is a few milliseconds: maps are enlarged and \
+added up in NumPy beside it. smoothgrad draws its
+  noise there too.
 - Single rows of small networks, where making the inputs of occlusion and shapley_sampling in NumPy shares \
 the cores with the network.
 '''

@@ -107,7 +107,8 @@ def main(short=False, output=HERE / 'output'):
         parameters = {'intgrad': {'steps': 50}, 'occlusion': {'window_shape': 5},
                       'shapley_sampling': {'sampling_dims': [1, 2], 'samples': 2},
                       'shapley': {'features': Grid(3)}, 'kernel_shap': {'features': Grid(7)},
-                      'lime': {'features': Grid(7)}, 'rise': {'samples': 200 if short else 4000}}
+                      'lime': {'features': Grid(7)}, 'rise': {'samples': 200 if short else 4000},
+                      'meaningful_perturbation': {'steps': 20 if short else 300}}
         parameters |= {name: {'layer': 'conv2'} for name in methods() if hasattr(methods[name], 'layer')}
         maps = {}
         print(f'{len(digits)} digits, target: the logit of the true class\n')

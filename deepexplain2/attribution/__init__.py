@@ -4,6 +4,7 @@ from .base import Method, Plan
 from .gradient.gradient import Gradient
 from .gradient.gradient_input import GradientInput
 from .gradient.integrated_gradients import IntegratedGradients
+from .gradient.meaningful_perturbation import MeaningfulPerturbation
 from .gradient.saliency import Saliency
 from .gradient.smooth import Smooth, SquareGrad, VarGrad
 from .gradient.xrai import XRAI
@@ -40,6 +41,6 @@ __all__ = ['FEM', 'HSIC', 'LRP', 'XRAI', 'DeconvNet', 'DeepLift', 'EigenCAM', 'E
            'GradCAMPlusPlus', 'Gradient', 'GradientInput', 'GuidedBackprop', 'GuidedGradCAM',
            'HiResCAM', 'IntegratedGradients', 'InternalInfluence', 'KernelShap', 'LayerCAM',
            'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
-           'LayerIntegratedGradients', 'Lime', 'Method', 'Occlusion', 'Plan', 'Rise',
-           'Saliency', 'ScoreCAM', 'Shapley', 'ShapleySampling', 'Smooth', 'Sobol',
-           'SquareGrad', 'VarGrad', 'XGradCAM', 'methods', 'register']
+           'LayerIntegratedGradients', 'Lime', 'MeaningfulPerturbation', 'Method',
+           'Occlusion', 'Plan', 'Rise', 'Saliency', 'ScoreCAM', 'Shapley', 'ShapleySampling',
+           'Smooth', 'Sobol', 'SquareGrad', 'VarGrad', 'XGradCAM', 'methods', 'register']

@@ -28,6 +28,17 @@ def resized(maps: np.ndarray, shape: Sequence[int], interpolation: str) -> np.nd
     return maps
 
 
+def resized_back(values: np.ndarray, grid: Sequence[int], interpolation: str) -> np.ndarray:
+    """Values (n,) + shape as (n,) + grid, by the transpose of `resized`: the gradient with respect to maps of
+    a function whose gradient with respect to the resized ones is `values`."""
+    for axis, size in enumerate(grid, 1):
+        if values.shape[axis] != size:
+            weights = _weights(size, values.shape[axis], ORDERS[interpolation])
+            weights = weights.astype(values.dtype, copy=False)
+            values = np.moveaxis(np.moveaxis(values, axis, -1) @ weights.T, -1, axis)
+    return values
+
+
 @lru_cache(maxsize=64)
 def _weights(old: int, new: int, order: int) -> np.ndarray:
     """(old, new): what each old position gives to each new one; scikit-image's resize of every unit vector.

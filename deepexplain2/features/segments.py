@@ -36,8 +36,8 @@ class Segments(FeatureSet):
     labels : integer array, list of them, or function
         Shaped like a row of X, the same for all rows, or with a label map for each row; without the last axis
         too, for all channels of a pixel. For several inputs a list: the same label is the same feature in all
-        of them. Entries with a negative label are in no feature. A function of xs (an array, for a list X
-        arrays as positional arguments) returns these for the rows that it is given, counted from 0.
+        of them. Entries with a negative label are in no feature. A function of xs (an array, for several
+        inputs a list of arrays) returns these for the rows that it is given, counted from 0.
 
     Notes
     -----
@@ -59,7 +59,8 @@ class Segments(FeatureSet):
             return self._fitted(self.labels, rows)
         if rows.arrays is None:
             return None
-        found = label_map(self.labels(*rows.arrays), 'what labels returned')
+        arrays = list(rows.arrays)
+        found = label_map(self.labels(arrays if len(arrays) > 1 else arrays[0]), 'what labels returned')
         most = sum(math.prod(shape[1:]) for shape in rows.shapes)
         largest = max(int(a.max(initial=-1)) for a in (found if isinstance(found, tuple) else [found]))
         if largest >= most:

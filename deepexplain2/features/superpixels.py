@@ -23,11 +23,11 @@ class Superpixels(Parametrized):
     kind: Literal['slic', 'quickshift', 'felzenszwalb']
     options: Annotated[Any, Kind('a dict', lambda value, name: dict(value))]
 
-    def __call__(self, *images: np.ndarray) -> Any:
+    def __call__(self, images: Any) -> Any:
         """(n, h, w) integers for images (n, h, w) or (n, h, w, channels); of several inputs a list, with
         labels of their own."""
         found, start = [], 0
-        for xs in images:
+        for xs in images if isinstance(images, list) else [images]:
             labels = np.stack([labels_of_image(x, self.kind, self.options) for x in xs])
             found.append(labels + start)
             start += int(labels.max()) + 1
