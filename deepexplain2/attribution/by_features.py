@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine.arrays import blocks, differ, faded, take
 from ..engine.sweep import Evaluate, Sweep
+from ..errors import ParameterError
 from ..features.base import Features, FeatureSet, FeaturesOfX, Rows
 from .base import Method, Plan
 from .wrapper import Inner, Wrapper
@@ -117,7 +118,11 @@ def by_features(method: Method) -> Method:
     """A method, or the one inside of it, on the features that are among its parameters."""
     if isinstance(method, Wrapper):
         inside = by_features(method.of)
-        return method if inside is method.of else replace(method, of=inside)
+        made = method if inside is method.of else replace(method, of=inside)
+        if isinstance(inside, ByFeatures) and inside.features.of_values and made.is_by_feature:
+            raise ParameterError(f'"{method.name}" changes xs for "{inside.name}", whose features are made '
+                                 f'of the values of xs. Give labels as an array')
+        return made
     given = method.parameters.get('features')
     if not isinstance(given, FeatureSet):
         return method

@@ -40,7 +40,10 @@ class Rows(NamedTuple):
 
 
 class FeatureSet(Parametrized):
-    """Base of what a caller says of features: `of` makes them for rows."""
+    """Base of what a caller says of features: `of` makes them for rows. of_values: whether they are made of
+    the values of the rows."""
+
+    of_values = False
 
     def of(self, rows: Rows) -> Features | None:
         """The features of rows; None where they depend on what is not there yet. ParameterError where they do

@@ -54,23 +54,40 @@ class Segments(FeatureSet):
 
     labels: Annotated[Any, Kind('an integer array, a list of them, or a function of xs', label_map)]
 
+    @property
+    def of_values(self):  # type: ignore[override]
+        """Whether labels is a function."""
+        return callable(self.labels)
+
     def of(self, rows):
         if not callable(self.labels):
             return self._fitted(self.labels, rows)
         if rows.arrays is None:
             return None
-        arrays = list(rows.arrays)
-        found = label_map(self.labels(arrays if len(arrays) > 1 else arrays[0]), 'what labels returned')
+        found = self._labels_of(rows.arrays)
         most = sum(math.prod(shape[1:]) for shape in rows.shapes)
-        largest = max(int(a.max(initial=-1)) for a in (found if isinstance(found, tuple) else [found]))
+        largest = max(int(a.max(initial=-1)) for a in _listed(found))
         if largest >= most:
             raise ParameterError(f'what labels returned has a label {largest}, and a row of X has {most} '
                                  f'entries: a function counts features from 0')
         return self._fitted(found, rows._replace(numbers=None, total=len(rows.arrays[0])), np.arange(most))
 
+    def _labels_of(self, arrays: Sequence[np.ndarray]) -> Any:
+        """What the function says of rows; ParameterError where it says something else of the last alone."""
+        def ask(some):
+            return label_map(self.labels(some if len(some) > 1 else some[0]), 'what labels returned')
+        found, n = ask(list(arrays)), len(arrays[0])
+        if n > 1:
+            for a, b, x in zip(_listed(found), _listed(ask([x[-1:] for x in arrays])), arrays):
+                has_rows = len(a) == n and a.ndim >= x.ndim - 1
+                if (a[-1:] if has_rows else a).tolist() != b.tolist():
+                    raise ParameterError('labels is a function whose answer for a row changes with the other '
+                                         'rows of xs: each row must have labels of its own, or all the same')
+        return found
+
     def _fitted(self, labels: Any, rows: Rows, known: np.ndarray | None = None) -> Features:
         """known: the labels that there are, by default those that are given for any row."""
-        given = labels if isinstance(labels, tuple) else (labels,)
+        given = _listed(labels)
         shapes = [shape[1:] for shape in rows.shapes]
         if len(given) != len(shapes):
             raise ParameterError(f'labels holds {len(given)} arrays, and X has {len(shapes)} tensors. Give '
@@ -80,6 +97,10 @@ class Segments(FeatureSet):
             known = np.unique(np.concatenate([np.unique(a) for a in given]))
             known = known[known >= 0]
         return SegmentsOfInputs([np.where(m < 0, -1, np.searchsorted(known, m)) for m in maps], shapes)
+
+
+def _listed(labels: Any) -> tuple[np.ndarray, ...]:
+    return labels if isinstance(labels, tuple) else (labels,)
 
 
 def _expanded(labels: np.ndarray, shape: tuple[int, ...], rows: Rows) -> np.ndarray:

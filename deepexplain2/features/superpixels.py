@@ -26,11 +26,10 @@ class Superpixels(Parametrized):
     def __call__(self, images: Any) -> Any:
         """(n, h, w) integers for images (n, h, w) or (n, h, w, channels); of several inputs a list, with
         labels of their own."""
-        found, start = [], 0
-        for xs in images if isinstance(images, list) else [images]:
-            labels = np.stack([labels_of_image(x, self.kind, self.options) for x in xs])
-            found.append(labels + start)
-            start += int(labels.max()) + 1
+        given = images if isinstance(images, list) else [images]
+        # numbers of their own for each input, whatever the other rows are
+        found = [np.stack([labels_of_image(x, self.kind, self.options) for x in xs]) * len(given) + k
+                 for k, xs in enumerate(given)]
         return found if len(found) > 1 else found[0]
 
 

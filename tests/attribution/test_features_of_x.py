@@ -211,3 +211,47 @@ def test_what_does_not_fit(features, message):
         with pytest.raises((errors.ParameterError, errors.ShapeError), match=message):
             de.explain('occlusion', T, X, xs, ys, features=features)
         assert len(X.graph.get_operations()) == before
+
+
+def test_methods_around_a_method_with_features():
+    """Noise leaves labels in an array as they are, and is refused where they are made of xs; xrai takes the
+    values of the entries."""
+    xs, ys = samples(IMAGE, 2)
+    labels = np.arange(6)[:, None] // 3 + np.zeros((6, 6), int)
+    with opened(IMAGE) as (de, X, T, _):
+        of = methods['occlusion'](features=Segments(labels))
+        found = de.explanation('smoothgrad', T, X, xs, ys, of=of, samples=4, seed=1)
+        noisy = [xs + .15 * np.ptp(xs, (1, 2, 3), keepdims=True)
+                 * np.random.default_rng([1, k]).normal(size=xs.shape[1:]) for k in range(4)]
+        want = np.mean([de.explanation(of, T, X, x, ys).by_feature for x in noisy], 0)
+        np.testing.assert_allclose(found.by_feature, want, rtol=1e-6)
+        np.testing.assert_array_equal(found.values[:, 0, 0, 0], found.by_feature[:, 0])
+        with pytest.raises(errors.ParameterError, match='"smoothgrad" changes xs for "occlusion"'):
+            de.explain('smoothgrad', T, X, xs, ys, of=methods['occlusion'](features=superpixels('slic')))
+        regions = de.explanation('xrai', T, X, xs, ys, of=methods['occlusion'](features=superpixels('slic')))
+        assert regions.values.shape == xs.shape and regions.by_feature is None
+
+
+def test_functions_that_mix_rows():
+    xs, ys = samples(IMAGE, 3)
+    with opened(IMAGE) as (de, X, T, _):
+        with pytest.raises(errors.ParameterError, match='changes with the other rows of xs'):
+            de.explain('occlusion', T, X, xs, ys, features=Segments(lambda x: (x > x.mean()).astype(int)))
+        same = de.explain('occlusion', T, X, xs, ys, features=Segments(lambda x: LABELS))
+        np.testing.assert_array_equal(same, de.explain('occlusion', T, X, xs, ys, features=Segments(LABELS)))
+
+
+def test_superpixels_of_several_inputs(session):
+    """Have numbers of their own, the same whatever the other rows are."""
+    a, b = RNG.uniform(size=(3, 8, 8, 3)), RNG.uniform(size=(3, 8, 9))
+    x, y = (v1.placeholder(tf.float64, (None, *v.shape[1:])) for v in (a, b))
+    t = tf.reduce_sum(tf.sin(x), (1, 2, 3)) + tf.reduce_sum(tf.cos(y), (1, 2))
+    labels = superpixels('slic', n_segments=5).labels([a, b])
+    assert not set(np.unique(labels[0])) & set(np.unique(labels[1]))
+    with DeepExplain(session) as de:
+        found = de.explanation('occlusion', t, [x, y], [a, b], features=superpixels('slic', n_segments=5))
+        for k in range(3):
+            alone = de.explanation('occlusion', t, [x, y], [a[k:k + 1], b[k:k + 1]],
+                                   features=superpixels('slic', n_segments=5))
+            some = alone.by_feature.shape[1]
+            np.testing.assert_allclose(found.by_feature[k, :some], alone.by_feature[0], rtol=1e-9, atol=1e-12)

@@ -71,6 +71,7 @@ class XRAI(Wrapper):
 
     needs_space = True
     takes_images = True
+    is_by_feature = False
     linear_in_target = False
     zero_without_influence = False
 
@@ -80,8 +81,12 @@ class XRAI(Wrapper):
                              f'channels), and xs have shapes {[tuple(s) for s in shapes]}')
         return super().plan(shapes)
 
+    def spread(self, found, sweep, xs):
+        """As they are."""
+        return list(found)
+
     def attribute(self, sweep, xs, baselines):
-        found, (images,) = self.of.attribute(sweep, xs, baselines)[0], xs
+        found, (images,) = self.of.spread(self.of.attribute(sweep, xs, baselines), sweep, xs)[0], xs
         maps = np.stack([self._of_image(image, a if a.ndim == 2 else a.sum(-1))
                          for image, a in zip(images, found.astype(np.float64))])
         maps = maps if images.ndim == 3 else maps[..., None]
