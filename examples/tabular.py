@@ -16,9 +16,11 @@ import pandas as pd
 from keras import layers
 
 from deepexplain2 import DeepExplain, errors
+from deepexplain2.features import Columns
 
 HERE = Path(__file__).parent
-METHODS = {'deeplift': {}, 'shapley_sampling': {'samples': 50}}
+METHODS = {'deeplift': {}, 'shapley_sampling': {'samples': 50}, 'kernel_shap': {}}      # of 7 columns: exact
+GROUPS = Columns({'stairs': ['floor', 'lift'], 'what plays no part': ['house number', 'colour of door']})
 
 
 def flats(n, seed):
@@ -46,9 +48,9 @@ def network(table, price):
 
 
 def draw(importance, flat, path):
-    """Bars: the importance of every column by two methods, and the shares of one flat."""
+    """Bars: the importance of every column by three methods, and the shares of one flat."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout='constrained')
-    importance.iloc[::-1].plot.barh(ax=left, color=['#4477aa', '#ccbb44'])
+    importance.iloc[::-1].plot.barh(ax=left, color=['#4477aa', '#ccbb44', '#aa3377'])
     left.set(title='importance: mean |share|, in thousands', xlabel='')
     flat.iloc[::-1].plot.barh(ax=right, color=['#bb3322' if v > 0 else '#3366aa' for v in flat.iloc[::-1]])
     right.set(title=f'{flat.name}: what makes it dearer (red) or cheaper', yticklabels=[])
@@ -72,6 +74,8 @@ def main(short=False, output=HERE / 'output'):
             e = de.explanation(method, de.outputs[0], de.inputs[0], xs, references=background, **parameters)
             found[method] = e.to_frame()                # one row per flat, the columns of the table
             importance[method] = found[method].abs().mean().astype(float)
+        e = de.explanation('shapley', de.outputs[0], de.inputs[0], xs, references=background, features=GROUPS)
+        groups = pd.Series(np.abs(e.by_feature).mean(0), e.by_feature_names).sort_values(ascending=False)
         mean = de.value(de.outputs[0], de.inputs[0], background).mean()
         try:                                            # columns in another order would explain another thing
             explainer = de.get_explainer('deeplift', de.outputs[0], de.inputs[0])
@@ -82,12 +86,14 @@ def main(short=False, output=HERE / 'output'):
     importance = importance.sort_values('deeplift', ascending=False)
     print('\nimportance, the mean size of the shares in thousands:')
     print(importance.round(1).to_string())
+    print('\nof groups of columns, by their exact Shapley values:')
+    print(groups.round(1).to_string())
     flat = found['shapley_sampling'].loc[xs.index[0]][importance.index]
     print(f'\n{flat.name}: {mean + flat.sum():.0f} thousand = {mean:.0f}, the mean of the references, and')
     print(pd.DataFrame({'is': xs.loc[flat.name].round(1), 'adds': flat.round(1)}).loc[flat.index].to_string())
     output.mkdir(exist_ok=True)
     draw(importance, flat, output / 'tabular.png')
-    return importance, found
+    return importance, found | {'groups': groups}
 
 
 if __name__ == '__main__':

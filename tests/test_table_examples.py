@@ -11,6 +11,8 @@ def test_a_table(tmp_path, capsys):
     importance, found = load('tabular').main(short=True, output=tmp_path)
     assert list(importance.index[-2:].sort_values()) == ['colour of door', 'house number']      # play no part
     assert set(importance.index[:2]) == {'area', 'minutes to the centre'}
+    groups = found.pop('groups')
+    assert groups.index[-1] == 'what plays no part' and set(groups.index) > {'stairs', 'area', 'age'}
     for frame in found.values():
         assert frame.shape == (50, 7) and frame.index[0] == 'flat 0' and frame.columns[0] == 'area'
     assert (tmp_path / 'tabular.png').stat().st_size > 10_000
