@@ -60,9 +60,9 @@ def test_answers_written_piece_by_piece(method, tmp_path):
         T = NET.tensorflow(X * factor)
         baselines = [given, given[:3], lambda xs: 0 * xs
                      + given[0]] if 'baseline' in de.get_explainer(method, T, X)._method.__dict__ else [None]
-        for baseline in baselines[:2 if method in ('occlusion', 'shapley_sampling') else 3]:
-            if baseline is not None and not callable(baseline) and len(baseline) == 3 and method in (
-                'occlusion', 'shapley_sampling'):
+        for baseline in baselines:
+            if baseline is not None and not callable(baseline) and len(baseline) == 3 \
+                    and not methods[method].averages:
                 continue
             parameters = {} if baseline is None else {'baseline': baseline}
             parameters |= {'steps': 5} if 'steps' in kinds(methods[method]) else {}

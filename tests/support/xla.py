@@ -1,6 +1,10 @@
 """Attributions with XLA and without."""
 
-OPTIONS = {'intgrad': {'steps': 3}, 'shapley_sampling': {'samples': 2, 'seed': 1}}
+from deepexplain2.features import Grid
+
+OPTIONS = {'intgrad': {'steps': 3}, 'shapley_sampling': {'samples': 2, 'seed': 1},
+           **{name: {'samples': 20} for name in ('kernel_shap', 'lime', 'rise', 'hsic')},
+           'sobol': {'samples': 4}, 'shapley': {'features': Grid(2)}}
 
 
 def both(de, method, T, X, xs, ys, **options):

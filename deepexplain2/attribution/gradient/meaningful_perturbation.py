@@ -56,7 +56,8 @@ class MeaningfulPerturbation(Method):
     1 - m, the part of each entry that is taken away, 0 to 1, of the mask m that makes (f(b + m (x - b)) -
     f(b)) / |f(x) - f(b)| + sparsity sum (1 - m) + smoothness sum |m_i - m_j| ** roughness small (equation 3,
     with T in units of what there is to lose); begun at m = 1, after each step m is cut to [0, 1]. It has no
-    sign and promises no sum. Where T at x and at the baseline are equal it is 0. All channels are the same.
+    sign and promises no sum. Rounding grows with the steps, where T has corners most. Where T at x and at
+    the baseline are equal it is 0. All channels are the same.
 
     Cost: steps + 1 gradients per row.
 
