@@ -15,7 +15,7 @@ IDS, MORE = RNG.integers(0, 9, (5, 4)), RNG.integers(0, 9, (5, 4))
 # whole words at the embedding, for the methods that switch these
 BY_WORD = {'occlusion': {'window_shape': (1, 3)}, 'shapley_sampling': {'sampling_dims': [1]},
            **{name: {'features': Axes([1])}
-              for name in ('hsic', 'kernel_shap', 'lime', 'rise', 'shapley', 'sobol')}}
+              for name in ('hsic', 'kernel_shap', 'lime', 'owen', 'rise', 'shapley', 'sobol')}}
 HAS_BASELINE = ['intgrad', 'deeplift', 'occlusion', 'shapley_sampling']
 
 

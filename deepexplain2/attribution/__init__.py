@@ -26,6 +26,7 @@ from .perturbation.hsic import HSIC
 from .perturbation.kernel_shap import KernelShap
 from .perturbation.lime import Lime
 from .perturbation.occlusion import Occlusion
+from .perturbation.owen import Owen
 from .perturbation.rise import Rise
 from .perturbation.shapley import Shapley
 from .perturbation.shapley_sampling import ShapleySampling
@@ -42,5 +43,5 @@ __all__ = ['FEM', 'HSIC', 'LRP', 'XRAI', 'DeconvNet', 'DeepLift', 'EigenCAM', 'E
            'HiResCAM', 'IntegratedGradients', 'InternalInfluence', 'KernelShap', 'LayerCAM',
            'LayerConductance', 'LayerDeepLift', 'LayerGradientActivation',
            'LayerIntegratedGradients', 'Lime', 'MeaningfulPerturbation', 'Method',
-           'Occlusion', 'Plan', 'Rise', 'Saliency', 'ScoreCAM', 'Shapley', 'ShapleySampling',
+           'Occlusion', 'Owen', 'Plan', 'Rise', 'Saliency', 'ScoreCAM', 'Shapley', 'ShapleySampling',
            'Smooth', 'Sobol', 'SquareGrad', 'VarGrad', 'XGradCAM', 'methods', 'register']

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..engine.arrays import blocks, differ, faded, take
 from ..engine.sweep import Evaluate, Sweep
 from ..errors import ParameterError
 from ..features.base import Features, FeatureSet, FeaturesOfX, Rows
+from ..features.conditional import Conditional, is_conditional
 from .base import Method, Plan
 from .wrapper import Inner, Wrapper
 
@@ -94,7 +95,9 @@ class ByFeatures(Wrapper):
                     baselines: list[np.ndarray]) -> tuple[Sweep, list[np.ndarray], list[np.ndarray]]:
         """(sweep, xs, baselines) as the method inside sees them: features are 1 in x, and 0 in the baseline
         where that is another one there."""
-        features = self._found(sweep, xs)
+        features, fill = self._found(sweep, xs), self.of.baseline
+        if is_conditional(fill):
+            return self._filled(sweep, xs, features, Conditional(fill))
         changed = np.concatenate([features.among(some).changed([
             np.broadcast_to(differ(x[some], take(b, some)), x[some].shape) for x, b in zip(xs, baselines)])
             for some in blocks(len(xs[0]), sum(x[0].size for x in xs))])
@@ -109,9 +112,31 @@ class ByFeatures(Wrapper):
                 return evaluate([faded(x[rows], take(b, rows), np.nan_to_num(m, nan=1.))
                                  for x, b, m in zip(xs, baselines, masks)], rows)
             return mixed
-        inside = sweep._replace(evaluate=of(sweep.evaluate), columns=None,
-                                evaluate_value=sweep.evaluate_value and of(sweep.evaluate_value))
-        return inside, [ones], [np.where(changed, np.float32(0), np.float32(1))]
+        return _inside(sweep, of), [ones], [np.where(changed, np.float32(0), np.float32(1))]
+
+    def _filled(self, sweep: Sweep, xs: list[np.ndarray], features: Features,
+                fill: Conditional) -> tuple[Sweep, list[np.ndarray], list[np.ndarray]]:
+        """As `_by_feature`, where what is absent depends on what is there."""
+        def of(evaluate: Evaluate) -> Evaluate:
+            def mixed(points, rows):
+                shares = np.broadcast_to(points[0], (len(rows), features.count))
+                if not np.isin(shares, (0, 1)).all():
+                    raise ParameterError(f'"{self.name}" fades features, and the baseline is a function (x, '
+                                         f'mask), of those that are there or not. Give a value, an array or '
+                                         f'a function of xs')
+                spread = features.among(rows).spread(shares)            # NaN: in no feature, and always x
+                masks = [np.broadcast_to(np.isnan(m) | (m >= 1), (len(rows), *x.shape[1:]))
+                         for m, x in zip(spread, xs)]
+                return evaluate(fill.filled([x[rows] for x in xs], masks), rows)
+            return mixed
+        ones = np.ones((len(xs[0]), features.count), np.float32)
+        return _inside(sweep, of), [ones], [np.zeros_like(ones)]
+
+
+def _inside(sweep: Sweep, of: Callable[[Evaluate], Evaluate]) -> Sweep:
+    """The sweep of the method inside."""
+    return sweep._replace(evaluate=of(sweep.evaluate), columns=None,
+                          evaluate_value=sweep.evaluate_value and of(sweep.evaluate_value))
 
 
 def by_features(method: Method) -> Method:
@@ -125,5 +150,10 @@ def by_features(method: Method) -> Method:
         return made
     given = method.parameters.get('features')
     if not isinstance(given, FeatureSet):
+        if is_conditional(method.baseline):
+            raise ParameterError(f'baseline of "{method.name}" is a function of two arguments, (x, mask), '
+                                 f'and it has no features that are there or not. '
+                                 + ('Give features=, Grid(7) or others' if 'features' in method.parameters
+                                    else 'Give a value, an array or a function of xs'))
         return method
     return ByFeatures(replace(method, features=None), given)            # type: ignore[type-var]

@@ -27,14 +27,20 @@ def cells_or_entries(shapes: Sequence[tuple[int, ...]]) -> Features:
     return Grid(CELLS).of(Rows(shapes))
 
 
-def quasi_random(n: int, dimensions: int, seed: int) -> np.ndarray:
-    """(n, dimensions): the first points of a scrambled Sobol sequence in [0, 1)."""
-    if dimensions > qmc.Sobol.MAXDIM:
-        raise ParameterError(f'a sequence of {dimensions} dimensions is wanted, and there are '
-                             f'{qmc.Sobol.MAXDIM}. Give coarser features')
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', UserWarning)            # no power of 2: less even, and right
-        return qmc.Sobol(dimensions, scramble=True, seed=np.random.default_rng(seed)).random(n)
+class QuasiRandom:
+    """The points of a scrambled Sobol sequence in [0, 1), some after the other."""
+
+    def __init__(self, dimensions: int, seed: int):
+        if dimensions > qmc.Sobol.MAXDIM:
+            raise ParameterError(f'a sequence of {dimensions} dimensions is wanted, and there are '
+                                 f'{qmc.Sobol.MAXDIM}. Give coarser features')
+        self._sequence = qmc.Sobol(dimensions, scramble=True, seed=np.random.default_rng(seed))
+
+    def __call__(self, count: int) -> np.ndarray:
+        """(count, dimensions): the next points."""
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', UserWarning)        # no power of 2: less even, and right
+            return self._sequence.random(count)
 
 
 def values_of_masks(sweep: Sweep, features: Features, xs: Sequence[np.ndarray],

@@ -1,15 +1,18 @@
 """Features: what methods switch off together. In plain NumPy and scikit-image.
 
-`features=` of a perturbation method takes `Axes`, `Windows`, `Grid`, `Segments`, `superpixels` or `Columns`;
-`baseline=` also `Blur` and `UniformNoise`.
+`features=` of a perturbation method takes `Axes`, `Windows`, `Grid`, `Segments`, `superpixels`, `Columns` or
+`Words`; `baseline=` also `Blur`, `Mean`, `UniformNoise` and `Inpaint`.
 """
 
 from .axes import Axes
 from .columns import Columns
-from .fills import Blur, UniformNoise
+from .conditional import Inpaint
+from .fills import Blur, Mean, UniformNoise
 from .grid import Grid
 from .segments import Segments
 from .superpixels import superpixels
 from .windows import Windows
+from .words import Words
 
-__all__ = ['Axes', 'Blur', 'Columns', 'Grid', 'Segments', 'UniformNoise', 'Windows', 'superpixels']
+__all__ = ['Axes', 'Blur', 'Columns', 'Grid', 'Inpaint', 'Mean', 'Segments', 'UniformNoise', 'Windows',
+           'Words', 'superpixels']

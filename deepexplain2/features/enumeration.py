@@ -16,6 +16,12 @@ def all_masks(m: int) -> np.ndarray:
     return masks
 
 
+@lru_cache(maxsize=64)
+def shapley_weights(m: int) -> np.ndarray:
+    """(m,): the share of the orders of m features in which exactly k given ones come before one."""
+    return np.array([1 / (m * comb(m - 1, k)) for k in range(m)])
+
+
 def shapley_values(values: np.ndarray) -> np.ndarray:
     """(n, m): Shapley values of m features from the values of all their coalitions, (n, 2 ** m). What changes
     nothing in any coalition gets exactly 0."""
@@ -23,8 +29,7 @@ def shapley_values(values: np.ndarray) -> np.ndarray:
     m = count.bit_length() - 1
     sizes = all_masks(m).sum(1)
     found = np.empty((n, m))
-    # the share of the orders in which exactly k features come before one
-    share = np.array([1 / (m * comb(m - 1, k)) for k in range(m)])
+    share = shapley_weights(m)
     for k in range(m):
         without = (slice(None), slice(None), 0)         # bit k off: of (2 ** (m - k - 1), 2, 2 ** k)
         halves = values.reshape(n, -1, 2, 1 << k)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ..errors import ParameterError, ShapeError
-from ..parameters import Kind, Seed, not_negative, sequence
+from ..parameters import Axes, Kind, Seed, not_negative, sequence
 from ..parametrized import Parametrized
 from .windows import has_channels
 
@@ -96,3 +96,37 @@ class UniformNoise(Fill):
         shape = (-1,) + (1,) * (x.ndim - 1)
         noise = np.random.default_rng(self.seed).random(x.shape[1:])
         return (low.reshape(shape) + noise * size.reshape(shape)).astype(x.dtype)
+
+
+@dataclass(frozen=True)
+class Mean(Fill):
+    """The mean of each row of xs. With what it is by default as a baseline also by its name, 'mean'.
+
+    Parameters
+    ----------
+    axes : list of int, optional
+        The axes of X that the mean is over, without the batch axis 0: [1] for series (steps, channels). By
+        default all but the channels of images and volumes, the last of at most 5 entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepexplain2.features import Mean
+    >>> Mean([1])(np.arange(6.).reshape(1, 3, 2))
+    array([[[2., 3.],
+            [2., 3.],
+            [2., 3.]]])
+    """
+
+    axes: Axes | None = None
+
+    def of(self, x):
+        if x.dtype.kind != 'f':
+            raise ParameterError(f'a mean is taken of X of floating-point numbers, not {x.dtype.name}')
+        if x.ndim < 3:
+            raise ParameterError(f'the mean of rows of shape {x.shape[1:]} mixes what has other units. Give '
+                                 f'that of a data set, baseline=data.mean(0)')
+        axes = self.axes or range(1, x.ndim - has_channels(x.shape[1:]))
+        if max(axes) >= x.ndim:
+            raise ShapeError(f'axes are {list(axes)}, and X has axes 1 to {x.ndim - 1}')
+        return np.broadcast_to(x.mean(tuple(axes), keepdims=True), x.shape).copy()

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import ParameterError, ShapeError, first_line, shown
+from ..features.conditional import Conditional, is_conditional
+from ..features.fills import Mean
 from ..tensors import shape_text
 from ..values import as_array, as_numbers
 from .form import Form
@@ -22,8 +24,10 @@ def as_baselines(given: Any, tensors: Sequence[tf.Tensor], is_list: bool) -> lis
     if isinstance(given, type):
         raise ShapeError(f'baseline is the class {given.__name__}. Give a number, an array, or a function of '
                          f'xs that returns one')
+    if isinstance(given, str) and given == 'mean':
+        return Mean()
     if callable(given):
-        return given
+        return Conditional(given) if is_conditional(given) else given
     if is_list and isinstance(given, (list, tuple)):
         if len(given) != len(tensors):
             raise ShapeError(f'baseline is a list of {len(given)}, but X has {len(tensors)} tensors. Give '

@@ -12,7 +12,7 @@ from tests.support.networks import mlp, opened, samples, v1
 
 NET = mlp('tanh', 'relu', seed=3)
 XS, YS = samples(NET, 5)
-SUMS = ('intgrad', 'deeplift', 'kernel_shap', 'shapley', 'shapley_sampling', 'elrp', 'lrp',
+SUMS = ('intgrad', 'deeplift', 'kernel_shap', 'owen', 'shapley', 'shapley_sampling', 'elrp', 'lrp',
         'layer_conductance', 'layer_intgrad', 'layer_deeplift')
 
 

@@ -45,7 +45,7 @@ def at_relu(net, x, ys, gated):
         return r * slope
     return net.backward(x, ys, rule)
 # beside their definitions in test files of their own
-OWN_FILES = {'hsic', 'lime', 'meaningful_perturbation', 'rise', 'sobol'}
+OWN_FILES = {'hsic', 'lime', 'meaningful_perturbation', 'owen', 'rise', 'sobol'}
 
 
 @pytest.fixture(params=NETS)

@@ -10,7 +10,8 @@ RNG = np.random.default_rng(0)
 W, V = RNG.normal(size=(4, 3)), RNG.normal(size=(2, 3))
 XS, ZS = RNG.normal(size=(5, 4)), RNG.integers(0, 5, (5, 2))
 SPEC = [S((None, 4), tf.float64)]
-PERTURBATION = ['hsic', 'kernel_shap', 'lime', 'occlusion', 'rise', 'shapley', 'shapley_sampling', 'sobol']
+PERTURBATION = ['hsic', 'kernel_shap', 'lime', 'occlusion', 'owen', 'rise', 'shapley', 'shapley_sampling',
+                'sobol']
 close = np.testing.assert_allclose
 
 

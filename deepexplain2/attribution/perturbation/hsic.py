@@ -8,10 +8,13 @@ import numpy as np
 
 from ...errors import ParameterError, PathWarning, warn
 from ...features.base import FeaturesOfX
-from ...parameters import Baseline, Count, References, Seed
+from ...parameters import Baseline, Count, Positive, References, Seed
 from ..base import Method, Plan
-from ..grid_of_masks import cells_or_entries, quasi_random, values_of_masks
+from ..drawing import draw
+from ..grid_of_masks import QuasiRandom, cells_or_entries, values_of_masks
 from ..registry import register
+
+PARTS = 16              # of the masks, one of which is left out for a standard error
 
 
 @register('hsic')
@@ -36,20 +39,29 @@ class HSIC(Method):
         cells of Grid(8), and for X of shape (n, features) every entry; of token ids every word.
     seed : int, default 0
         Seed of the masks; the same seed gives the same answer.
+    tolerance : float, optional
+        Go on drawing until the standard error of every value is at most `tolerance` times the largest of its
+        row, or max_samples are drawn, which is reported in a warning.
+    max_samples : int, default 4096
+        The most masks where there is a tolerance.
 
     Notes
     -----
     tr(K H L H) / (N - 1)^2, H = I - 1/N, K = 1/2 - (z - z')^2 of the masks of a feature, L = exp(-(y - y')^2
     / (2 s^2)) of T there, s the median of |y - y'| over all pairs (their mean where that is 0). At least 0 up
     to rounding, not signed, and without a unit; compare features of one row. 0 where T is constant, with a
-    warning. Masks are the halves of a scrambled Sobol sequence.
+    warning. Masks are the halves of a scrambled Sobol sequence. Standard errors are those of a jackknife that
+    leaves out one of 16 parts of the masks (Efron and Stein 1981), up to twice too large as s is a median;
+    they do not tell of the part of each value that falls as 1 / N, all there is of a feature without
+    influence.
 
-    Cost: samples evaluations of T per row, whatever the number of features.
+    Cost: samples evaluations of T per row, whatever the number of features; and samples ** 2 numbers.
 
     References
     ----------
     Novello, Fel, Vigouroux (2022). Making sense of dependence: efficient black-box explanations using
     dependence measure. arXiv:2206.06219
+    Efron, Stein (1981). The jackknife estimate of variance. doi:10.1214/aos/1176345462
 
     Examples
     --------
@@ -61,8 +73,11 @@ class HSIC(Method):
     references: References | None = None
     features: FeaturesOfX | None = None
     seed: Seed = 0
+    tolerance: Positive | None = None
+    max_samples: Count = 4096
 
     is_perturbation = True
+    draws_samples = True
     linear_in_target = False
     zero_without_influence = False
     doubts_zeros = False
@@ -71,22 +86,80 @@ class HSIC(Method):
         if self.samples < 2:
             raise ParameterError(f'samples is {self.samples}: a dependence needs at least 2')
 
+    def check_std_error(self):
+        if self.samples < 4:
+            raise ParameterError(f'samples is {self.samples}: standard errors need at least 4')
+
     def query(self, model):
         return model.value()
 
     def plan(self, shapes):
         cells_or_entries(shapes)
-        return Plan([self.samples], list(shapes))
+        return Plan(None if self.tolerance is not None else [self.samples], list(shapes))
 
     def attribute(self, sweep, xs, baselines):
+        features, found = self._found(sweep, xs, baselines)
+        return features.spread(found.values())
+
+    def sample(self, sweep, xs, baselines):
+        features, found = self._found(sweep, xs, baselines)
+        return features.spread(found.values()), features.spread(found.errors())
+
+    def _found(self, sweep, xs, baselines):
         features = cells_or_entries([x.shape for x in xs])
-        masks = quasi_random(self.samples, features.count, self.seed) >= .5
-        values = values_of_masks(sweep, features, xs, baselines, masks.astype(np.float64))
-        constant = np.ptp(values, 1) == 0
-        if constant.any():
-            warn(f'{self.name}: T of {np.count_nonzero(constant)} of {len(values)} rows is the same for all '
-                 f'masks, and what depends on nothing is 0', PathWarning)
-        return features.spread(np.stack([dependence(masks, y) for y in values]))
+        found, points = Dependences(sweep.n, features.count), QuasiRandom(features.count, self.seed)
+
+        def add(missing: int) -> None:
+            masks = points(min(missing, max(1, sweep.size // sweep.n))) >= .5
+            found.add(masks, values_of_masks(sweep, features, xs, baselines, masks.astype(np.float64)))
+        draw(self, found, add, 'masks')
+        constant = np.count_nonzero(found.is_constant)
+        if constant:
+            warn(f'{self.name}: T of {constant} of {sweep.n} rows is the same for all masks, and what '
+                 f'depends on nothing is 0', PathWarning)
+        return features, found
+
+
+class Dependences:
+    """Values of n rows and m features, of the masks drawn up to now."""
+
+    least, result = 4, 'values'
+
+    def __init__(self, n: int, m: int):
+        self._masks, self._outputs = np.empty((0, m), bool), np.empty((n, 0))
+
+    @property
+    def drawn(self) -> int:
+        return len(self._masks)
+
+    @property
+    def is_constant(self) -> np.ndarray:
+        """(n,): whether T is the same for all masks."""
+        return np.ptp(self._outputs, 1) == 0
+
+    def add(self, masks: np.ndarray, outputs: np.ndarray) -> None:
+        """Add T (n, count) at masks (count, m)."""
+        self._masks = np.append(self._masks, masks, 0)
+        self._outputs = np.append(self._outputs, outputs, 1)
+
+    def values(self) -> np.ndarray:
+        """(n, m)."""
+        return np.stack([dependence(self._masks, y) for y in self._outputs])
+
+    def errors(self) -> np.ndarray:
+        """(n, m): their standard errors, by a jackknife."""
+        parts = np.array_split(np.arange(self.drawn), min(PARTS, self.drawn // 2))
+        without = np.stack([[dependence(np.delete(self._masks, part, 0), np.delete(y, part))
+                             for part in parts] for y in self._outputs])
+        return without.std(1) * (len(parts) - 1) ** .5
+
+    def is_within(self, tolerance: float) -> bool:
+        """Whether every standard error is at most `tolerance` times the largest value of its row."""
+        return bool((self.errors().max(1) <= tolerance * self.values().max(1)).all())
+
+    def largest_error(self) -> float:
+        """The largest standard error."""
+        return float(self.errors().max())
 
 
 def dependence(masks: np.ndarray, outputs: np.ndarray) -> np.ndarray:

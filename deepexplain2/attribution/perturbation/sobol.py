@@ -8,9 +8,10 @@ import numpy as np
 
 from ...errors import ParameterError, PathWarning, warn
 from ...features.base import FeaturesOfX
-from ...parameters import Baseline, Count, References, Seed
+from ...parameters import Baseline, Count, Positive, References, Seed
 from ..base import Method, Plan
-from ..grid_of_masks import cells_or_entries, quasi_random, values_of_masks
+from ..drawing import draw
+from ..grid_of_masks import QuasiRandom, cells_or_entries, values_of_masks
 from ..registry import register
 
 
@@ -22,7 +23,7 @@ class Sobol(Method):
     Parameters
     ----------
     samples : int, default 32
-        N, at least 2; a power of 2 fills the space most evenly.
+        N, at least 2; a power of 2 fills the space most evenly. All rows see the same masks.
     baseline : number, array, list of them or function, default 0
         What features fade to: a scalar, an array of the shape of one row, or one with a row for each row of
         xs; or a function of xs that returns one of these. For a list X a list of them.
@@ -35,6 +36,11 @@ class Sobol(Method):
         Grid(8), and for X of shape (n, features) every entry; of token ids every word.
     seed : int, default 0
         Seed of the masks; the same seed gives the same answer.
+    tolerance : float, optional
+        Go on drawing until the standard error of every index is at most `tolerance` times the largest of its
+        row, or max_samples are drawn, which is reported in a warning.
+    max_samples : int, default 4096
+        The most N where there is a tolerance.
 
     Notes
     -----
@@ -62,6 +68,8 @@ class Sobol(Method):
     references: References | None = None
     features: FeaturesOfX | None = None
     seed: Seed = 0
+    tolerance: Positive | None = None
+    max_samples: Count = 4096
 
     is_perturbation = True
     draws_samples = True
@@ -72,31 +80,68 @@ class Sobol(Method):
         if self.samples < 2:
             raise ParameterError(f'samples is {self.samples}: a variance needs at least 2')
 
-    def check_std_error(self):
-        pass
-
     def query(self, model):
         return model.value()
 
     def plan(self, shapes):
-        return Plan([self.samples * (cells_or_entries(shapes).count + 2)], list(shapes))
+        count = self.samples * (cells_or_entries(shapes).count + 2)
+        return Plan(None if self.tolerance is not None else [count], list(shapes))
 
     def attribute(self, sweep, xs, baselines):
         return self.sample(sweep, xs, baselines)[0]
 
     def sample(self, sweep, xs, baselines):
-        features, n = cells_or_entries([x.shape for x in xs]), self.samples
+        features = cells_or_entries([x.shape for x in xs])
         m = features.count
-        a, b = np.split(quasi_random(n, 2 * m, self.seed), 2, 1)
-        mixed = np.repeat(a[None], m, 0)                # (features, samples, features)
-        mixed[range(m), :, range(m)] = b.T
-        masks = np.concatenate([a, b, mixed.reshape(-1, m)])
-        values = values_of_masks(sweep, features, xs, baselines, masks)
-        found, errors = total_order(values[:, :n], values[:, 2 * n:].reshape(len(values), m, n))
-        if (np.ptp(values, 1) == 0).any():
-            warn(f'{self.name}: T of {np.count_nonzero(np.ptp(values, 1) == 0)} of {len(values)} rows is the '
-                 f'same for all masks, and their indices are 0', PathWarning)
-        return features.spread(found), features.spread(errors)
+        indices, points = Indices(sweep.n, m), QuasiRandom(2 * m, self.seed)
+
+        def add(missing: int) -> None:
+            count = min(missing, max(1, sweep.size // (sweep.n * (m + 2))))
+            a, b = np.split(points(count), 2, 1)
+            mixed = np.repeat(a[None], m, 0)            # (features, count, features)
+            mixed[range(m), :, range(m)] = b.T
+            masks = np.concatenate([a, b, mixed.reshape(-1, m)])
+            indices.add(values_of_masks(sweep, features, xs, baselines, masks), count)
+        draw(self, indices, add)
+        constant = np.count_nonzero(indices.is_constant)
+        if constant:
+            warn(f'{self.name}: T of {constant} of {sweep.n} rows is the same for all masks, and their '
+                 f'indices are 0', PathWarning)
+        return tuple(features.spread(a) for a in indices.result_of())
+
+
+class Indices:
+    """Total-order indices of n rows and m features, of what was drawn up to now."""
+
+    least, result = 2, 'indices'
+
+    def __init__(self, n: int, m: int):
+        self.drawn = 0
+        self._at_a, self._at_mixed = np.empty((n, 0)), np.empty((n, m, 0))
+        self.is_constant = np.ones(n, bool)             # whether T is the same for all masks
+        self._first: np.ndarray | None = None
+
+    def add(self, values: np.ndarray, count: int) -> None:
+        """Add T at masks A and B, and at those of A with one feature of B, `count` each."""
+        n, m = self._at_mixed.shape[:2]
+        self._first = values[:, :1] if self._first is None else self._first
+        self.is_constant &= (values == self._first).all(1)
+        self._at_a = np.append(self._at_a, values[:, :count], 1)
+        self._at_mixed = np.append(self._at_mixed, values[:, 2 * count:].reshape(n, m, count), 2)
+        self.drawn += count
+
+    def result_of(self) -> tuple[np.ndarray, np.ndarray]:
+        """(indices (n, m), their standard errors)."""
+        return total_order(self._at_a, self._at_mixed)
+
+    def is_within(self, tolerance: float) -> bool:
+        """Whether every standard error is at most `tolerance` times the largest index of its row."""
+        found, errors = self.result_of()
+        return bool((errors.max(1) <= tolerance * found.max(1)).all())
+
+    def largest_error(self) -> float:
+        """The largest standard error."""
+        return float(self.result_of()[1].max())
 
 
 def total_order(at_a: np.ndarray, at_mixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
