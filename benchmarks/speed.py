@@ -23,13 +23,13 @@ import peers
 import speed_report
 from speed_process import ENVIRONMENT, Mode, Side, interpreter
 from speed_special import MEASUREMENTS
-from speed_workloads import CORE, LRP, METHODS, WORKLOADS, evaluations, left_out
+from speed_workloads import BLACK_BOX, CORE, LRP, METHODS, WORKLOADS, evaluations, left_out
 
 SIDES = ['deepexplain2', 'compiled', 'captum', 'zennit', 'shap', 'xplique']
 TAKES = {'deepexplain2': METHODS, 'compiled': CORE, 'shap': ['deeplift'], 'zennit': LRP,
-         'captum': [m for m in METHODS if m not in ('grad_cam++', *LRP)],
+         'captum': [m for m in METHODS if m not in ('grad_cam++', *LRP, 'rise', 'sobol', 'hsic')],
          'xplique': ['saliency', 'grad*input', 'intgrad', 'occlusion', 'smoothgrad', 'guided_backprop',
-                     'deconvnet', 'grad_cam', 'grad_cam++']}
+                     'deconvnet', 'grad_cam', 'grad_cam++', *BLACK_BOX[1:]]}
 AGREE = 1e-3                    # outputs, relative to the largest
 
 
@@ -56,7 +56,7 @@ def quartiles(values):
 def difference(file, ours, method, workload):
     """The largest difference of attributions, relative to the largest of ours; None where the definitions
     differ."""
-    if method in ('shapley_sampling', 'smoothgrad'):        # other permutations, other noise
+    if method in ('shapley_sampling', 'smoothgrad', *BLACK_BOX[1:]):        # other permutations, noise, masks
         return None
     a, b = np.load(ours), np.load(file)
     # the drop of a window, which the others give whole to every feature of it

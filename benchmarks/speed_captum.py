@@ -14,12 +14,24 @@ from captum.attr._utils.custom_modules import Addition_Module
 from captum.attr._utils.lrp_rules import EpsilonRule
 from speed_ours import EPSILON
 from speed_rates import method_batch
-from speed_workloads import HIGH, LAYER_INTEGRALS, LOW, SAMPLES, STEPS, TARGET, WORKLOADS, layer
+from speed_workloads import (
+    CELLS,
+    HIGH,
+    LAYER_INTEGRALS,
+    LOW,
+    MASKS,
+    SAMPLES,
+    STEPS,
+    TARGET,
+    WORKLOADS,
+    layer,
+)
 
 KINDS = {'saliency': attr.Saliency, 'grad*input': attr.InputXGradient, 'elrp': attr.LRP,
          'deeplift': attr.DeepLift, 'intgrad': attr.IntegratedGradients, 'occlusion': attr.Occlusion,
          'shapley_sampling': attr.ShapleyValueSampling, 'guided_backprop': attr.GuidedBackprop,
-         'deconvnet': attr.Deconvolution, 'smoothgrad': lambda model: attr.NoiseTunnel(attr.Saliency(model))}
+         'deconvnet': attr.Deconvolution, 'occlusion cells': attr.FeatureAblation, 'lime': attr.Lime,
+         'kernel_shap': attr.KernelShap, 'smoothgrad': lambda model: attr.NoiseTunnel(attr.Saliency(model))}
 AT_LAYER = {'guided_grad_cam': attr.GuidedGradCam, 'grad_cam': attr.LayerGradCam,
             'layer_gradient_x_activation': attr.LayerGradientXActivation,
             'layer_deeplift': attr.LayerDeepLift, 'layer_intgrad': attr.LayerIntegratedGradients,
@@ -91,7 +103,11 @@ class Captum(Torch):
         def run():
             if name == 'elrp':
                 self._rules()                   # Captum takes them off after every call
-            found = explainer.attribute(x.detach(), target=TARGET, **options)
+            if name in ('lime', 'kernel_shap'):     # of a batch they make one model: row by row
+                found = torch.cat([explainer.attribute(row, target=TARGET, **options)
+                                   for row in x.detach().split(1)])
+            else:
+                found = explainer.attribute(x.detach(), target=TARGET, **options)
             if name == 'grad_cam':
                 found = attr.LayerAttribution.interpolate(found, x.shape[2:], 'bilinear')
             return in_keras_order(found)
@@ -116,6 +132,13 @@ class Captum(Torch):
         if name == 'occlusion':
             window = w.window[-1:] + w.window[:-1] if len(w.window) == 3 else w.window
             return {'sliding_window_shapes': window, 'strides': window, **together}
+        if name in ('occlusion cells', 'lime', 'kernel_shap'):
+            height, width = (np.arange(s) * CELLS // s for s in w.shape[:2])
+            mask = self.tensor(np.broadcast_to((height[:, None] * CELLS + width)[None, :, :, None],
+                                               (1, *w.shape)))
+            if name == 'occlusion cells':
+                return {'feature_mask': mask, **together}
+            return {'feature_mask': mask, 'n_samples': MASKS, 'perturbations_per_eval': max(1, batch)}
         if name == 'shapley_sampling':
             sizes = [w.shape[a - 1] if a in w.players else 1 for a in range(1, len(w.shape) + 1)]
             mask = np.broadcast_to(np.arange(math.prod(sizes)).reshape(1, *sizes), (1, *w.shape))

@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 from speed_rates import method_batch
-from speed_workloads import SAMPLES, STEPS, TARGET, WORKLOADS, layer
+from speed_workloads import CELLS, DESIGN, MASKS, SAMPLES, STEPS, TARGET, WORKLOADS, layer
 
 
 def loaded(folder):
@@ -66,9 +66,23 @@ class Xplique:
             'smoothgrad': (attributions.SmoothGrad, {**signed, 'nb_samples': SAMPLES}),
             'guided_backprop': (attributions.GuidedBackprop, signed),
             'deconvnet': (attributions.DeconvNet, signed),
-            'grad_cam': (attributions.GradCAM, {}), 'grad_cam++': (attributions.GradCAMPP, {})}[name]
+            'grad_cam': (attributions.GradCAM, {}), 'grad_cam++': (attributions.GradCAMPP, {}),
+            'rise': (attributions.Rise, {'nb_samples': MASKS, 'grid_size': CELLS}),
+            'lime': (attributions.Lime, self._cells(xs)),
+            'kernel_shap': (attributions.KernelShap, self._cells(xs)),
+            'sobol': (attributions.SobolAttributionMethod, {'grid_size': CELLS, 'nb_design': DESIGN}),
+            'hsic': (attributions.HsicAttributionMethod, {'grid_size': CELLS, 'nb_design': MASKS})}[name]
         if name in ('grad_cam', 'grad_cam++'):
             options = {'conv_layer': layer(self.described)}
         explainer = kind(self.model, batch_size=batch, **options)
         x, target = self.tf.constant(xs), self.tf.one_hot(np.full(len(xs), TARGET), 10)
         return lambda: np.asarray(explainer.explain(x, target)), {'batch_size': batch}
+
+    def _cells(self, xs):
+        """Features of LIME and KernelSHAP: the cells of a grid, absent ones 0."""
+        if xs.ndim != 4:
+            return {}
+        height, width = (np.arange(s) * CELLS // s for s in xs.shape[1:3])
+        labels = self.tf.constant(height[:, None] * CELLS + width, self.tf.int32)
+        return {'nb_samples': MASKS, 'map_to_interpret_space': lambda x: labels,
+                'ref_value': np.zeros(xs.shape[-1], np.float32)}

@@ -3,7 +3,21 @@
 import json
 
 import numpy as np
-from speed_workloads import HIGH, LAYER_INTEGRALS, LAYERS, LOW, SAMPLES, STEPS, TARGET, WORKLOADS, layer
+from speed_workloads import (
+    BLACK_BOX,
+    CELLS,
+    DESIGN,
+    HIGH,
+    LAYER_INTEGRALS,
+    LAYERS,
+    LOW,
+    MASKS,
+    SAMPLES,
+    STEPS,
+    TARGET,
+    WORKLOADS,
+    layer,
+)
 
 EPSILON = 1e-4                  # of elrp
 
@@ -46,6 +60,9 @@ class Ours:
                       'shapley_sampling': {'samples': 1, 'sampling_dims': list(w.players)},
                       'smoothgrad': {'samples': SAMPLES},
                       'lrp epsilon_gamma_box': {'low': LOW, 'high': HIGH}}.get(name, {})
+        if name in BLACK_BOX:
+            parameters = self._masks(name)
+            name = name.partition(' ')[0]
         name, _, composite = name.partition(' ')
         parameters |= {'composite': composite} if composite else {}
         if name in LAYERS or name == 'guided_grad_cam':
@@ -55,6 +72,14 @@ class Ours:
         explainer = self.de.get_explainer(name, self.T, self.X, self.jit_compile, **parameters)
         ys = np.full(len(xs), TARGET)
         return lambda: explainer.run(xs, ys), {'rows per run': explainer.plan(len(xs)).rows}
+
+    def _masks(self, name):
+        """The parameters of methods on the cells of a grid: as many evaluations for all."""
+        from deepexplain2.features import Grid
+        if name == 'rise':
+            return {'samples': MASKS, 'grid': CELLS}
+        samples = {'occlusion cells': {}, 'sobol': {'samples': DESIGN}, 'kernel_shap': {'samples': MASKS - 2}}
+        return {'features': Grid(CELLS)} | samples.get(name, {'samples': MASKS})
 
     def raw(self, kind, xs):
         return lambda: self._raw[kind](xs)

@@ -13,7 +13,7 @@ def plot(saved, path):
     import matplotlib.pyplot as plt
     found = collected(saved)
     cases = list(dict.fromkeys(key[:2] for key in found))
-    figure, axes = plt.subplots(-(-len(METHODS) // COLUMNS), COLUMNS, figsize=(15, 21), squeeze=False)
+    figure, axes = plt.subplots(-(-len(METHODS) // COLUMNS), COLUMNS, figsize=(15, 25), squeeze=False)
     for axis in axes.flat[len(METHODS):]:
         axis.axis('off')
     for axis, method in zip(axes.flat, METHODS):

@@ -31,7 +31,8 @@ builds and traces; of what takes long, of
 and session, at the batch size that gave
   most rows per second, times the evaluations that the method cannot do without: 1 gradient per row; \
 {steps} for intgrad and smoothgrad; windows + 1 or players + 1
-  values for occlusion and shapley_sampling; for the methods of a layer, the last activation with spatial \
+  values for occlusion and shapley_sampling; of methods that draw masks those drawn, on 7 x 7 cells; \
+for the methods of a layer, the last activation with spatial \
 axes, gradients with respect to it. Floors of more than about a second are measured in part.
 - All explain one output of the network, against a baseline of 0, with {steps} steps, the same windows, the \
 same players and one permutation, elrp

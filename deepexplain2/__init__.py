@@ -3,11 +3,12 @@
 from . import errors, postprocess
 from .attribution import methods
 from .context import DeepExplain
+from .evaluation import metrics
 from .explainer import Explainer
 from .explanation import Explanation
 from .request.feeds import shared
 from .targets import Target
 
 __all__ = ['DeepExplain', 'Explainer', 'Explanation', 'Target', '__version__', 'errors', 'methods',
-           'postprocess', 'shared']
+           'metrics', 'postprocess', 'shared']
 __version__ = '0.1.0'

@@ -10,8 +10,8 @@ from typing_extensions import Unpack  # comes with TensorFlow
 
 from .attribution.base import Method
 from .audit import Audit
+from .evaluation_context import EvaluationContext
 from .explainer import Explainer
-from .explainer_context import ExplainerContext
 from .explanation import Explanation
 from .late_explainer import LateExplainer
 from .request.options import RunOptions, split
@@ -19,7 +19,7 @@ from .sources.tensors_by_name import Tensors
 from .tokens import TokenExplainer
 
 
-class DeepExplain(ExplainerContext):
+class DeepExplain(EvaluationContext):
     """Explains the graph of a session, or a model of any other kind: see the from_... methods.
 
     Parameters

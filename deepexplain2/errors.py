@@ -26,6 +26,12 @@ class UnknownMethod(DeepExplainError, ValueError, KeyError):
     __str__ = Exception.__str__         # a KeyError would show the message in quotes
 
 
+class UnknownMetric(DeepExplainError, ValueError, KeyError):
+    """There is no metric of that name."""
+
+    __str__ = Exception.__str__         # a KeyError would show the message in quotes
+
+
 class ParameterError(DeepExplainError, ValueError):
     """A parameter of a method, or of `run`, is unknown or out of range."""
 
@@ -122,6 +128,10 @@ class ToleranceWarning(UserWarning):
 
 class NoiseWarning(UserWarning):
     """Noise as a fraction of the range of a row is none: all entries of the row are equal."""
+
+
+class MetricWarning(UserWarning):
+    """A metric says nothing of some rows."""
 
 
 class MagnitudeWarning(UserWarning):

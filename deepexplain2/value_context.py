@@ -1,4 +1,4 @@
-"""Targets, values of tensors and metrics in the context of a model."""
+"""Targets and values of tensors in the context of a model."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from typing_extensions import Unpack  # comes with TensorFlow
 
 from .compiled import compiled_for
 from .engine.locks import graph_lock
-from .errors import ContextError, ParameterError, TensorError, shown
-from .explanation import Explanation
+from .errors import ContextError, TensorError
 from .graph.squashing import Mixed, logits, squashing
 from .graph.walks import ancestors
-from .metrics.base import Metric, Scores
-from .metrics.measure import measure
 from .named_context import NamedContext
 from .request import evaluate
 from .request.options import VALUES, ValueOptions, parse
@@ -29,7 +26,7 @@ from .tensors import as_tensor
 
 
 class ValueContext(NamedContext):
-    """What can be asked of a model without attributions: values, logits, scores of targets and metrics."""
+    """What can be asked of a model without attributions: values, logits, scores of targets."""
 
     def value(self, T: Any, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None,
               **options: Unpack[ValueOptions]) -> np.ndarray:
@@ -123,39 +120,6 @@ class ValueContext(NamedContext):
             chosen = tuple(i for i, x in enumerate(inputs) if x.name in taken) or tuple(range(len(inputs)))
             groups.setdefault(chosen, []).append(k)
         return groups
-
-    def evaluate(self, metric: Metric, T: Any, X: Any, xs: Any, attributions: Any, ys: Any = None,
-                 batch_size: int | None = None, **options: Unpack[ValueOptions]) -> Scores:
-        """How good attributions are, by a metric.
-
-        Parameters
-        ----------
-        metric : Metric
-            What is measured, with its parameters.
-        T, X, xs, ys, batch_size
-            As for `explain`.
-        attributions : array, or list of arrays for a list X
-            Shaped like xs.
-        **options
-            feed_dict, progress, memory_limit, as for `explain`.
-
-        Returns
-        -------
-        Scores
-            One number per row.
-        """
-        if not isinstance(metric, Metric):
-            is_class = isinstance(metric, type) and issubclass(metric, Metric)
-            raise ParameterError(f'metric must be a Metric, an object with its parameters, not '
-                                 f'{shown(metric)}'
-                                 + (f'. Give {metric.__name__}(...)' if is_class else ''))
-        names = None
-        if isinstance(attributions, Explanation):
-            names, attributions = attributions.feature_names, attributions.values
-        checked = parse(batch_size, options, 'evaluate', VALUES)
-        model, target, form = self._scored(T, X, ys)
-        return Scores(measure(metric, model, target, form, xs, attributions, ys, checked, names),
-                      repr(metric), metric.better)
 
     def logits(self, T: Any) -> tf.Tensor:
         """The logits of a T that is the output of a softmax, log-softmax or sigmoid, in the layout of T.

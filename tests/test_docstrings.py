@@ -61,18 +61,21 @@ def test_public_objects_are_documented(where):
             doc.split('\n\n')[0].splitlines()) <= 2, f'{name}: the summary is longer than two lines'
 
 
-@pytest.mark.parametrize('name', sorted(deepexplain2.methods))
-def test_methods_have_sections_and_examples(name):
-    doc = inspect.getdoc(deepexplain2.methods[name])
+BOTH = [(table, name) for table in ('methods', 'metrics') for name in getattr(deepexplain2, table)]
+
+
+@pytest.mark.parametrize('table, name', BOTH)
+def test_methods_and_metrics_have_sections_and_examples(table, name):
+    doc = inspect.getdoc(getattr(deepexplain2, table)[name])
     for section in 'Notes', 'References', 'Examples':
         assert f'\n{section}\n{"-" * len(section)}\n' in doc, f'{name} has no section {section}'
     assert '>>> ' in doc and 'Cost:' in doc
 
 
-@pytest.mark.parametrize('name', sorted(deepexplain2.methods))
-def test_methods_document_what_is_checked(name):
+@pytest.mark.parametrize('table, name', BOTH)
+def test_methods_and_metrics_document_what_is_checked(table, name):
     """The choices of every parameter, out of the table that checks them."""
-    cls = deepexplain2.methods[name]
+    cls = getattr(deepexplain2, table)[name]
     doc = inspect.getdoc(cls)
     for parameter, (kind, _) in kinds(cls).items():
         assert re.search(rf'^{parameter} : ', doc, re.M), f'{name} does not document {parameter}'

@@ -46,10 +46,13 @@ class QuasiRandom:
 def values_of_masks(sweep: Sweep, features: Features, xs: Sequence[np.ndarray],
                     baselines: Sequence[np.ndarray], masks: np.ndarray) -> np.ndarray:
     """(n, masks): T where features fade to the baseline, of masks (masks, features) in [0, 1]."""
+    masks = masks.astype(np.result_type(np.float32, *(x.dtype for x in xs if x.dtype.kind == 'f')))
+
     def masked(rows, ks):
-        spread = features.among(rows).spread(masks[ks])         # NaN: in no feature, and always x
-        return [faded(x[rows], take(b, rows), np.nan_to_num(m, nan=1.))
-                for x, b, m in zip(xs, baselines, spread)]
+        spread = features.among(rows).spread(masks[ks])
+        if features.uncovered:                                  # NaN: in no feature, and always x
+            spread = [np.nan_to_num(m, nan=1.) for m in spread]
+        return [faded(x[rows], take(b, rows), m) for x, b, m in zip(xs, baselines, spread)]
     found = np.empty((sweep.n, len(masks)))
     evaluate(sweep, masked, found, np.ones(found.shape, bool))
     return found

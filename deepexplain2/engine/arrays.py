@@ -39,11 +39,20 @@ def take(a: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
 def faded(x: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
     """b + share (x - b), which is x and b to the bit where the share is 1 and 0. ParameterError for integers
     with another share."""
-    if np.isin(share, (0, 1)).all():
+    if is_binary(share):
         return np.where(share == 1, x, b)
     if x.dtype.kind not in 'fV':
         raise ParameterError(f'X has dtype {x.dtype.name}, whose values cannot fade to those of the '
                              f'baseline. Take masks of 0 and 1 (features, interpolation="nearest"), or a '
                              f'floating X')
     share = share.astype(x.dtype, copy=False)
-    return np.where(share == 1, x, b + share * (x - b)).astype(x.dtype, copy=False)
+    found = np.asarray(share * (x - b), x.dtype)
+    found += b
+    np.copyto(found, x, where=share == 1)
+    return found
+
+
+def is_binary(share: np.ndarray) -> bool:
+    """Whether all entries are 0 or 1."""
+    first = share.reshape(-1)[:1]                       # most often says it
+    return bool(((first == 0) | (first == 1)).all() and ((share == 0) | (share == 1)).all())

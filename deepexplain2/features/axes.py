@@ -75,6 +75,9 @@ class AxesOfInput(Features):
     def changed(self, differs: Arrays) -> np.ndarray:
         return differs[0].any(self._kept_together).reshape(len(differs[0]), -1)
 
+    def totals(self, arrays: Arrays) -> np.ndarray:
+        return arrays[0].sum(self._kept_together, dtype=np.float64).reshape(len(arrays[0]), -1)
+
     def mix(self, xs: Arrays, baselines: Arrays, rows: np.ndarray, present: np.ndarray) -> list[np.ndarray]:
         (x,), (b,) = xs, baselines
         some = slice(rows[0], rows[0] + 1) if rows[0] == rows[-1] else rows         # rows ascend

@@ -108,6 +108,10 @@ class Features(ABC):
         return np.where(self.changed(differs), np.arange(self.count), self.count)
 
     @abstractmethod
+    def totals(self, arrays: Arrays) -> np.ndarray:
+        """(m, count) in float64: the sum of the entries of each feature."""
+
+    @abstractmethod
     def mix(self, xs: Arrays, baselines: Arrays, rows: np.ndarray, present: np.ndarray) -> list[np.ndarray]:
         """Row rows[i] of x with the features that are absent in present[i], (m, count), from the baseline.
 
@@ -152,6 +156,13 @@ class Joined(Features):
 
     def changed(self, differs: Arrays) -> np.ndarray:
         return np.concatenate([p.changed([d]) for p, d in zip(self._parts, differs)], 1)
+
+    def totals(self, arrays: Arrays) -> np.ndarray:
+        found = np.zeros((len(arrays[0]), self.count))
+        stops = [0, *self._stops]
+        for part, a, start, stop in zip(self._parts, arrays, stops, stops[1:]):
+            found[:, start:stop] = part.totals([a])
+        return found
 
     def first_alike(self, differs: Arrays) -> np.ndarray:
         found, start = [], 0

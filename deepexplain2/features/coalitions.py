@@ -140,3 +140,46 @@ def _keys(masks: np.ndarray) -> np.ndarray:
     wide = np.zeros((len(masks), max(8, packed.shape[1])), np.uint8)
     wide[:, :packed.shape[1]] = packed
     return wide.view(np.uint64 if wide.shape[1] == 8 else f'S{wide.shape[1]}')[:, 0]
+
+
+class Ranked(Coalitions):
+    """The features that come first in an order of each row, or those that do not.
+
+    Parameters
+    ----------
+    ranks : array (rows, features)
+        The place of every feature in the order of a row, from 0.
+    counts : array (coalitions,)
+        How many come first, ascending.
+    first_present : bool
+        Whether these are present, and not the others.
+    """
+
+    is_shared = False
+
+    def __init__(self, ranks: np.ndarray, counts: np.ndarray, first_present: bool):
+        self._ranks, self._counts, self._first_present = ranks, np.asarray(counts), first_present
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def present(self, rows: np.ndarray, ks: np.ndarray) -> np.ndarray:
+        return (self._ranks[rows] < self._counts[ks, None]) == self._first_present
+
+    def _of_first(self, rows: Rows, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(the sums of weights (m, features) over what comes first, (m, coalitions); over all, (m, 1))."""
+        ordered = np.take_along_axis(weights, self._ranks[rows].argsort(1), 1)
+        until = np.append(np.zeros((len(ordered), 1), ordered.dtype), ordered.cumsum(1), 1)
+        return until[:, self._counts], until[:, -1:]
+
+    def first_alike(self, rows: Rows, changed: np.ndarray) -> np.ndarray:
+        entered, total = self._of_first(rows, changed.astype(np.int32))
+        there = entered if self._first_present else total - entered
+        ks = np.arange(len(self), dtype=np.int32)
+        is_new = np.append(np.ones((len(there), 1), bool), np.diff(entered, axis=1) != 0, 1)
+        first = np.maximum.accumulate(np.where(is_new, ks, 0), 1)
+        return np.where(there == 0, BASELINE, np.where(there == total, ORIGINAL, first))
+
+    def sums(self, rows: Rows, weights: np.ndarray) -> np.ndarray:
+        first, total = self._of_first(rows, weights)
+        return first if self._first_present else total - first

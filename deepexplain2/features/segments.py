@@ -174,6 +174,14 @@ class SegmentsOfInputs(Features):
             found[rows, labels[rows if len(labels) > 1 else 0, entries]] = True
         return found[:, :-1]
 
+    def totals(self, arrays: Arrays) -> np.ndarray:
+        found = np.zeros((len(arrays[0]), self.count + 1))              # the last column: label -1
+        for labels, a in zip(self._labels, arrays):
+            for k, row in enumerate(a.reshape(len(a), -1)):
+                of_row = labels[k if len(labels) > 1 else 0]
+                found[k, :-1] += np.bincount(of_row[of_row >= 0], row[of_row >= 0], self.count)
+        return found[:, :-1]
+
     def mix(self, xs: Arrays, baselines: Arrays, rows: np.ndarray, present: np.ndarray) -> list[np.ndarray]:
         kept = np.append(present, np.ones((len(rows), 1), bool), 1)     # the last column: label -1
         mixed = []
@@ -183,13 +191,13 @@ class SegmentsOfInputs(Features):
         return mixed
 
     def spread(self, values: np.ndarray) -> list[np.ndarray]:
-        padded = np.append(values, np.full((len(values), 1), np.nan), 1)
+        padded = np.append(values, np.full((len(values), 1), np.nan, np.result_type(values, np.float16)), 1)
         return [_columns(padded, a).reshape(len(values), *s) for a, s in zip(self._labels, self.shapes)]
 
 
 def _columns(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(m, entries): the column of values (m, columns) that labels (1 or m, entries) name."""
-    return values[:, labels[0]] if len(labels) == 1 else values[np.arange(len(labels))[:, None], labels]
+    return values.take(labels[0], 1) if len(labels) == 1 else values[np.arange(len(labels))[:, None], labels]
 
 
 def _rows_of(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -139,6 +139,9 @@ class WindowsOfInput(Features):
         np.put_along_axis(result, order, np.take_along_axis(order, starts, 1), 1)
         return np.where(some, result, self.count)
 
+    def totals(self, arrays: Arrays) -> np.ndarray:
+        return self._over(np.add, arrays[0].astype(np.float64)).reshape(len(arrays[0]), -1)
+
     def spread(self, values: np.ndarray) -> list[np.ndarray]:
         return [self._add_up(values) / self._covering]
 

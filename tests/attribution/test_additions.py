@@ -148,8 +148,10 @@ def test_what_a_metric_is_given_is_checked(additions, linear):
                                ([[1], [2, 3]], 'uneven')):
         with pytest.raises(errors.DeepExplainError, match=f'attributions for X .*{said}'):
             de.evaluate(metric, T, X, xs, attributions)
-    with pytest.raises(errors.ParameterError, match='must be a Metric'):
-        de.evaluate('deletion', T, X, xs, xs)
+    with pytest.raises(errors.UnknownMetric, match=r"no metric 'deletions'\. Did you mean .deletion"):
+        de.evaluate('deletions', T, X, xs, xs)
+    with pytest.raises(errors.ParameterError, match=r'Give Deletion\(...\)'):
+        de.evaluate(additions['Deletion'], T, X, xs, xs)
     with pytest.raises(errors.ParameterError, match='Did you mean "batch_size"'):
         de.evaluate(metric, T, X, xs, xs, batch_sizes=3)
 

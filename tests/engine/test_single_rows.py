@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors
-from deepexplain2.metrics import Metric
+from deepexplain2.evaluation import Metric
 from tests.support.networks import v1
 
 X1 = np.random.default_rng(0).normal(size=(1, 4))
@@ -40,9 +40,9 @@ def test_metrics(mixing):
         baseline: float = 0.
         better = 'higher'
 
-        def score(self, sweep, xs, attributions, baselines):
+        def score(self, trial):
             return sum(a['value'].sum(keepdims=True)
-                       for *_, a in sweep(lambda rows, ks: [xs[0][rows] * ks[:, None] / 2], 3))
+                       for *_, a in trial.sweep(lambda rows, ks: [trial.xs[0][rows] * ks[:, None] / 2], 3))
     de, T, x = mixing
     with pytest.raises(errors.TensorError, match='changes with the other rows'):
         de.evaluate(Halves(), T, x, X1, X1)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, Explanation, errors
-from deepexplain2.metrics import Metric
+from deepexplain2.evaluation import Metric
 from deepexplain2.parameters import Baseline
 from tests.support.networks import v1
 
@@ -80,8 +80,8 @@ def test_of_metrics(opened):
         baseline: Baseline | None = None
         better = 'higher'
 
-        def score(self, sweep, xs, attributions, baselines):
-            return ((xs[0] - baselines[0]) * attributions[0]).sum(1)
+        def score(self, trial):
+            return ((trial.xs[0] - trial.baselines[0]) * trial.attributions[0]).sum(1)
     de, T, x, _ = opened
     e, mean = de.explanation('deeplift', T, x, TABLE), TABLE.mean()
     want = ((TABLE - mean) * e.values).sum(axis=1)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors, shared
-from deepexplain2.metrics import Metric
+from deepexplain2.evaluation import Metric
 from tests.support.few import ANYWHERE
 from tests.support.networks import v1
 
@@ -54,11 +54,8 @@ def test_baselines_values_and_metrics(pair):
     class Same(Metric):
         better, baseline = 'higher', None
 
-        def score(self, sweep, xs, attributions, baselines):
-            found = np.empty((len(xs[0]), 3))
-            for rows, ks, answers in sweep(lambda rows, ks: [xs[0][rows] * ks[:, None]], 3):
-                found[rows, ks] = answers['value']
-            return found.sum(1)
+        def score(self, trial):
+            return trial.values(lambda rows, ks: [trial.xs[0][rows] * ks[:, None]], 3).sum(1)
     xs, base = np.random.default_rng(1).normal(size=(2, 14, 5))
     ys = np.arange(14) % 3
     for batch_size in None, 3:

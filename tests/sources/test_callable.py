@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, Target, errors
-from deepexplain2.metrics import Metric
+from deepexplain2.evaluation import Metric
 from tests.support.black_boxes import PERTURBATION, SPEC, XS, ZS, S, V, W, close, explained, f, opened
 from tests.support.networks import v1
 
@@ -52,8 +52,8 @@ class TestExplained:
             baseline: float = 0.
             better = 'higher'
 
-            def score(self, sweep, xs, attributions, baselines):
-                return sweep.once(lambda rows: [xs[0][rows]])['value']
+            def score(self, trial):
+                return trial.at_x
         de = opened(lambda x: x @ W)
         a = de.explain('occlusion', Margin(), de.inputs[0], XS)
         close(a, XS * (W[:, 0] - W[:, 1]))

@@ -117,35 +117,39 @@ class Rise(Sampling):
             found.append(cells)
         return found
 
-    def masks(self, k: int, shapes, grids) -> list[np.ndarray]:  # type: ignore[override]
-        """Mask k for each input, of 0 to 1, of as many axes as a row."""
-        rng = np.random.default_rng([self.seed, k])
+    def masks(self, first: int, count: int, shapes, grids) -> list[np.ndarray]:  # type: ignore[override]
+        """Some masks for each input, (count, ...) of 0 to 1, of as many axes as a row."""
+        drawn, starts = [], []
+        for k in range(first, first + count):
+            rng = np.random.default_rng([self.seed, k])
+            for shape, cells in zip(shapes, grids):
+                row = shape[1:]
+                drawn.append(rng.random(cells or row) < self.keep)
+                starts.append([0 if c == 1 else int(rng.integers(-(-s // c)))
+                               for s, c in zip(row, cells or (1,) * len(row))])
         found = []
-        for shape, cells in zip(shapes, grids):
-            row = shape[1:]
-            if cells is None:
-                found.append((rng.random(row) < self.keep).astype(np.float32))
-                continue
-            sizes = [-(-s // c) for s, c in zip(row, cells)]
-            mask = (rng.random(cells) < self.keep).astype(np.float32)[None]
-            wide = [1 if c == 1 else (c + 1) * size for c, size in zip(cells, sizes)]
-            mask = resized(mask, wide, self.interpolation)[0]
-            starts = [0 if c == 1 else int(rng.integers(size)) for c, size in zip(cells, sizes)]
-            found.append(mask[tuple(slice(a, a + (1 if c == 1 else s)) for a, c, s in zip(starts, cells,
-                                                                                          row))])
+        for j, (shape, cells) in enumerate(zip(shapes, grids)):
+            some = np.stack(drawn[j::len(shapes)]).astype(np.float32)
+            if cells is not None:
+                row = shape[1:]
+                wide = resized(some, [1 if c == 1 else (c + 1) * -(-s // c) for s, c in zip(row, cells)],
+                               self.interpolation)
+                some = np.stack([mask[tuple(slice(a, a + (1 if c == 1 else s))
+                                            for a, c, s in zip(at, cells, row))]
+                                 for mask, at in zip(wide, starts[j::len(shapes)])])
+            found.append(some)
         return found
 
     def sample(self, sweep, xs, baselines):
         shapes = [x.shape for x in xs]
         grids = self._grids(shapes)
-        sums = [Sums(sweep.n, m.shape, self) for m in self.masks(0, shapes, grids)]
+        sums = [Sums(sweep.n, m.shape[1:], self) for m in self.masks(0, 1, shapes, grids)]
         held = max(1, HELD // sum(int(np.prod(s.shape)) for s in sums))
 
         def add(missing: int) -> None:
             first = sums[0].drawn
             count = min(missing, max(1, sweep.size // sweep.n), held)
-            masks = [np.stack(a) for a in zip(*(self.masks(k, shapes, grids)
-                                                for k in range(first, first + count)))]
+            masks = self.masks(first, count, shapes, grids)
 
             def masked(rows, ks):
                 return [faded(x[rows], take(b, rows), m[ks]) for x, b, m in zip(xs, baselines, masks)]

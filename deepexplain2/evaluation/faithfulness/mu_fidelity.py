@@ -1,0 +1,71 @@
+"""Mu-fidelity: whether features that matter more together are said to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...features.base import FeaturesOfX
+from ...parameters import Baseline, Count, Seed, Share
+from ..base import Metric, defined, register
+from ..correlation import spearman, spearman_error
+from ..scores import Measured
+from .subsets import Subsets, drawn, losses
+
+
+@register('mu_fidelity')
+@dataclass(frozen=True)
+class MuFidelity(Metric):
+    """Rank correlation of the sums of attributions over subsets with what T loses without them (Bhatt et al.
+    2020). Metric 'mu_fidelity'; higher is better.
+
+    Parameters
+    ----------
+    samples : int, default 200
+        Subsets drawn, the same for all rows.
+    size : float, default 0.2
+        The share of the features that are in each.
+    subsets : boolean array (subsets, features), optional
+        In place of draws.
+    baseline : number, array, list of them or function, default 0
+        What stands in for what is absent, as for methods.
+    features : set of deepexplain2.features, optional
+        By default entries along the last axis of X, the channels of an image; in tables every column.
+        Grid(9) for images as the library Xplique does.
+    seed : int, default 0
+        Seed of the subsets.
+
+    Notes
+    -----
+    Spearman's correlation; 'faithfulness_correlation' is the same with Pearson's. All subsets have the same
+    size, as in the paper; Xplique draws each feature by itself. errors has the standard errors of the
+    correlations. A row of which all sums or all losses are equal counts as 0, with a warning.
+
+    Cost: samples + 1 evaluations of T per row; no input is evaluated twice.
+
+    References
+    ----------
+    Bhatt, Weller, Moura (2020). Evaluating and aggregating feature-based model explanations, definition 3.
+    arXiv:2005.00631
+
+    Examples
+    --------
+    >>> de.evaluate('mu_fidelity', T, X, xs, 'intgrad', labels, size=.4).errors.shape
+    (2,)
+    """
+
+    samples: Count = 200
+    size: Share = .2
+    subsets: Subsets | None = None
+    baseline: Baseline | None = None
+    features: FeaturesOfX | None = None
+    seed: Seed = 0
+
+    better = 'higher'
+
+    def score(self, trial):
+        m = trial.features(self.features).count
+        absent = drawn(self.samples, max(1, round(self.size * m)), m, self.seed) \
+            if self.subsets is None else self.subsets
+        found = defined(spearman(*losses(trial, self.features, absent)), self,
+                        'as all sums of attributions, or all losses of T, are equal')
+        return Measured(found, errors=spearman_error(found, len(absent)))

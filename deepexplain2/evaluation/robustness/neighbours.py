@@ -1,0 +1,59 @@
+"""Attributions of inputs around x."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import ShapeError
+from ...parameters import Count, Positive, Seed
+from ..base import Metric
+from ..faithfulness.infidelity import Changes
+from ..trial import Trial, ranges
+
+
+@dataclass(frozen=True)
+class Neighbours(Metric):
+    """Base of metrics that compare the attributions at x with those around it."""
+
+    samples: Count = 20
+    radius: Positive = .05
+    changes: Changes | None = None
+    seed: Seed = 0
+
+    needs_method = True
+
+    def around(self, trial: Trial) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(distances of the attributions (n,), distances of the inputs (n,)) of x and each neighbour, by the
+        Euclidean norm over all inputs."""
+        explain, at_x = trial.again(self.name), trial.flat
+        for change in self._changes(trial.xs):
+            moved = [x + c for x, c in zip(trial.xs, change)]
+            found = np.concatenate([np.nan_to_num(a.astype(np.float64)).reshape(len(a), -1)
+                                    for a in explain(moved)], 1)
+            steps = np.concatenate([(m.astype(np.float64) - x).reshape(len(x), -1)
+                                    for m, x in zip(moved, trial.xs)], 1)
+            yield np.linalg.norm(found - at_x, axis=1), np.linalg.norm(steps, axis=1)
+
+    def _changes(self, xs):
+        if self.changes is None:
+            for k in range(self.samples):
+                yield [(self.radius * ranges(x) * np.random.default_rng([self.seed, j, k]).uniform(
+                    -1, 1, x.shape[1:])).astype(x.dtype) for j, x in enumerate(xs)]
+            return
+        if len(self.changes) != len(xs):
+            raise ShapeError(f'changes holds {len(self.changes)} arrays, and X has {len(xs)} tensors')
+        for c, x in zip(self.changes, xs):
+            if c.shape[2:] != x.shape[1:] or c.shape[1] not in (1, len(x)) or len(c) != len(self.changes[0]):
+                raise ShapeError(f'changes have shape {c.shape}, and xs {x.shape}. Give (changes, rows or 1) '
+                                 f'+ the shape of a row')
+        yield from zip(*([part.astype(x.dtype) for part in c] for c, x in zip(self.changes, xs)))
+
+    def relative(self, trial: Trial) -> np.ndarray:
+        """(n, neighbours): distances of the attributions, divided by the norm at x; NaN where that is 0."""
+        norm = np.linalg.norm(trial.flat, axis=1)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            found = np.stack([distance / norm for distance, _ in self.around(trial)], 1)
+        return np.where(norm[:, None] > 0, found, np.nan)
