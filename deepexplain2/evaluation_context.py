@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+from typing_extensions import Self, Unpack  # comes with TensorFlow
 
 from .attribution.base import Method
+from .attribution.registry import create
 from .compiled import compiled_for
-from .evaluation import Metric, Scores, metrics
+from .engine.locks import graph_lock
+from .errors import DeepExplainError, TensorError
+from .evaluation import Comparison, Metric, Scores
+from .evaluation import metrics as all_metrics
+from .evaluation.compare import ALWAYS, DEFAULT, Noise, compare
+from .evaluation.comparison import labelled
 from .evaluation.measure import Measurement, as_metric, explain_with
 from .explainer_context import ExplainerContext
 from .explanation import Explanation
+from .graph.layers import LayerOfOps
+from .kinds_of_values import choice, integer
 from .request.base_explainer import BaseExplainer
-from .request.options import VALUES, Options, parse
+from .request.options import VALUES, Options, ValueOptions, parse
+from .session import check_open
+from .sources.freezing import imported_graph
+from .sources.randomized import chosen, frozen, randomized, source_in, weights_by_layer
+from .sources.tensors_by_name import Tensors
+from .targets.base import Target, map_entries
+from .targets.function import is_function
 
 
 class EvaluationContext(ExplainerContext):
@@ -55,10 +72,133 @@ class EvaluationContext(ExplainerContext):
         """
         options = {name: value for name, value in options_and_parameters.items() if name in VALUES}
         made = as_metric(metric, {name: value for name, value in options_and_parameters.items()
-                                  if name not in options}, metrics.__getitem__)
+                                  if name not in options}, all_metrics.__getitem__)
         checked = parse(batch_size, options, 'evaluate', VALUES)
         measurement = self._measurement(T, X, xs, ys, checked)
         return measurement.score(made, *self._attributions(attributions, T, X, xs, ys, checked))
+
+    def compare(self, methods: Any, T: Any, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None, *,
+                metrics: Any = DEFAULT, seed: int = 0, resume: Comparison | None = None,
+                **options: Unpack[ValueOptions]) -> Comparison:
+        """Methods beside one another by metrics: means with standard errors, ranks, costs and agreement.
+
+        Parameters
+        ----------
+        methods : list of str or Method, or dict
+            What is compared; of a dict the keys are what they are called. 'random' (noise) and 'gradient'
+            are added.
+        T, X, xs, ys, batch_size
+            As for `explain`.
+        metrics : list of str or Metric, or dict
+            By default deletion, insertion, mu_fidelity, sensitivity_n, average_sensitivity, sparseness, and
+            completeness of what promises a sum.
+        seed : int, default 0
+            Seed of the noise.
+        resume : Comparison, optional
+            Of the same rows and target: what it has is not measured again.
+        **options
+            feed_dict, progress, memory_limit, as for `explain`.
+
+        Returns
+        -------
+        Comparison
+            A table: repr, to_markdown(), to_frame(), plot(). A method that is refused on the model is a row
+            with the reason. Interrupted (Ctrl-C), the table has what is done, with a warning.
+
+        Notes
+        -----
+        Each method explains xs once for all metrics; T at x, at the baselines and at inputs of few features
+        is evaluated once for all methods and metrics.
+
+        Examples
+        --------
+        >>> table = de.compare(['intgrad', 'elrp'], T, X, xs, labels, metrics=['deletion', 'sparseness'])
+        >>> table.methods, table.is_complete
+        (['intgrad', 'elrp', 'random', 'gradient'], True)
+        """
+        checked = parse(batch_size, options, 'compare', VALUES)
+        integer(seed, 'seed', 0)
+        some = {name: as_metric(m, {}, all_metrics.__getitem__) for name, m in labelled(metrics).items()}
+        measurement = self._measurement(T, X, xs, ys, checked)
+        form = self._inputs(X)[1]
+        noise = Noise(measurement.request.shapes, seed, form.returned)
+        given = labelled(methods)
+        wanted = given | {name: noise if name == 'random' else name for name in ALWAYS if name not in given}
+
+        def explained(method: Any) -> tuple[Any, ...]:
+            explainer, _ = self._explainer_of(method, T, X)
+            try:
+                evaluations = explainer.plan(measurement.request.n, batch_size).evaluations
+            except DeepExplainError:                    # a tolerance decides, or xs do
+                evaluations = None
+            return *self._attributions(method, T, X, xs, ys, checked), evaluations
+        return compare(wanted, some, measurement, explained, noise, self._method_of, resume)
+
+    def _method_of(self, given: Any) -> Method | None:
+        """The method of a name or object; None of an explainer, which does not tell."""
+        return None if isinstance(given, BaseExplainer) else create(given, {})
+
+    def randomized(self, layers: Any = None, seed: int = 0, how: str = 'permute') -> Self:
+        """A context of the same model with other weights in some layers; the model itself stays as it is.
+
+        Parameters
+        ----------
+        layers : str or list of str, optional
+            Names out of `layers_with_weights`; by default all.
+        seed : int, default 0
+            Seed of the draws.
+        how : 'permute' or 'normal', default 'permute'
+            The entries of each array of weights in another order, or drawn from the normal distribution with
+            their mean and standard deviation.
+
+        Returns
+        -------
+        DeepExplain
+            On a graph and a session of its own, with the weights of now as constants; tensors have the names
+            that they have here. Close it, or let it go.
+
+        Raises
+        ------
+        ParameterError
+            For a layer that has no weights.
+        SourceError
+            Where the weights cannot be read as constants.
+
+        Notes
+        -----
+        Weights are the floating constants and variables of more than one number that ops between inputs and
+        outputs take, those of normalizations too; constants inside the bodies of functions stay.
+
+        Examples
+        --------
+        >>> other = de.randomized(seed=1)
+        >>> bool((other.value(T.name, X.name, xs) == de.value(T, X, xs)).all())
+        False
+        """
+        choice(how, 'how', ['permute', 'normal'])
+        integer(seed, 'seed', 0)
+        graph_def, groups = self._weights()
+        names = [name for layer in chosen(layers, list(groups)) for name in groups[layer]]
+        made = source_in(randomized(graph_def, names, how, seed), self._source, self.inputs, self.outputs)
+        context = type(self)(tf.compat.v1.Session(graph=made.graph, config=made.config))
+        context._source = made
+        return context
+
+    @property
+    def layers_with_weights(self) -> list[str]:
+        """The layers, or scopes, that have weights, from the outputs on: what `randomized` takes."""
+        return list(self._weights()[1])
+
+    def _weights(self) -> tuple[tf.compat.v1.GraphDef, dict[str, list[str]]]:
+        """(the nodes of the graph with weights as constants, the names of these by layer)."""
+        check_open(self.session)
+        with graph_lock(self.graph):
+            graph_def = frozen(self.session, list(self.outputs))
+        made = source_in(imported_graph(graph_def), self._source, self.inputs, self.outputs)
+        if not made.outputs:
+            raise TensorError('the graph has no outputs, so that nothing says what its weights are')
+        layers = {layer.label: layer.tensor for layer in made.layers if layer.tensor is not None}
+        return graph_def, weights_by_layer(made.inputs, made.outputs, LayerOfOps(layers))
 
     def _measurement(self, T: Any, X: Any, xs: Any, ys: Any, options: Options) -> Measurement:
         """The rows and the target of metrics."""
@@ -67,20 +207,68 @@ class EvaluationContext(ExplainerContext):
                            compiled_for(self.session).uses_probabilities(model.target))
 
     def _attributions(self, given: Any, T: Any, X: Any, xs: Any, ys: Any, options: Options) -> tuple[
-            Any, Any, Any, Any]:
-        """(attributions, names of their features, what explains again, attributions by feature)."""
-        explain = None
+            Any, Any, Any, Any, Any]:
+        """(attributions, names of their features, what explains again, attributions by feature, what explains
+        with other weights)."""
+        explain, randomizer = None, None
         if isinstance(given, (str, Method, BaseExplainer)):
-            explainer = given if isinstance(given, BaseExplainer) else self._explainer(given, T, X, {}, False)
+            explainer, method = self._explainer_of(given, T, X)
             kept: dict[str, Any] = {name: value for name in ('feed_dict', 'memory_limit')
                                     if (value := getattr(options, name)) is not None}
             given = explainer.explanation(xs, ys, options.batch_size, **kept)
             explain = explain_with(explainer, self._inputs(X)[1], ys, options)
+            randomizer = None if method is None else RandomizedModel(self, method, T, X, xs, ys, options)
         if not isinstance(given, Explanation):
-            return given, None, explain, None
+            return given, None, explain, None, randomizer
         if given.by_feature is None:
-            return given.values, given.feature_names, explain, None
+            return given.values, given.feature_names, explain, None, randomizer
         by_feature = given.parameters.get('features'), given.by_feature
         arrays = [np.nan_to_num(a) for a in given.arrays]               # NaN: in no feature
         values = arrays if isinstance(given.values, list) else arrays[0]
-        return values, given.feature_names, explain, by_feature
+        return values, given.feature_names, explain, by_feature, randomizer
+
+    def _explainer_of(self, given: Any, T: Any, X: Any) -> tuple[Any, Method | None]:
+        """(the explainer, the method) of a method or an explainer, which does not tell its method."""
+        if isinstance(given, BaseExplainer):
+            return given, None
+        method = create(given, {}).located(self._layer_name)
+        return self._explainer(method, T, X, {}, False), method
+
+    def _elsewhere(self, T: Any) -> Any:
+        """A target or an input as another context of the same model takes it: tensors by their names."""
+        if isinstance(T, (list, tuple, Tensors)):
+            return [self._elsewhere(t) for t in T]
+        if isinstance(T, dict):
+            return {key: self._elsewhere(t) for key, t in T.items()}
+        if isinstance(T, Target):
+            return T if T.outputs is None else replace(T, outputs=map_entries(self._elsewhere, T.outputs))
+        return T if isinstance(T, str) or is_function(T) else self.tensor(T).name
+
+
+class RandomizedModel:
+    """The attributions of rows by a method, with other weights of a model."""
+
+    def __init__(self, context: EvaluationContext, method: Method, T: Any, X: Any, xs: Any, ys: Any,
+                 options: Options):
+        self._context, self._method, self._xs, self._ys, self._options = context, method, xs, ys, options
+        self._target, self._inputs = context._elsewhere(T), context._elsewhere(X)
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers with weights, from the outputs on."""
+        return self._context.layers_with_weights
+
+    def __call__(self, layers: list[str], seed: int, how: str) -> list[np.ndarray]:
+        """The attributions with random weights in these layers."""
+        other = self._context.randomized(layers, seed, how)
+        try:
+            explainer = other._explainer(self._method, self._target, self._inputs, {}, False)
+            explain = explain_with(explainer, other._inputs(self._inputs)[1], self._ys, self._options)
+            return explain(listed(self._xs))
+        finally:
+            other.close()
+
+
+def listed(xs: Any) -> list[Any]:
+    """xs as a list with one entry per input."""
+    return list(xs.values()) if isinstance(xs, dict) else xs if isinstance(xs, list) else [xs]

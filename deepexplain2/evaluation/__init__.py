@@ -4,6 +4,7 @@ from .agreement.rank_correlation import RankCorrelation
 from .agreement.ssim import SSIM
 from .agreement.top_k import TopK
 from .base import Metric, metrics, register
+from .comparison import Comparison
 from .complexity.complexity import Complexity
 from .complexity.effective_complexity import EffectiveComplexity
 from .complexity.sparseness import Sparseness
@@ -18,22 +19,26 @@ from .faithfulness.insertion import Insertion
 from .faithfulness.irof import IROF
 from .faithfulness.monotonicity import Monotonicity
 from .faithfulness.mu_fidelity import MuFidelity
+from .faithfulness.roar import ROAR
 from .faithfulness.sensitivity_n import SensitivityN
 from .localization.localization_auc import LocalizationAUC
 from .localization.pointing_game import PointingGame
 from .localization.relevance_mass import RelevanceMass
 from .localization.relevance_rank import RelevanceRank
 from .localization.top_k_intersection import TopKIntersection
+from .randomization.model_randomization import ModelRandomization
 from .randomization.random_logit import RandomLogit
 from .robustness.average_sensitivity import AverageSensitivity
 from .robustness.local_lipschitz import LocalLipschitz
 from .robustness.max_sensitivity import MaxSensitivity
 from .scores import Curve, Measured, Scores
+from .stability import Stability, stability
 from .trial import Trial
 
-__all__ = ['IROF', 'SSIM', 'AverageDrop', 'AverageGain', 'AverageSensitivity', 'Completeness', 'Complexity',
-           'Curve', 'Deletion', 'EffectiveComplexity', 'FaithfulnessCorrelation', 'IncreaseInConfidence',
-           'Infidelity', 'Insertion', 'LocalLipschitz', 'LocalizationAUC', 'MaxSensitivity', 'Measured',
-           'Metric', 'Monotonicity', 'MuFidelity', 'PointingGame', 'RandomLogit', 'RankCorrelation',
-           'RelevanceMass', 'RelevanceRank', 'Scores', 'SensitivityN', 'Sparseness', 'TopK',
-           'TopKIntersection', 'Trial', 'metrics', 'register']
+__all__ = ['IROF', 'ROAR', 'SSIM', 'AverageDrop', 'AverageGain', 'AverageSensitivity', 'Comparison',
+           'Completeness', 'Complexity', 'Curve', 'Deletion', 'EffectiveComplexity',
+           'FaithfulnessCorrelation', 'IncreaseInConfidence', 'Infidelity', 'Insertion', 'LocalLipschitz',
+           'LocalizationAUC', 'MaxSensitivity', 'Measured', 'Metric', 'ModelRandomization', 'Monotonicity',
+           'MuFidelity', 'PointingGame', 'RandomLogit', 'RankCorrelation', 'RelevanceMass', 'RelevanceRank',
+           'Scores', 'SensitivityN', 'Sparseness', 'Stability', 'TopK', 'TopKIntersection', 'Trial',
+           'metrics', 'register', 'stability']

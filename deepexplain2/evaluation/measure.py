@@ -27,7 +27,7 @@ from ..targets.units import Units
 from ..values import as_array
 from .base import Metric
 from .scores import Measured, Scores
-from .trial import Explain, Trial
+from .trial import Explain, Randomizer, Trial
 
 ROUNDING = 1e-5         # of a probability
 
@@ -59,7 +59,8 @@ class Measurement:
         self._known: dict[Any, Any] = {}
 
     def score(self, metric: Metric, attributions: Any, names: Sequence[Sequence[Any] | None] | None = None,
-              explain: Explain | None = None, by_feature: tuple[Any, np.ndarray] | None = None) -> Scores:
+              explain: Explain | None = None, by_feature: tuple[Any, np.ndarray] | None = None,
+              randomizer: Randomizer | None = None) -> Scores:
         """The scores of attributions.
 
         Parameters
@@ -74,6 +75,8 @@ class Measurement:
             The method that made them, see Trial.
         by_feature : (FeatureSet, array), optional
             Attributions by feature.
+        randomizer : Randomizer, optional
+            The method with other weights.
         """
         model, request, name = self._model, self.request, metric.name or type(metric).__name__
         if metric.needs_method and explain is None:
@@ -98,7 +101,7 @@ class Measurement:
                       layout.rows, layout.fixed_batch, report=reporter, tuner=layout.tuner, columns=columns,
                       total=request.n)
         trial = Trial(sweep, self._rows, maps, baselines, self._ys, self._units, explain, by_feature,
-                      self._known, comparable(metric.baseline))
+                      self._known, comparable(metric.baseline), randomizer)
         try:
             if metric.needs_probability:
                 self._check_range(trial, name)

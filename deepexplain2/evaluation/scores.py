@@ -17,10 +17,13 @@ class Curve(NamedTuple):
         Where; see the metric.
     y : array, (n, points)
         Its value there, for every row.
+    labels : tuple of str
+        What the points are called, where they have names.
     """
 
     x: np.ndarray
     y: np.ndarray
+    labels: tuple[str, ...] = ()
 
 
 class Measured(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,21 @@ from ..engine.sweep import Sweep
 from ..errors import ParameterError
 from ..features.axes import AxesOfInput
 from ..features.base import Features, FeatureSet, Rows, join
+
+
+class Randomizer(Protocol):
+    """Attributions of the same rows by the same method, with other weights of the model.
+
+    layers: those with weights, from T on.
+    """
+
+    @property
+    def layers(self) -> list[str]:
+        """The names of the layers with weights, those nearest to T first."""
+
+    def __call__(self, layers: list[str], seed: int, how: str) -> list[np.ndarray]:
+        """The attributions with random weights in these layers."""
+
 
 # explain(xs, ys) -> attributions of other values of all rows, and of other units of T where ys are given
 Explain = Callable[..., list[np.ndarray]]
@@ -48,16 +63,20 @@ class Trial:
         What trials of the same rows and T know already.
     baseline : hashable
         Stands for the baseline in it.
+    randomizer : Randomizer or None
+        The same attributions with other weights of the model.
     """
 
     def __init__(self, sweep: Sweep, xs: Sequence[np.ndarray], attributions: Sequence[np.ndarray],
                  baselines: Sequence[np.ndarray], ys: Any = None, units: int | None = None,
                  explain: Explain | None = None, by_feature: tuple[Any, np.ndarray] | None = None,
-                 known: dict[Any, Any] | None = None, baseline: Any = None):
+                 known: dict[Any, Any] | None = None, baseline: Any = None,
+                 randomizer: Randomizer | None = None):
         self.sweep, self.xs, self.attributions, self.baselines = sweep, list(xs), list(attributions), list(
             baselines)
         self.ys, self.units, self.explain, self._by_feature = ys, units, explain, by_feature
         self._known, self._baseline = {} if known is None else known, baseline
+        self._randomizer = randomizer
 
     @property
     def n(self) -> int:
@@ -130,3 +149,11 @@ class Trial:
             raise ParameterError(f'{what} explains other inputs too: give the method in place of its '
                                  f'attributions, by its name or as an object')
         return self.explain
+
+    @property
+    def randomizer(self) -> Randomizer:
+        """What explains with other weights."""
+        if self._randomizer is None:
+            raise ParameterError('other weights are those of another graph: give the method by its name or '
+                                 'as an object, not an explainer or a function')
+        return self._randomizer

@@ -1,0 +1,203 @@
+"""Methods beside metrics: the table of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingPackageError
+from .scores import Scores
+
+MARK = {'higher': '↑', 'lower': '↓'}
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Scores of several methods by several metrics, and what they cost.
+
+    Parameters
+    ----------
+    methods, metrics : list of str
+        The rows and columns of the table, as they were given.
+    scores : dict of (method, metric) to Scores, or str
+        What was measured; the reason where a method or a metric was refused. What is missing was not reached.
+    better : dict of metric to 'higher' or 'lower'
+        Which scores are better.
+    seconds : dict of method to float
+        How long the attributions took.
+    evaluations : dict of method to int or None
+        Evaluations of the model for them, over all rows; None where that is not known in advance.
+    metric_seconds : dict of metric to float
+        How long a metric took, over all methods.
+    maps : dict of method to list of arrays
+        The attributions.
+
+    Notes
+    -----
+    It says what was measured, not which method is right: means with standard errors over rows, for methods
+    beside 'random' (noise) and 'gradient'. A metric by which noise does as well as a method says nothing of
+    it.
+    """
+
+    methods: list[str]
+    metrics: list[str]
+    scores: dict[tuple[str, str], Any] = field(default_factory=dict)
+    better: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    evaluations: dict[str, int | None] = field(default_factory=dict)
+    metric_seconds: dict[str, float] = field(default_factory=dict)
+    maps: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    agreement_of_maps: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every method was measured by every metric, or refused."""
+        return all((method, metric) in self.scores for method in self.methods for metric in self.metrics)
+
+    def mean(self, method: str, metric: str) -> float:
+        """The mean score; NaN where there is none."""
+        found = self.scores.get((method, metric))
+        return found.mean if isinstance(found, Scores) else float('nan')
+
+    @property
+    def ranks(self) -> dict[tuple[str, str], int]:
+        """The place of each method by each metric, from 1; of equal means the same."""
+        found = {}
+        for metric in self.metrics:
+            sign = -1 if self.better.get(metric) == 'higher' else 1
+            means = {m: sign * self.mean(m, metric) for m in self.methods
+                     if not np.isnan(self.mean(m, metric))}
+            for m, value in means.items():
+                found[m, metric] = 1 + sum(other < value for other in means.values())
+        return found
+
+    @property
+    def ordered(self) -> list[str]:
+        """The methods by their mean rank; those without any score last."""
+        ranks = self.ranks
+
+        def place(method: str) -> float:
+            some = [ranks[method, metric] for metric in self.metrics if (method, metric) in ranks]
+            return float(np.mean(some)) if some else float('inf')
+        return sorted(self.methods, key=place)
+
+    @property
+    def agreement(self) -> np.ndarray:
+        """(methods, methods): the mean rank correlation of their attributions, in the order of `ordered`; NaN
+        where one has none."""
+        names = self.ordered
+        return np.array([[1. if a == b else self.agreement_of_maps.get(
+            (min(a, b), max(a, b)), float('nan')) for b in names] for a in names])
+
+    def _cell(self, method: str, metric: str) -> str:
+        found = self.scores.get((method, metric))
+        if not isinstance(found, Scores):
+            return '' if found is None else '–'
+        return f'{found.mean:.3g} ± {found.std_error:.1g} ({self.ranks[method, metric]})'
+
+    def _rows(self) -> list[list[str]]:
+        return [[method, *(self._cell(method, metric) for metric in self.metrics),
+                 f'{self.seconds[method]:.3g} s' if method in self.seconds else '',
+                 str(self.evaluations.get(method) or '')] for method in self.ordered]
+
+    @property
+    def _head(self) -> list[str]:
+        return ['method', *(f'{metric} {MARK.get(self.better.get(metric, ""), "")}'.strip()
+                            for metric in self.metrics), 'time', 'evaluations']
+
+    @property
+    def reasons(self) -> dict[tuple[str, str], str]:
+        """Why a method has no score by a metric."""
+        return {key: found for key, found in self.scores.items() if isinstance(found, str)}
+
+    def to_markdown(self) -> str:
+        """The table: means ± standard errors (ranks), the best mean rank first, and reasons below."""
+        lines = ['| ' + ' | '.join(self._head) + ' |', '|' + '---|' * len(self._head)]
+        lines += ['| ' + ' | '.join(row) + ' |' for row in self._rows()]
+        lines += [f'\n{method}, {metric}: {why}' for (method, metric), why in self._said().items()]
+        return '\n'.join(lines)
+
+    def _said(self) -> dict[tuple[str, str], str]:
+        """Reasons, once for a method that was refused itself."""
+        found: dict[tuple[str, str], str] = {}
+        for (method, metric), why in self.reasons.items():
+            if all(self.scores.get((method, m)) == why for m in self.metrics):
+                found[method, 'all metrics'] = why
+            else:
+                found[method, metric] = why
+        return found
+
+    def to_frame(self) -> Any:
+        """Means and standard errors as a pandas DataFrame, one row per method."""
+        try:
+            import pandas
+        except ImportError as e:
+            raise MissingPackageError('to_frame needs pandas: pip install pandas') from e
+        columns: dict[str, list[Any]] = {}
+        for metric in self.metrics:
+            columns[metric] = [self.mean(m, metric) for m in self.ordered]
+            columns[f'{metric} std_error'] = [
+                s.std_error if isinstance(s := self.scores.get((m, metric)), Scores) else float('nan')
+                for m in self.ordered]
+        columns['seconds'] = [self.seconds.get(m, float('nan')) for m in self.ordered]
+        return pandas.DataFrame(columns, index=self.ordered)
+
+    def plot(self, path: Any = None) -> Any:
+        """One panel of bars per metric, with standard errors, and the matrix of agreement; a figure of
+        matplotlib, which is written where a path is given."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as e:
+            raise MissingPackageError('plot needs matplotlib: pip install matplotlib') from e
+        names, columns = self.ordered, 3
+        count = len(self.metrics) + 1
+        rows = -(-count // columns)
+        figure = Figure(figsize=(4.6 * columns, rows * (.6 + .26 * len(names))), layout='constrained')
+        axes = figure.subplots(rows, columns, squeeze=False).flat
+        for axis, metric in zip(axes, self.metrics):
+            some = [self.scores.get((m, metric)) for m in names]
+            axis.barh(names, [s.mean if isinstance(s, Scores) else 0 for s in some],
+                      xerr=[np.nan_to_num(s.std_error) if isinstance(s, Scores) else 0 for s in some],
+                      color=['lightgray' if m in ('random', 'gradient') else 'tab:blue' for m in names])
+            axis.set_title(f'{metric} ({self.better.get(metric, "")} is better)', fontsize=9)
+            axis.invert_yaxis()
+            axis.tick_params(labelsize=7)
+        axis = axes[len(self.metrics)]
+        image = axis.imshow(self.agreement, vmin=-1, vmax=1, cmap='RdBu_r')
+        axis.set_xticks(range(len(names)), names, rotation=90)
+        axis.set_yticks(range(len(names)), names)
+        axis.tick_params(labelsize=7)
+        axis.set_title('rank correlation of the attributions', fontsize=9)
+        figure.colorbar(image, ax=axis, shrink=.8)
+        for k in range(count, rows * columns):
+            axes[k].axis('off')
+        if path is not None:
+            figure.savefig(path, dpi=110)
+        return figure
+
+    def __repr__(self) -> str:
+        rows = [self._head, *self._rows()]
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        lines = ['  '.join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
+        lines += [f'{method}, {metric}: {why}' for (method, metric), why in self._said().items()]
+        return '\n'.join(lines)
+
+    def _repr_html_(self) -> str:
+        head = ''.join(f'<th>{escape(h)}</th>' for h in self._head)
+        body = ''.join('<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>'
+                       for row in self._rows())
+        said = ''.join(f'<p>{escape(f"{method}, {metric}: {why}")}</p>'
+                       for (method, metric), why in self._said().items())
+        return f'<table><tr>{head}</tr>{body}</table>{said}'
+
+
+def labelled(given: Any) -> dict[str, Any]:
+    """Methods or metrics by what they are called: names, objects by their repr, or a dict."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    some = [given] if isinstance(given, str) or not isinstance(given, (list, tuple)) else given
+    return {m if isinstance(m, str) else repr(m): m for m in some}
