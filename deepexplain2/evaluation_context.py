@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from typing_extensions import Self, Unpack  # comes with TensorFlow
+from typing_extensions import Unpack  # comes with TensorFlow
 
 from .attribution.base import Method
 from .attribution.registry import create
 from .compiled import compiled_for
-from .engine.locks import graph_lock
-from .errors import DeepExplainError, TensorError
+from .errors import DeepExplainError
 from .evaluation import Comparison, Metric, Scores
 from .evaluation import metrics as all_metrics
 from .evaluation.compare import ALWAYS, DEFAULT, Noise, compare
 from .evaluation.comparison import labelled
 from .evaluation.measure import Measurement, as_metric, explain_with
-from .explainer_context import ExplainerContext
 from .explanation import Explanation
-from .graph.layers import LayerOfOps
-from .kinds_of_values import choice, integer
+from .kinds_of_values import integer
+from .randomized_context import RandomizedContext
 from .request.base_explainer import BaseExplainer
 from .request.options import VALUES, Options, ValueOptions, parse
-from .session import check_open
-from .sources.freezing import imported_graph
-from .sources.randomized import chosen, frozen, randomized, source_in, weights_by_layer
-from .sources.tensors_by_name import Tensors
-from .targets.base import Target, map_entries
-from .targets.function import is_function
 
 
-class EvaluationContext(ExplainerContext):
+class EvaluationContext(RandomizedContext):
     """Asks how good attributions are."""
 
     def evaluate(self, metric: str | Metric, T: Any, X: Any, xs: Any, attributions: Any, ys: Any = None,
@@ -138,68 +128,6 @@ class EvaluationContext(ExplainerContext):
         """The method of a name or object; None of an explainer, which does not tell."""
         return None if isinstance(given, BaseExplainer) else create(given, {})
 
-    def randomized(self, layers: Any = None, seed: int = 0, how: str = 'permute') -> Self:
-        """A context of the same model with other weights in some layers; the model itself stays as it is.
-
-        Parameters
-        ----------
-        layers : str or list of str, optional
-            Names out of `layers_with_weights`; by default all.
-        seed : int, default 0
-            Seed of the draws.
-        how : 'permute' or 'normal', default 'permute'
-            The entries of each array of weights in another order, or drawn from the normal distribution with
-            their mean and standard deviation.
-
-        Returns
-        -------
-        DeepExplain
-            On a graph and a session of its own, with the weights of now as constants; tensors have the names
-            that they have here. Close it, or let it go.
-
-        Raises
-        ------
-        ParameterError
-            For a layer that has no weights.
-        SourceError
-            Where the weights cannot be read as constants.
-
-        Notes
-        -----
-        Weights are the floating constants and variables of more than one number that ops between inputs and
-        outputs take, those of normalizations too; constants inside the bodies of functions stay.
-
-        Examples
-        --------
-        >>> other = de.randomized(seed=1)
-        >>> bool((other.value(T.name, X.name, xs) == de.value(T, X, xs)).all())
-        False
-        """
-        choice(how, 'how', ['permute', 'normal'])
-        integer(seed, 'seed', 0)
-        graph_def, groups = self._weights()
-        names = [name for layer in chosen(layers, list(groups)) for name in groups[layer]]
-        made = source_in(randomized(graph_def, names, how, seed), self._source, self.inputs, self.outputs)
-        context = type(self)(tf.compat.v1.Session(graph=made.graph, config=made.config))
-        context._source = made
-        return context
-
-    @property
-    def layers_with_weights(self) -> list[str]:
-        """The layers, or scopes, that have weights, from the outputs on: what `randomized` takes."""
-        return list(self._weights()[1])
-
-    def _weights(self) -> tuple[tf.compat.v1.GraphDef, dict[str, list[str]]]:
-        """(the nodes of the graph with weights as constants, the names of these by layer)."""
-        check_open(self.session)
-        with graph_lock(self.graph):
-            graph_def = frozen(self.session, list(self.outputs))
-        made = source_in(imported_graph(graph_def), self._source, self.inputs, self.outputs)
-        if not made.outputs:
-            raise TensorError('the graph has no outputs, so that nothing says what its weights are')
-        layers = {layer.label: layer.tensor for layer in made.layers if layer.tensor is not None}
-        return graph_def, weights_by_layer(made.inputs, made.outputs, LayerOfOps(layers))
-
     def _measurement(self, T: Any, X: Any, xs: Any, ys: Any, options: Options) -> Measurement:
         """The rows and the target of metrics."""
         model, target, form = self._scored(T, X, ys)
@@ -233,16 +161,6 @@ class EvaluationContext(ExplainerContext):
             return given, None
         method = create(given, {}).located(self._layer_name)
         return self._explainer(method, T, X, {}, False), method
-
-    def _elsewhere(self, T: Any) -> Any:
-        """A target or an input as another context of the same model takes it: tensors by their names."""
-        if isinstance(T, (list, tuple, Tensors)):
-            return [self._elsewhere(t) for t in T]
-        if isinstance(T, dict):
-            return {key: self._elsewhere(t) for key, t in T.items()}
-        if isinstance(T, Target):
-            return T if T.outputs is None else replace(T, outputs=map_entries(self._elsewhere, T.outputs))
-        return T if isinstance(T, str) or is_function(T) else self.tensor(T).name
 
 
 class RandomizedModel:

@@ -7,7 +7,8 @@ from pathlib import Path
 import deepexplain2
 
 ROOT = Path(deepexplain2.__file__).parent
-LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'evaluation_context'}, {'explainer_context'},
+LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'evaluation_context'}, {'randomized_context'},
+          {'explainer_context'},
           {'tokens', 'late_explainer', 'value_context'}, {'named_context', 'evaluation'},
           {'compiled', 'model_context'}, {'explainer'}, {'ways_in'}, {'audit'}, {'request'},
           {'targets'}, {'attribution', 'lrp'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'},
