@@ -148,10 +148,9 @@ class EvaluationContext(RandomizedContext):
             randomizer = None if method is None else RandomizedModel(self, method, T, X, xs, ys, options)
         if not isinstance(given, Explanation):
             return given, None, explain, None, randomizer
-        if given.by_feature is None:
-            return given.values, given.feature_names, explain, None, randomizer
-        by_feature = given.parameters.get('features'), given.by_feature
-        arrays = [np.nan_to_num(a) for a in given.arrays]               # NaN: in no feature
+        by_feature = None if given.by_feature is None else (given.parameters.get('features'),
+                                                            given.by_feature)
+        arrays = [np.nan_to_num(a) for a in given.arrays]               # NaN: in no feature, or window
         values = arrays if isinstance(given.values, list) else arrays[0]
         return values, given.feature_names, explain, by_feature, randomizer
 

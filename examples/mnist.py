@@ -73,11 +73,14 @@ def draw(digits, titles, maps, path, blocks=2):
             axes[0, start + 1 + k].set_title(titles[k], fontsize=8)
     for which, (name, attributions) in enumerate(maps.items()):
         row, start = 1 + which % per_block, which // per_block * (n + 1)
-        axes[row, start].text(.95, .5, name.replace('layer_', 'layer_\n').replace('_x_', '_x\n'), fontsize=8,
-                              ha='right', va='center', transform=axes[row, start].transAxes)
+        for part in 'layer_', '_x_', 'ful_':
+            name = name.replace(part, f'{part}\n')
+        axes[row, start].text(.95, .5, name, fontsize=8, ha='right', va='center',
+                              transform=axes[row, start].transAxes)
         for k, digit in enumerate(digits):
             a, axis = attributions[k], axes[row, start + 1 + k]
             a = a.sum(-1) if a.ndim == 3 else a             # what has players by pixel has no channels
+            a = a - a.min() if name == 'rise' else a        # a mean of T, of which the differences count
             top = np.nanpercentile(np.abs(a), 99.5) or 1
             axis.imshow(a, cmap='bwr', vmin=-top, vmax=top, extent=(0, 28, 28, 0))
             axis.contour(np.arange(28) + .5, np.arange(28) + .5, digit[..., 0], levels=[.5], colors='black',

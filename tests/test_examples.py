@@ -10,7 +10,7 @@ from tests.support.example import EXAMPLES, load
 def test_all_are_tested():
     assert {p.stem for p in EXAMPLES.glob('*.py')} == {
         'mnist', 'multiple_inputs', 'streaming', 'text_embeddings', 'keras3', 'saved_model', 'lstm_text',
-        'black_box', 'cam', 'detection', 'segmentation', 'superpixels', 'tabular'}
+        'black_box', 'cam', 'compare', 'detection', 'segmentation', 'superpixels', 'tabular'}
 
 
 def test_mnist(tmp_path, capsys):

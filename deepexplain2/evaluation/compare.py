@@ -112,14 +112,15 @@ def _measure(result: Comparison, label: str, method: Any, metrics: Mapping[str, 
                 metric = _as_promised(metric, known)
             result.scores[label, name] = measurement.score(metric, *given)
         except DeepExplainError as e:
-            result.scores[label, name] = f'{type(e).__name__}: {first_line(e)}'
+            result.scores[label, name] = f'{type(e).__name__}: {first_line(e)}'.removeprefix(
+                'DeepExplainError: ')
         result.metric_seconds[name] = result.metric_seconds.get(name, 0.) + time.perf_counter() - start
 
 
 def _as_promised(metric: Completeness, method: Method | None) -> Completeness:
     """The gap that a method promises; DeepExplainError where it promises none."""
     if method is None or method.sums_to is None:
-        raise DeepExplainError('it promises no sum')
+        raise DeepExplainError('no sum is promised')
     if method.sums_to == 'value':
         return replace(metric, to='value')
     baseline = method.parameters.get('baseline')

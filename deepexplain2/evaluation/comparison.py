@@ -118,18 +118,18 @@ class Comparison:
         """The table: means ± standard errors (ranks), the best mean rank first, and reasons below."""
         lines = ['| ' + ' | '.join(self._head) + ' |', '|' + '---|' * len(self._head)]
         lines += ['| ' + ' | '.join(row) + ' |' for row in self._rows()]
-        lines += [f'\n{method}, {metric}: {why}' for (method, metric), why in self._said().items()]
+        lines += [f'\n{line}' for line in self._said()]
         return '\n'.join(lines)
 
-    def _said(self) -> dict[tuple[str, str], str]:
-        """Reasons, once for a method that was refused itself."""
-        found: dict[tuple[str, str], str] = {}
+    def _said(self) -> list[str]:
+        """Reasons, each once, with the methods and metrics that it is about."""
+        about: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
         for (method, metric), why in self.reasons.items():
-            if all(self.scores.get((method, m)) == why for m in self.metrics):
-                found[method, 'all metrics'] = why
-            else:
-                found[method, metric] = why
-        return found
+            some, by = about.setdefault(why, ({}, {}))
+            some[method] = by[metric] = None
+        return [f'{", ".join(some)}, by '
+                f'{"all metrics" if len(by) == len(self.metrics) else ", ".join(by)}: {why}'
+                for why, (some, by) in about.items()]
 
     def to_frame(self) -> Any:
         """Means and standard errors as a pandas DataFrame, one row per method."""
@@ -183,15 +183,13 @@ class Comparison:
         rows = [self._head, *self._rows()]
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
         lines = ['  '.join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
-        lines += [f'{method}, {metric}: {why}' for (method, metric), why in self._said().items()]
-        return '\n'.join(lines)
+        return '\n'.join([*lines, *self._said()])
 
     def _repr_html_(self) -> str:
         head = ''.join(f'<th>{escape(h)}</th>' for h in self._head)
         body = ''.join('<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>'
                        for row in self._rows())
-        said = ''.join(f'<p>{escape(f"{method}, {metric}: {why}")}</p>'
-                       for (method, metric), why in self._said().items())
+        said = ''.join(f'<p>{escape(line)}</p>' for line in self._said())
         return f'<table><tr>{head}</tr>{body}</table>{said}'
 
 

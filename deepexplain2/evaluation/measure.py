@@ -170,8 +170,9 @@ def explain_with(explainer: Any, form: Form, ys: Any, options: Options) -> Expla
     def explain(xs: Sequence[np.ndarray], others: Any = None) -> list[np.ndarray]:
         found = explainer.run(form.returned(list(xs)), ys if others is None else others, options.batch_size,
                               **kept)
-        return list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) \
+        arrays = list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) \
             else [found]
+        return [np.nan_to_num(a) for a in arrays]               # NaN: in no feature, or window
     return explain
 
 

@@ -33,7 +33,7 @@ def test_a_table():
                 np.testing.assert_allclose(found.values, want.values, rtol=1e-9)
         # a method that is refused is a row with the reason
         assert 'grad_cam' in str(table) and 'spatial axes' in table.scores['grad_cam', 'deletion']
-        assert 'promises no sum' in table.reasons['gradient', 'completeness']
+        assert 'no sum is promised' in table.reasons['gradient', 'completeness']
         assert table.mean('deeplift', 'completeness') < 1e-9 and np.isnan(table.mean('grad_cam', 'deletion'))
         assert table.evaluations['intgrad'] == 800 and table.evaluations['gradient'] == 8
         # ranks, order, agreement
