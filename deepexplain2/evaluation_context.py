@@ -38,7 +38,9 @@ class EvaluationContext(RandomizedContext):
             As for `explain`.
         attributions : array, list of arrays for a list X, Explanation, or a method
             Shaped like xs. A method, by its name or as an object, or an explainer of T and X, explains xs
-            first; metrics of robustness and randomization explain again, and need one.
+            first; metrics of robustness and randomization explain again, and need one. Of token ids also
+            shaped like their embedding, and summed over it; what is absent takes the id `baseline`, 0 unless
+            the metric says another.
         **options_and_parameters
             feed_dict, progress, memory_limit, as for `explain`; and parameters of the metric where it is
             given by name.
@@ -65,6 +67,8 @@ class EvaluationContext(RandomizedContext):
                                   if name not in options}, all_metrics.__getitem__)
         checked = parse(batch_size, options, 'evaluate', VALUES)
         measurement = self._measurement(T, X, xs, ys, checked)
+        if isinstance(attributions, Explanation):
+            measurement.check_rows(attributions.xs)
         return measurement.score(made, *self._attributions(attributions, T, X, xs, ys, checked))
 
     def compare(self, methods: Any, T: Any, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None, *,

@@ -116,6 +116,14 @@ class Measurement:
                              f'{request.n} rows is wanted')
         return Scores(values, repr(metric), metric.better, measured.curve, measured.errors)
 
+    def check_rows(self, xs: Any) -> None:
+        """Raise ShapeError where an Explanation is of other rows than those that are measured."""
+        given = xs if isinstance(xs, list) else [xs]
+        mine = self.request.samples.arrays
+        if len(given) == len(mine) and not all(np.array_equal(a, b) for a, b in zip(given, mine)):
+            raise ShapeError('the Explanation is of other rows than xs. Give its xs, or the rows of it that '
+                             'are meant: explanation[2:5]')
+
     @property
     def _units(self) -> int | None:
         """How many classes T, or the output that a target is about, has."""

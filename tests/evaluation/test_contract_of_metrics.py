@@ -138,3 +138,13 @@ def test_progress_and_errors_leave_nothing():
         with pytest.raises(KeyboardInterrupt):
             de.evaluate('deletion', T, X, XS, XS, YS, progress=interrupt)
         assert np.isfinite(de.evaluate('deletion', T, X, XS, XS, YS).values).all()
+
+
+def test_an_explanation_of_other_rows():
+    with opened(NET) as (de, X, T, _):
+        explanation = de.explanation(METHOD, T, X, XS, YS)
+        found = de.evaluate('deletion', T, X, XS[2:4], explanation[2:4], YS[2:4])
+        want = de.evaluate('deletion', T, X, XS, explanation, YS).values[2:4]
+        np.testing.assert_allclose(found.values, want, rtol=1e-9)
+        with pytest.raises(errors.ShapeError, match='is of other rows than xs'):
+            de.evaluate('deletion', T, X, XS[::-1], explanation, YS[::-1])

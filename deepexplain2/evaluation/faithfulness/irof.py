@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 from ...features.base import FeaturesOfX
 from ...features.superpixels import superpixels
@@ -60,6 +61,6 @@ class IROF(Metric):
         assert curve is not None
         with np.errstate(invalid='ignore', divide='ignore'):
             found = curve.y / curve.y[:, :1]
-        values = 1 - np.trapezoid(found, curve.x, axis=1)
+        values = 1 - trapezoid(found, curve.x, axis=1)
         return Measured(defined(np.where(curve.y[:, 0] > 0, values, np.nan), self, 'as T is 0 at x'),
                         Curve(curve.x, found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 from ...errors import ParameterError
 from ...features.base import FeatureSet
@@ -46,4 +47,4 @@ def removal(trial: Trial, given: FeatureSet | None, number: int, first_present: 
         np.round(np.linspace(0, m, number + 1)).astype(int))
     found = trial.memo(features, given)(Ranked(ranks, counts, first_present))
     x = counts / m
-    return Measured(np.trapezoid(found, x, axis=1), Curve(x, found))
+    return Measured(trapezoid(found, x, axis=1), Curve(x, found))
