@@ -76,6 +76,9 @@ with alpha-beta and gamma. The peers do the
 - Methods of a layer in small networks, whose layer gradient is a few milliseconds: maps are enlarged and \
 added up in NumPy beside it. smoothgrad draws its
   noise there too.
+- rise, lime and sobol of one image of a larger network: a run holds the rows that keep its tensors small, \
+which is up to a tenth slower than the
+  best number, and the peers get that.
 - Single rows of small networks, where making the inputs of occlusion and shapley_sampling in NumPy shares \
 the cores with the network.
 '''

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
 
 import numpy as np
 
-from ...errors import ParameterError, ShapeError, shown
-from ...parameters import Count, Kind, Positive, Seed
+from ...parameters import Count, Positive, Seed
 from ..base import Metric, register
+from ..changes import Changes, fitted
 from ..scores import Measured
 from ..trial import ranges
-
-
-def changes(value: Any, name: str) -> Any:
-    """Check arrays (changes, rows or 1, ...), a list for several inputs."""
-    arrays = value if isinstance(value, (list, tuple)) else [value]
-    if not arrays or not all(isinstance(a, np.ndarray) and a.ndim > 1 and len(a) and a.dtype.kind in 'iuf'
-                             and np.isfinite(a).all() for a in arrays):
-        raise ParameterError(f'{name} must be an array (changes, rows or 1, ...) of finite numbers, what is '
-                             f'subtracted from x, for several inputs a list of arrays, not {shown(value)}')
-    return tuple(a.copy() for a in arrays)
-
-
-Changes = Annotated[Any, Kind('an array (changes, rows or 1, ...), or a list of them', changes)]
 
 
 @register('infidelity')
@@ -109,10 +95,4 @@ class Infidelity(Metric):
             return [np.stack([np.random.default_rng([self.seed, j, k]).standard_normal(x.shape[1:])
                               for k in range(self.samples)])[:, None].astype(x.dtype)
                     for j, x in enumerate(xs)]
-        if len(self.changes) != len(xs):
-            raise ShapeError(f'changes holds {len(self.changes)} arrays, and X has {len(xs)} tensors')
-        for c, x in zip(self.changes, xs):
-            if c.shape[2:] != x.shape[1:] or c.shape[1] not in (1, len(x)) or len(c) != len(self.changes[0]):
-                raise ShapeError(f'changes have shape {c.shape}, and xs {x.shape}. Give (changes, rows or 1) '
-                                 f'+ the shape of a row')
-        return [c.astype(x.dtype) for c, x in zip(self.changes, xs)]
+        return fitted(self.changes, xs)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import ShapeError
 from ...parameters import Count, Positive, Seed
 from ..base import Metric
-from ..faithfulness.infidelity import Changes
+from ..changes import Changes, fitted
 from ..trial import Trial, ranges
 
 
@@ -43,13 +42,8 @@ class Neighbours(Metric):
                 yield [(self.radius * ranges(x) * np.random.default_rng([self.seed, j, k]).uniform(
                     -1, 1, x.shape[1:])).astype(x.dtype) for j, x in enumerate(xs)]
             return
-        if len(self.changes) != len(xs):
-            raise ShapeError(f'changes holds {len(self.changes)} arrays, and X has {len(xs)} tensors')
-        for c, x in zip(self.changes, xs):
-            if c.shape[2:] != x.shape[1:] or c.shape[1] not in (1, len(x)) or len(c) != len(self.changes[0]):
-                raise ShapeError(f'changes have shape {c.shape}, and xs {x.shape}. Give (changes, rows or 1) '
-                                 f'+ the shape of a row')
-        yield from zip(*([part.astype(x.dtype) for part in c] for c, x in zip(self.changes, xs)))
+        for parts in zip(*fitted(self.changes, xs)):
+            yield list(parts)
 
     def relative(self, trial: Trial) -> np.ndarray:
         """(n, neighbours): distances of the attributions, divided by the norm at x; NaN where that is 0."""
