@@ -117,6 +117,8 @@ class EvaluationContext(RandomizedContext):
         form = self._inputs(X)[1]
         noise = Noise(measurement.request.shapes, seed, form.returned)
         given = labelled(methods)
+        for method in given.values():
+            self._method_of(method)                     # an unknown name is no row
         wanted = given | {name: noise if name == 'random' else name for name in ALWAYS if name not in given}
 
         def explained(method: Any) -> tuple[Any, ...]:

@@ -84,7 +84,11 @@ class RandomizedContext(ExplainerContext):
         if not made.outputs:
             raise TensorError('the graph has no outputs, so that nothing says what its weights are')
         layers = {layer.label: layer.tensor for layer in made.layers if layer.tensor is not None}
-        return graph_def, weights_by_layer(made.inputs, made.outputs, LayerOfOps(layers))
+        found = weights_by_layer(made.inputs, made.outputs, LayerOfOps(layers))
+        if not found:
+            raise TensorError('the graph has no weights between inputs and outputs, no floating constants or '
+                              'variables of more than one number: nothing can be made random')
+        return graph_def, found
 
     def _elsewhere(self, T: Any) -> Any:
         """A target or an input as another context of the same model takes it: tensors by their names."""

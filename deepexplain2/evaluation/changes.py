@@ -33,3 +33,11 @@ def fitted(given: Sequence[np.ndarray], xs: Sequence[np.ndarray]) -> list[np.nda
             raise ShapeError(f'changes have shape {c.shape}, and xs {x.shape}. Give (changes, rows or 1) + '
                              f'the shape of a row')
     return [c.astype(x.dtype) for c, x in zip(given, xs)]
+
+
+def check_floating(name: str, xs: Sequence[np.ndarray]) -> None:
+    """Raise ParameterError where x takes no noise."""
+    for x in xs:
+        if x.dtype.kind not in 'fV':                    # V: bfloat16
+            raise ParameterError(f'{name} adds noise to x, and X has dtype {x.dtype.name}. Explain a '
+                                 f'floating tensor behind it: of token ids the embedding')

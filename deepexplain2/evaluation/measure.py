@@ -159,8 +159,8 @@ class Measurement:
         for value, shape, x in zip(given, shapes, model.inputs):
             found = as_array(value, x.dtype if x.dtype.is_floating else model.target.dtype,
                              f'attributions for X "{x.name}"')
-            if x.dtype.is_integer and found.ndim > len(shape) and found.shape[:len(shape)] == shape:
-                found = found.sum(tuple(range(len(shape), found.ndim)))         # of embeddings: of words
+            if x.dtype.is_integer:
+                found = of_words(found, shape)
             if found.shape != shape:
                 raise ShapeError(f'attributions for X "{x.name}" have shape {found.shape}, and xs {shape}. '
                                  f'Give one number per feature')
@@ -168,6 +168,13 @@ class Measurement:
             found.setflags(write=False)         # a view of the array of the caller
             maps.append(found)
         return maps
+
+
+def of_words(a: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Attributions of embeddings as those of token ids of this shape, their sums."""
+    if a.ndim > len(shape) and a.shape[:len(shape)] == shape:
+        return a.sum(tuple(range(len(shape), a.ndim)))
+    return a
 
 
 def explain_with(explainer: Any, form: Form, ys: Any, options: Options) -> Explain:
@@ -180,7 +187,7 @@ def explain_with(explainer: Any, form: Form, ys: Any, options: Options) -> Expla
                               **kept)
         arrays = list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) \
             else [found]
-        return [np.nan_to_num(a) for a in arrays]               # NaN: in no feature, or window
+        return [of_words(np.nan_to_num(a), np.shape(x)) for a, x in zip(arrays, xs)]    # NaN: in no feature
     return explain
 
 

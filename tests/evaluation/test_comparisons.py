@@ -119,6 +119,32 @@ def test_metrics_that_explain_again():
         assert table.mean('random', 'average_sensitivity') > 1
 
 
+def test_what_is_refused():
+    with opened(NET) as (de, X, T, _):
+        with pytest.raises(errors.UnknownMethod, match='Did you mean "deeplift"'):
+            de.compare(['deeplifts'], T, X, XS, YS)
+        with pytest.raises(errors.UnknownMetric, match='Did you mean "deletion"'):
+            de.compare(['deeplift'], T, X, XS, YS, metrics=['deletions'])
+        with pytest.raises(errors.ParameterError, match='compare has no option'):
+            de.compare(['deeplift'], T, X, XS, YS, metric=['deletion'])
+
+
+def test_inputs_by_name_and_black_boxes():
+    a, b = keras.Input((4,), name='a'), keras.Input((3,), name='b')
+    model = keras.Model({'a': a, 'b': b}, keras.layers.Dense(3)(keras.layers.Concatenate()([a, b])))
+    xs = {'a': XS[:5, :4].astype('f'), 'b': XS[:5, 1:4].astype('f')}
+    with DeepExplain.from_keras(model) as de:
+        table = de.compare(['deeplift'], de.outputs[0], dict(zip('ab', de.inputs)), xs, YS[:5],
+                           metrics=METRICS)
+        assert table.is_complete and not np.isnan(table.agreement).any()
+    with DeepExplain.from_callable(np.tanh, [tf.TensorSpec((None, 3), tf.float64)]) as de:
+        table = de.compare(['shapley'], de.outputs[0], de.inputs[0], XS[:, :3], YS, metrics=METRICS)
+        assert 'needs gradients' in table.scores['gradient', 'deletion']
+        assert table.mean('shapley', 'completeness') < 1e-9
+        with pytest.raises(errors.TensorError, match='no weights between inputs and outputs'):
+            de.randomized()
+
+
 # Random weights
 
 @pytest.fixture(scope='module')

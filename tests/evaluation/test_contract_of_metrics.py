@@ -109,6 +109,13 @@ def test_token_ids(session):
             want = de.value(T, ids, np.where(gone, 0, tokens), [0, 1])
             np.testing.assert_allclose(found.curve.y[:, k], want, rtol=1e-6)
         assert de.evaluate('sparseness', T, ids, tokens, 'occlusion', [0, 1]).values.shape == (2,)
+        # what explains again gives words too
+        b = de.explain('grad*input', T, ids, tokens, [1, 0]).sum(2)
+        found = de.evaluate('random_logit', T, ids, tokens, 'grad*input', [0, 1], similarity='pearson')
+        np.testing.assert_allclose(found.values, [np.corrcoef(p, q)[0, 1] for p, q in zip(a, b)], rtol=1e-5)
+        for name in 'max_sensitivity', 'infidelity':
+            with pytest.raises(errors.ParameterError, match=f'{name} adds noise to x, and X has dtype int32'):
+                de.evaluate(name, T, ids, tokens, 'grad*input', [0, 1])
 
 
 def test_what_is_given_is_checked():

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...parameters import Count, Positive, Seed
 from ..base import Metric, register
-from ..changes import Changes, fitted
+from ..changes import Changes, check_floating, fitted
 from ..scores import Measured
 from ..trial import ranges
 
@@ -63,6 +63,7 @@ class Infidelity(Metric):
     better = 'lower'
 
     def score(self, trial):
+        check_floating(self.name, trial.xs)
         drawn = self._changes(trial.xs)
         count = len(drawn[0])
         moved = trial.values(lambda rows, ks: [

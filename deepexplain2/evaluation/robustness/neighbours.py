@@ -9,7 +9,7 @@ import numpy as np
 
 from ...parameters import Count, Positive, Seed
 from ..base import Metric
-from ..changes import Changes, fitted
+from ..changes import Changes, check_floating, fitted
 from ..trial import Trial, ranges
 
 
@@ -27,6 +27,7 @@ class Neighbours(Metric):
     def around(self, trial: Trial) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(distances of the attributions (n,), distances of the inputs (n,)) of x and each neighbour, by the
         Euclidean norm over all inputs."""
+        check_floating(self.name, trial.xs)
         explain, at_x = trial.again(self.name), trial.flat
         for change in self._changes(trial.xs):
             moved = [x + c for x, c in zip(trial.xs, change)]
