@@ -19,7 +19,7 @@ class Complexity(Metric):
     -----
     - sum_i p_i log p_i, p_i = |a_i| / |a|_1, natural logarithm, of the positions along the last axis of X
     (channels summed): 0 for a single one, log m where all m are equal. Rows of zeros count as 0, with a
-    warning.
+    warning. As Quantus' Complexity.
 
     Cost: none of T.
 

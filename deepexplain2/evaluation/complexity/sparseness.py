@@ -19,7 +19,7 @@ class Sparseness(Metric):
     -----
     1 - 2 sum_i |a|_(i) / |a|_1 (m - i + 1/2) / m, |a|_(i) ascending, of the m positions along the last axis
     of X (channels summed): 0 where all are equal, 1 - 1 / m for a single one. Rows of zeros count as 0, with
-    a warning.
+    a warning. Quantus adds 1e-7 to the magnitudes.
 
     Cost: none of T.
 

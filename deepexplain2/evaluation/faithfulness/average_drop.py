@@ -24,7 +24,8 @@ class AverageDrop(ExplainedPart):
     Notes
     -----
     max(0, f(x) - f(x')) / f(x), x' = b + m (x - b), m the positive attributions of each position (channels
-    summed), scaled to 0 ... 1 over a row. Rows in which T is 0 at x count as 0, with a warning.
+    summed), scaled to 0 ... 1 over a row. Rows in which T is 0 at x count as 0, with a warning. Xplique takes
+    the magnitudes of attributions, and accepts logits.
 
     Cost: 2 evaluations of T per row.
 

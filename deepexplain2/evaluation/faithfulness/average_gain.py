@@ -24,7 +24,7 @@ class AverageGain(ExplainedPart):
     Notes
     -----
     max(0, f(x') - f(x)) / (1 - f(x)), x' as for 'average_drop'. Rows in which T is 1 at x count as 0, with a
-    warning.
+    warning. Xplique takes the magnitudes of attributions, and accepts logits.
 
     Cost: 2 evaluations of T per row.
 

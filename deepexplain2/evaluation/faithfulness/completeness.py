@@ -26,7 +26,8 @@ class Completeness(Metric):
 
     Notes
     -----
-    |f(x) - f(baseline) - sum| in units of T. Attributions by feature are summed by feature.
+    |f(x) - f(baseline) - sum| in units of T. Attributions by feature are summed by feature. Quantus'
+    Completeness says whether it is 0, not how large.
 
     Cost: 2 evaluations of T per row, 1 with 'value'.
 

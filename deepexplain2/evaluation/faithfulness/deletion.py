@@ -30,7 +30,7 @@ class Deletion(Metric):
     -----
     The trapezoidal rule over the share of features that are gone, from 0 to 1, in units of T: for a
     probability the target is deepexplain2.targets.Probability. Of features with equal attributions the first
-    one goes first. curve.y has T at the shares curve.x.
+    one goes first. curve.y has T at the shares curve.x. As Xplique's Deletion, with a score for every row.
 
     Cost: steps + 1 evaluations of T per row.
 

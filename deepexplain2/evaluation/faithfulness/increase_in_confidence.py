@@ -21,7 +21,8 @@ class IncreaseInConfidence(ExplainedPart):
 
     Notes
     -----
-    1 where f(x') > f(x), x' as for 'average_drop'. The mean over rows is the share of them.
+    1 where f(x') > f(x), x' as for 'average_drop'. The mean over rows is the share of them. Xplique takes the
+    magnitudes of attributions, and accepts logits.
 
     Cost: 2 evaluations of T per row.
 

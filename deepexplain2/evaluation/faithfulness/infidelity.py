@@ -38,7 +38,8 @@ class Infidelity(Metric):
     Notes
     -----
     E (I . a - (f(x) - f(x - I)))^2, definition 2.1, in units of T squared: a foretells changes as a gradient
-    does. That of the gradient of a linear T is 0. errors has the standard errors of the means.
+    does. That of the gradient of a linear T is 0. errors has the standard errors of the means. As Captum's
+    infidelity, whose changes are those of the caller.
 
     Cost: samples + 1 evaluations of T per row.
 

@@ -28,7 +28,7 @@ class Insertion(Metric):
 
     Notes
     -----
-    As 'deletion', from the baseline to x.
+    As 'deletion', from the baseline to x. As Xplique's Insertion, with a score for every row.
 
     Cost: steps + 1 evaluations of T per row.
 

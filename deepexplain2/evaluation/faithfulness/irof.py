@@ -31,7 +31,8 @@ class IROF(Metric):
     Notes
     -----
     1 minus the mean, by the trapezoidal rule over the share of segments that are gone, of T divided by T at
-    x. T must be a probability. curve.y has these quotients.
+    x. T must be a probability. curve.y has these quotients. Quantus' IROF is the same, with its own
+    segmentation.
 
     Cost: as many evaluations of T per row as there are segments, plus 1.
 

@@ -29,7 +29,7 @@ class LocalizationAUC(Metric):
     Notes
     -----
     Of positions along the last axis of X (channels summed); 1/2 for equal ones. Rows whose mask is all of x
-    count as 0, with a warning.
+    count as 0, with a warning. As Quantus' AUC.
 
     Cost: none of T.
 

@@ -28,7 +28,7 @@ class RelevanceMass(Metric):
     Notes
     -----
     Of positions along the last axis of X (channels summed). Rows without positive attributions count as 0,
-    with a warning.
+    with a warning. As Quantus' RelevanceMassAccuracy.
 
     Cost: none of T.
 

@@ -28,7 +28,7 @@ class RelevanceRank(Metric):
     Notes
     -----
     Of positions along the last axis of X (channels summed); of equal attributions the first ones. Rows
-    without positive attributions count as 0, with a warning.
+    without positive attributions count as 0, with a warning. As Quantus' RelevanceRankAccuracy.
 
     Cost: none of T.
 

@@ -32,7 +32,7 @@ class TopKIntersection(Metric):
     Notes
     -----
     Of positions along the last axis of X (channels summed); of equal attributions the first ones. Rows
-    without positive attributions count as 0, with a warning.
+    without positive attributions count as 0, with a warning. As Quantus' TopKIntersection.
 
     Cost: none of T.
 

@@ -37,7 +37,7 @@ class ModelRandomization(Metric):
     -----
     The mean similarity over the steps; curve.y has it after each, curve.labels the layers. The weights are
     changed in a copy of the graph, never in the model. Rows whose attributions are all equal count as 0, with
-    a warning.
+    a warning. Xplique draws weights from 0 to 1, and only once.
 
     Cost: 1 explanation per row and step, each with a graph of its own that is compiled.
 

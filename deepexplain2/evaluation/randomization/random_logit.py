@@ -28,7 +28,7 @@ class RandomLogit(Metric):
     Notes
     -----
     SSIM of the maps scaled to 0 ... 1. ys must be class indices of T. Rows whose attributions are all equal
-    count as 0 for correlations, with a warning.
+    count as 0 for correlations, with a warning. Xplique's windows are Gaussian, of 11, and images alone.
 
     Cost: 1 explanation per row.
 

@@ -19,9 +19,10 @@ class LocalLipschitz(Neighbours):
     Parameters
     ----------
     samples : int, default 20
-        Neighbours drawn, uniform in the cube around x, the same for all rows but for their range.
+        Neighbours drawn, uniform in the ball of the maximum norm around x, the same for all rows but for
+        their range.
     radius : float, default 0.05
-        Half the side of the cube, as a fraction of the range of each row.
+        That of the ball, as a fraction of the range of each row.
     changes : array (changes, rows or 1, ...), or list of arrays, optional
         In place of draws: what is added to x.
     seed : int, default 0

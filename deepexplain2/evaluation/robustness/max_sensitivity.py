@@ -17,9 +17,10 @@ class MaxSensitivity(Neighbours):
     Parameters
     ----------
     samples : int, default 20
-        Neighbours drawn, uniform in the cube around x, the same for all rows but for their range.
+        Neighbours drawn, uniform in the ball of the maximum norm around x, the same for all rows but for
+        their range.
     radius : float, default 0.05
-        Half the side of the cube, as a fraction of the range of each row.
+        That of the ball, as a fraction of the range of each row.
     changes : array (changes, rows or 1, ...), or list of arrays, optional
         In place of draws: what is added to x.
     seed : int, default 0
@@ -28,7 +29,8 @@ class MaxSensitivity(Neighbours):
     Notes
     -----
     max |a(x + d) - a(x)| / |a(x)|, Euclidean norms over all inputs. A maximum over draws grows with their
-    number. Rows whose attributions are all 0 count as 0, with a warning.
+    number. Rows whose attributions are all 0 count as 0, with a warning. As Captum's sensitivity_max, whose
+    radius is in units of X.
 
     Cost: samples explanations per row.
 
