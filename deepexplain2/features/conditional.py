@@ -41,6 +41,9 @@ class Inpaint(Parametrized):
         if isinstance(x, list):
             return [self(a, m) for a, m in zip(x, mask)]
         with_channels = has_channels(x.shape)
+        if x.dtype.kind != 'f':
+            raise ParameterError(f'X of dtype {x.dtype.name} cannot be inpainted. Give floating-point '
+                                 f'numbers')
         if x.ndim != 2 and not with_channels:
             raise ShapeError(f'a row of shape {x.shape} is no image (height, width) or (height, width, '
                              f'channels), with at most 5 channels, and cannot be inpainted')
@@ -122,4 +125,7 @@ class Conditional:
                                  f'numbers of shape {x.shape}, that of a row')
             if not np.isfinite(a).all():
                 raise ParameterError(f'{what} returned NaN or infinity')
+            if x.dtype.kind in 'iu' and (a != np.round(a)).any():
+                raise ParameterError(f'{what} returned fractions, and X has dtype {x.dtype.name}. Round them '
+                                     f'in it')
         return arrays

@@ -138,3 +138,17 @@ def test_what_is_refused():
             Mean()(np.ones((3, 4)))
         with pytest.raises(errors.ShapeError, match='X has axes 1 to 3'):
             Mean([4])(XS)
+
+
+def test_integers(session):
+    x = v1.placeholder(tf.int32, (None, 4, 4))
+    t = tf.reduce_sum(tf.cast(x, tf.float64) ** 2, [1, 2])
+    xs = np.arange(32).reshape(2, 4, 4)
+    with DeepExplain(session) as de:
+        for baseline, message in ((Inpaint(), 'X of dtype int32 cannot be inpainted'),
+                                  (lambda x, mask: x / 2, 'returned fractions, and X has dtype int32')):
+            with pytest.raises(errors.ParameterError, match=message):
+                de.explain('shapley', t, x, xs, features=Grid(2), baseline=baseline)
+        found = de.explanation('occlusion', t, x, xs, features=Axes([1]), baseline=lambda x, mask: x // 2)
+        want = (xs ** 2 - (xs // 2) ** 2).sum(2)
+        np.testing.assert_allclose(found.by_feature, want)

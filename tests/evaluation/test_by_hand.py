@@ -259,6 +259,21 @@ def test_localization():
         assert hits == [0, 0, 1]
 
 
+def test_images_without_channels(session):
+    """A mask shaped like xs is of entries, and features say the same elsewhere."""
+    x = v1.placeholder(tf.float64, (None, 4, 4))
+    maps, mask = np.zeros((1, 4, 4)), np.zeros((1, 4, 4), bool)
+    maps[0, 1, 2], mask[0, 1, 3], mask[0, 2, 0] = 1, True, True
+    with DeepExplain(session) as de:
+        def score(name, **parameters):
+            t = tf.reduce_sum(x, [1, 2])
+            return de.evaluate(name, t, x, np.ones((1, 4, 4)), maps, **parameters).values[0]
+        assert score('pointing_game', masks=mask) == 0 and score('pointing_game', masks=mask, margin=1) == 1
+        assert score('localization_auc', masks=mask) < .5
+        assert score('sparseness', features=Axes()) == 15 / 16 and score('sparseness') == 3 / 4
+        assert score('effective_complexity', features=Axes()) == 1
+
+
 def test_agreement():
     other = RNG.normal(size=XS.shape)
     with opened(NET) as (de, X, T, _):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...features.base import FeaturesOfX
 from ..base import Metric, defined, register
 
 
@@ -15,11 +16,16 @@ class Complexity(Metric):
     """Entropy of the magnitudes of the attributions (Bhatt et al. 2020). Metric 'complexity'; lower is
     better.
 
+    Parameters
+    ----------
+    features : set of deepexplain2.features, optional
+        By default entries along the last axis of X, the channels of an image; in tables every column. Axes()
+        for images without a channel axis.
+
     Notes
     -----
-    - sum_i p_i log p_i, p_i = |a_i| / |a|_1, natural logarithm, of the positions along the last axis of X
-    (channels summed): 0 for a single one, log m where all m are equal. Rows of zeros count as 0, with a
-    warning. As Quantus' Complexity.
+    - sum_i p_i log p_i, p_i = |a_i| / |a|_1, natural logarithm, of the features: 0 for a single one, log m
+    where all m are equal. Rows of zeros count as 0, with a warning. As Quantus' Complexity.
 
     Cost: none of T.
 
@@ -34,10 +40,12 @@ class Complexity(Metric):
     (2,)
     """
 
+    features: FeaturesOfX | None = None
+
     better = 'lower'
 
     def score(self, trial):
-        a = np.abs(trial.totals(trial.features(None), None))
+        a = np.abs(trial.totals(trial.features(self.features), self.features))
         whole = a.sum(1, keepdims=True)
         with np.errstate(invalid='ignore', divide='ignore'):
             p = a / whole

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...features.base import FeaturesOfX
 from ...parameters import NotNegative
 from ..base import Metric, register
 
@@ -22,10 +23,13 @@ class EffectiveComplexity(Metric):
         What |attribution| is to exceed, as a fraction of the largest of its row.
     absolute : bool, default False
         Whether threshold is in units of T.
+    features : set of deepexplain2.features, optional
+        By default entries along the last axis of X, the channels of an image; in tables every column. Axes()
+        for images without a channel axis.
 
     Notes
     -----
-    The number of positions along the last axis of X (channels summed). The paper looks for the fewest
+    The number of features. The paper looks for the fewest
     features that keep the loss low; a threshold on attributions stands for it, as in the library Quantus.
 
     Cost: none of T.
@@ -42,10 +46,11 @@ class EffectiveComplexity(Metric):
 
     threshold: NotNegative = .01
     absolute: bool = False
+    features: FeaturesOfX | None = None
 
     better = 'lower'
 
     def score(self, trial):
-        a = np.abs(trial.totals(trial.features(None), None))
+        a = np.abs(trial.totals(trial.features(self.features), self.features))
         least = self.threshold * (1 if self.absolute else a.max(1, keepdims=True))
         return (a > least).sum(1).astype(np.float64)

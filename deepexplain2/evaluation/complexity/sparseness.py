@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...features.base import FeaturesOfX
 from ..base import Metric, defined, register
 
 
@@ -15,11 +16,17 @@ class Sparseness(Metric):
     """Gini index of the magnitudes of the attributions (Chalasani et al. 2020). Metric 'sparseness'; higher
     is better.
 
+    Parameters
+    ----------
+    features : set of deepexplain2.features, optional
+        By default entries along the last axis of X, the channels of an image; in tables every column. Axes()
+        for images without a channel axis.
+
     Notes
     -----
-    1 - 2 sum_i |a|_(i) / |a|_1 (m - i + 1/2) / m, |a|_(i) ascending, of the m positions along the last axis
-    of X (channels summed): 0 where all are equal, 1 - 1 / m for a single one. Rows of zeros count as 0, with
-    a warning. Quantus adds 1e-7 to the magnitudes.
+    1 - 2 sum_i |a|_(i) / |a|_1 (m - i + 1/2) / m, |a|_(i) ascending, of the m features: 0 where all are
+    equal, 1 - 1 / m for a single one. Rows of zeros count as 0, with a warning. Quantus adds 1e-7 to the
+    magnitudes.
 
     Cost: none of T.
 
@@ -34,10 +41,12 @@ class Sparseness(Metric):
     (2,)
     """
 
+    features: FeaturesOfX | None = None
+
     better = 'higher'
 
     def score(self, trial):
-        a = np.sort(np.abs(trial.totals(trial.features(None), None)), 1)
+        a = np.sort(np.abs(trial.totals(trial.features(self.features), self.features)), 1)
         m = a.shape[1]
         whole = a.sum(1)
         ranks = (m - np.arange(1, m + 1) + .5) / m

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from ...errors import ParameterError, ShapeError, shown
+from ...features.axes import AxesOfInput
+from ...features.base import join
 from ...parameters import Kind
 from ..trial import Trial
 
@@ -38,27 +40,27 @@ def weights_and_masks(trial: Trial, given: Any, of: str, margin: int = 0) -> tup
     margin: how many entries around a mask are inside."""
     if len(given) != len(trial.xs):
         raise ShapeError(f'masks holds {len(given)} arrays, and X has {len(trial.xs)} tensors')
-    whole = []
+    whole, axes = [], []
     for mask, x in zip(given, trial.xs):
         if mask is None:
-            whole.append(np.zeros(x.shape))
-            continue
+            mask = np.zeros(x.shape[:-1] if x.ndim > 2 else x.shape, bool)
         if mask.shape not in (x.shape, x.shape[:-1]) or mask.ndim < 2:
             raise ShapeError(f'masks have shape {mask.shape}, and xs {x.shape}. Give one value per entry, or '
                              f'per position along all axes but the last')
+        # what a mask has no axis for belongs together
+        axes.append(list(range(1, mask.ndim)))
         if mask.shape != x.shape:
             mask = np.broadcast_to(mask[..., None], x.shape)
         if margin:
-            axes = range(1, x.ndim - (x.ndim > 2))
-            mask = _wider(mask, axes, margin)
+            mask = _wider(mask, range(1, x.ndim - (x.ndim > 2 and len(axes[-1]) == x.ndim - 2)), margin)
         whole.append(mask.astype(float))
-    positions = trial.features(None)
+    positions = join([AxesOfInput(x.shape[1:], some, is_whole=True) for x, some in zip(trial.xs, axes)])
     inside = positions.totals(whole) > 0
     empty = np.flatnonzero(~inside.any(1))
     if len(empty):
         raise ParameterError(f'masks: nothing is inside in row {empty[0]}. Leave out rows without what is to '
                              f'be found')
-    totals = trial.totals(positions, None)
+    totals = positions.totals([np.nan_to_num(a) for a in trial.attributions])
     return np.abs(totals) if of == 'absolute' else np.maximum(totals, 0), inside
 
 

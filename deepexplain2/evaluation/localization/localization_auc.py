@@ -28,8 +28,8 @@ class LocalizationAUC(Metric):
 
     Notes
     -----
-    Of positions along the last axis of X (channels summed); 1/2 for equal ones. Rows whose mask is all of x
-    count as 0, with a warning. As Quantus' AUC.
+    Of entries, or of positions (channels summed) where masks have no last axis; 1/2 for equal ones. Rows
+    whose mask is all of x count as 0, with a warning. As Quantus' AUC.
 
     Cost: none of T.
 

@@ -30,8 +30,9 @@ class PointingGame(Metric):
 
     Notes
     -----
-    Of positions along the last axis of X (channels summed). The mean over rows is the share of hits. Rows
-    without positive attributions count as 0, with a warning. As Quantus' PointingGame, which takes no margin.
+    Of entries, or of positions (channels summed) where masks have no last axis. The mean over rows is the
+    share of hits. Rows without positive attributions count as 0, with a warning. As Quantus' PointingGame,
+    which takes no margin.
 
     Cost: none of T.
 

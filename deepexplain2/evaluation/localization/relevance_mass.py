@@ -27,8 +27,8 @@ class RelevanceMass(Metric):
 
     Notes
     -----
-    Of positions along the last axis of X (channels summed). Rows without positive attributions count as 0,
-    with a warning. As Quantus' RelevanceMassAccuracy.
+    Of entries, or of positions (channels summed) where masks have no last axis. Rows without positive
+    attributions count as 0, with a warning. As Quantus' RelevanceMassAccuracy.
 
     Cost: none of T.
 

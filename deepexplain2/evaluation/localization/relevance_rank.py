@@ -27,8 +27,9 @@ class RelevanceRank(Metric):
 
     Notes
     -----
-    Of positions along the last axis of X (channels summed); of equal attributions the first ones. Rows
-    without positive attributions count as 0, with a warning. As Quantus' RelevanceRankAccuracy.
+    Of entries, or of positions (channels summed) where masks have no last axis; of equal attributions the
+    first ones. Rows without positive attributions count as 0, with a warning. As Quantus'
+    RelevanceRankAccuracy.
 
     Cost: none of T.
 

@@ -31,8 +31,8 @@ class TopKIntersection(Metric):
 
     Notes
     -----
-    Of positions along the last axis of X (channels summed); of equal attributions the first ones. Rows
-    without positive attributions count as 0, with a warning. As Quantus' TopKIntersection.
+    Of entries, or of positions (channels summed) where masks have no last axis; of equal attributions the
+    first ones. Rows without positive attributions count as 0, with a warning. As Quantus' TopKIntersection.
 
     Cost: none of T.
 
