@@ -128,7 +128,7 @@ class EvaluationContext(RandomizedContext):
             except DeepExplainError:                    # a tolerance decides, or xs do
                 evaluations = None
             return *self._attributions(method, T, X, xs, ys, checked), evaluations
-        return compare(wanted, some, measurement, explained, noise, self._method_of, resume)
+        return compare(wanted, some, measurement, explained, noise, resume)
 
     def _method_of(self, given: Any) -> Method | None:
         """The method of a name or object; None of an explainer, which does not tell."""
@@ -141,9 +141,9 @@ class EvaluationContext(RandomizedContext):
                            compiled_for(self.session).uses_probabilities(model.target))
 
     def _attributions(self, given: Any, T: Any, X: Any, xs: Any, ys: Any, options: Options) -> tuple[
-            Any, Any, Any, Any, Any]:
+            Any, Any, Any, Any, Any, Any]:
         """(attributions, names of their features, what explains again, attributions by feature, what explains
-        with other weights)."""
+        with other weights, what they miss of their sum)."""
         explain, randomizer = None, None
         if isinstance(given, (str, Method, BaseExplainer)):
             explainer, method = self._explainer_of(given, T, X)
@@ -153,12 +153,12 @@ class EvaluationContext(RandomizedContext):
             explain = explain_with(explainer, self._inputs(X)[1], ys, options)
             randomizer = None if method is None else RandomizedModel(self, method, T, X, xs, ys, options)
         if not isinstance(given, Explanation):
-            return given, None, explain, None, randomizer
+            return given, None, explain, None, randomizer, None
         by_feature = None if given.by_feature is None else (given.parameters.get('features'),
                                                             given.by_feature)
         arrays = [np.nan_to_num(a) for a in given.arrays]               # NaN: in no feature, or window
         values = arrays if isinstance(given.values, list) else arrays[0]
-        return values, given.feature_names, explain, by_feature, randomizer
+        return values, given.feature_names, explain, by_feature, randomizer, given.delta
 
     def _explainer_of(self, given: Any, T: Any, X: Any) -> tuple[Any, Method | None]:
         """(the explainer, the method) of a method or an explainer, which does not tell its method."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..attribution.base import Method
-from ..errors import DeepExplainError, ToleranceWarning, first_line, warn
+from ..errors import DeepExplainError, ParameterError, ToleranceWarning, first_line, warn
 from .base import Metric
 from .comparison import Comparison
 from .faithfulness.completeness import Completeness
@@ -21,7 +19,7 @@ DEFAULT = ('deletion', 'insertion', 'mu_fidelity', 'sensitivity_n', 'average_sen
            'completeness')
 ALWAYS = ('random', 'gradient')
 
-# explained(method) -> (attributions, names, explain, by feature, randomizer, evaluations)
+# explained(method) -> (what Measurement.score takes..., evaluations)
 Explained = Callable[[Any], tuple[Any, ...]]
 
 
@@ -37,7 +35,7 @@ class Noise:
 
     def explained(self) -> tuple[Any, ...]:
         """As for methods."""
-        return self._returned(self()), None, self, None, self, 0
+        return self._returned(self()), None, self, None, self, None, 0
 
     @property
     def layers(self) -> list[str]:
@@ -46,8 +44,7 @@ class Noise:
 
 
 def compare(methods: Mapping[str, Any], metrics: Mapping[str, Metric], measurement: Measurement,
-            explained: Explained, noise: Noise, made: Callable[[Any], Method | None],
-            resume: Comparison | None = None) -> Comparison:
+            explained: Explained, noise: Noise, resume: Comparison | None = None) -> Comparison:
     """The table of methods and metrics.
 
     Parameters
@@ -60,20 +57,22 @@ def compare(methods: Mapping[str, Any], metrics: Mapping[str, Metric], measureme
         From a method to what `Measurement.score` takes, and the number of evaluations.
     noise : Noise
         What 'random' is.
-    made : function
-        From a method as it is given to the Method; None for an explainer.
     resume : Comparison, optional
         What was measured before of the same rows and target, which is not done again.
     """
-    result = Comparison(list(methods), list(metrics), better={name: m.better for name, m in metrics.items()})
+    result = Comparison(list(methods), list(metrics), better={name: m.better for name, m in metrics.items()},
+                        about=measurement.about)
     if resume is not None:
-        _take_over(result, resume)
+        if resume.about != result.about:
+            raise ParameterError('resume is a comparison of other rows, ys or another target: it does not go '
+                                 'on with these')
+        _take_over(result, resume, metrics)
     try:
         for label, method in methods.items():
             missing = [name for name in metrics if (label, name) not in result.scores]
             if missing:
                 _measure(result, label, method, {name: metrics[name] for name in missing}, measurement,
-                         explained, noise, made)
+                         explained, noise)
     except KeyboardInterrupt:
         warn(f'the comparison was interrupted: {len(result.scores)} of '
              f'{len(result.methods) * len(result.metrics)} scores are in it. compare(..., resume=it) goes '
@@ -82,10 +81,11 @@ def compare(methods: Mapping[str, Any], metrics: Mapping[str, Metric], measureme
     return result
 
 
-def _take_over(result: Comparison, resume: Comparison) -> None:
+def _take_over(result: Comparison, resume: Comparison, metrics: Mapping[str, Metric]) -> None:
     """What is known of the same methods and metrics."""
     result.scores.update({key: found for key, found in resume.scores.items()
-                          if key[0] in result.methods and key[1] in result.metrics})
+                          if key[0] in result.methods and key[1] in result.metrics
+                          and getattr(found, 'metric', '') in ('', repr(metrics[key[1]]))})
     for name in ('seconds', 'evaluations', 'maps'):
         getattr(result, name).update({key: value for key, value in getattr(resume, name).items()
                                       if key in result.methods})
@@ -93,12 +93,10 @@ def _take_over(result: Comparison, resume: Comparison) -> None:
 
 
 def _measure(result: Comparison, label: str, method: Any, metrics: Mapping[str, Metric],
-             measurement: Measurement, explained: Explained, noise: Noise,
-             made: Callable[[Any], Method | None]) -> None:
+             measurement: Measurement, explained: Explained, noise: Noise) -> None:
     """All missing scores of a method, written one by one."""
     start = time.perf_counter()
     try:
-        known = None if method is noise else made(method)
         *given, evaluations = noise.explained() if method is noise else explained(method)
     except DeepExplainError as e:
         result.scores.update({(label, name): f'{type(e).__name__}: {first_line(e)}' for name in metrics})
@@ -109,23 +107,13 @@ def _measure(result: Comparison, label: str, method: Any, metrics: Mapping[str, 
     for name, metric in metrics.items():
         start = time.perf_counter()
         try:
-            if isinstance(metric, Completeness):
-                metric = _as_promised(metric, known)
+            if isinstance(metric, Completeness) and given[-1] is None:
+                raise DeepExplainError('no sum is promised')
             result.scores[label, name] = measurement.score(metric, *given)
         except DeepExplainError as e:
             result.scores[label, name] = f'{type(e).__name__}: {first_line(e)}'.removeprefix(
                 'DeepExplainError: ')
         result.metric_seconds[name] = result.metric_seconds.get(name, 0.) + time.perf_counter() - start
-
-
-def _as_promised(metric: Completeness, method: Method | None) -> Completeness:
-    """The gap that a method promises; DeepExplainError where it promises none."""
-    if method is None or method.sums_to is None:
-        raise DeepExplainError('no sum is promised')
-    if method.sums_to == 'value':
-        return replace(metric, to='value')
-    baseline = method.parameters.get('baseline')
-    return metric if baseline is None else replace(metric, baseline=baseline)
 
 
 def _agree(result: Comparison) -> None:

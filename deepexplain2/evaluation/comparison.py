@@ -35,6 +35,10 @@ class Comparison:
         How long a metric took, over all methods.
     maps : dict of method to list of arrays
         The attributions.
+    agreement_of_maps : dict of (method, method) to float
+        Their mean rank correlations, names in alphabetical order.
+    about : str
+        A digest of the rows, ys and target, which are those of what resumes it.
 
     Notes
     -----
@@ -52,6 +56,7 @@ class Comparison:
     metric_seconds: dict[str, float] = field(default_factory=dict)
     maps: dict[str, list[np.ndarray]] = field(default_factory=dict)
     agreement_of_maps: dict[tuple[str, str], float] = field(default_factory=dict)
+    about: str = ''
 
     @property
     def is_complete(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Measurement:
 
     def score(self, metric: Metric, attributions: Any, names: Sequence[Sequence[Any] | None] | None = None,
               explain: Explain | None = None, by_feature: tuple[Any, np.ndarray] | None = None,
-              randomizer: Randomizer | None = None) -> Scores:
+              randomizer: Randomizer | None = None, delta: np.ndarray | None = None) -> Scores:
         """The scores of attributions.
 
         Parameters
@@ -77,6 +78,8 @@ class Measurement:
             Attributions by feature.
         randomizer : Randomizer, optional
             The method with other weights.
+        delta : array (n,), optional
+            What the attributions miss of the sum that their method promises.
         """
         model, request, name = self._model, self.request, metric.name or type(metric).__name__
         if metric.needs_method and explain is None:
@@ -101,7 +104,7 @@ class Measurement:
                       layout.rows, layout.fixed_batch, report=reporter, tuner=layout.tuner, columns=columns,
                       total=request.n)
         trial = Trial(sweep, self._rows, maps, baselines, self._ys, self._units, explain, by_feature,
-                      self._known, comparable(metric.baseline), randomizer)
+                      self._known, comparable(metric.baseline), randomizer, delta)
         try:
             if metric.needs_probability:
                 self._check_range(trial, name)
@@ -115,6 +118,16 @@ class Measurement:
             raise ShapeError(f'{name} gave scores of shape {values.shape}: one number for each of '
                              f'{request.n} rows is wanted')
         return Scores(values, repr(metric), metric.better, measured.curve, measured.errors)
+
+    @property
+    def about(self) -> str:
+        """A digest of the rows, ys and target."""
+        digest = sha256(self._model.target.name.encode())
+        for array in [*self._rows, *([] if self._ys is None else [np.asarray(self._ys)])]:
+            digest.update(str((array.shape, array.dtype)).encode())
+            digest.update(repr(array.tolist()).encode() if array.dtype == object
+                          else np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def check_rows(self, xs: Any) -> None:
         """Raise ShapeError where an Explanation is of other rows than those that are measured."""

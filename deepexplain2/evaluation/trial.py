@@ -65,18 +65,20 @@ class Trial:
         Stands for the baseline in it.
     randomizer : Randomizer or None
         The same attributions with other weights of the model.
+    delta : array (n,) or None
+        What the attributions miss of the sum that their method promises, where that is known.
     """
 
     def __init__(self, sweep: Sweep, xs: Sequence[np.ndarray], attributions: Sequence[np.ndarray],
                  baselines: Sequence[np.ndarray], ys: Any = None, units: int | None = None,
                  explain: Explain | None = None, by_feature: tuple[Any, np.ndarray] | None = None,
                  known: dict[Any, Any] | None = None, baseline: Any = None,
-                 randomizer: Randomizer | None = None):
+                 randomizer: Randomizer | None = None, delta: np.ndarray | None = None):
         self.sweep, self.xs, self.attributions, self.baselines = sweep, list(xs), list(attributions), list(
             baselines)
         self.ys, self.units, self.explain, self._by_feature = ys, units, explain, by_feature
         self._known, self._baseline = {} if known is None else known, baseline
-        self._randomizer = randomizer
+        self._randomizer, self.delta = randomizer, delta
 
     @property
     def n(self) -> int:

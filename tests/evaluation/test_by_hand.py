@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepexplain2 import DeepExplain, errors, metrics
+from deepexplain2 import DeepExplain, errors, methods, metrics
 from deepexplain2.evaluation import stability
 from deepexplain2.features import Axes, Grid, Segments
 from deepexplain2.targets import Probability
@@ -93,6 +93,25 @@ def test_channels_go_together():
         close(found.curve.y[:, 1], net.f(z.reshape(xs.shape), ys), rtol=1e-9)
         coarse = de.evaluate('insertion', T, X, xs, maps, ys, features=Grid(2))
         assert coarse.curve.y.shape == (2, 5)
+
+
+def test_completeness():
+    """That of the method, with its baseline or baselines, to what it promises."""
+    references = RNG.normal(size=(3, 6))
+    with opened(NET) as (de, X, T, _):
+        for method in (methods['deeplift'](baseline=B), methods['deeplift'](references=references),
+                       methods['shapley'](baseline=B), methods['deeplift']()):
+            close(de.evaluate('completeness', T, X, XS, method, YS).values, 0, atol=1e-12)
+        elrp = de.explanation('elrp', T, X, XS, YS)
+        close(de.evaluate('completeness', T, X, XS, 'elrp', YS).values, np.abs(f(XS) - elrp.sums), rtol=1e-6)
+        close(de.evaluate('completeness', T, X, XS, elrp, YS).values, np.abs(elrp.delta))
+        zero = np.zeros_like(XS)
+        close(de.evaluate('completeness', T, X, XS, elrp.values, YS).values,
+              np.abs(f(XS) - f(zero) - elrp.sums), rtol=1e-9)
+        close(de.evaluate('completeness', T, X, XS, elrp.values, YS, to='value').values, np.abs(elrp.delta),
+              rtol=1e-9, atol=1e-12)
+        close(de.evaluate('completeness', T, X, XS, MAPS, YS, baseline=B).values,
+              np.abs(f(XS) - f(B + zero) - MAPS.sum(1)), rtol=1e-9)
 
 
 def test_sensitivity_n(linear):

@@ -88,6 +88,13 @@ def test_interrupted_and_resumed():
         whole = de.compare(['saliency'], T, X, xs, ys, metrics=given, resume=part)
         assert whole.is_complete and whole.scores['saliency', 'deletion'] is first
         assert count[0] == 2 + 2                        # the one that was cut, and the gradient
+        for other in (xs + 1, ys), (xs, ys + 1):
+            with pytest.raises(errors.ParameterError, match='a comparison of other rows, ys'):
+                de.compare(['saliency'], T, X, *other, metrics=given, resume=part)
+        # a metric of the same name with other parameters is measured
+        given['deletion'] = metrics['deletion'](steps=2)
+        again = de.compare(['saliency'], T, X, xs, ys, metrics=given, resume=part)
+        assert again.scores['saliency', 'deletion'].metric == 'Deletion(steps=2)'
 
 
 def test_nothing_is_evaluated_twice(monkeypatch):

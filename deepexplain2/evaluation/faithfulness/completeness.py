@@ -19,10 +19,11 @@ class Completeness(Metric):
 
     Parameters
     ----------
-    baseline : number, array, list of them or function, default 0
-        That of the attributions.
-    to : 'difference' or 'value', default 'difference'
-        Whether they share f(x) - f(baseline), or f(x) as those of LRP.
+    baseline : number, array, list of them or function, optional
+        That of the attributions; by default that of the method, 0 for arrays.
+    to : 'difference' or 'value', optional
+        Whether they share f(x) - f(baseline), or f(x) as those of LRP; by default what the method promises,
+        the difference for arrays and for methods that promise nothing.
 
     Notes
     -----
@@ -42,10 +43,12 @@ class Completeness(Metric):
     """
 
     baseline: Baseline | None = None
-    to: Literal['difference', 'value'] = 'difference'
+    to: Literal['difference', 'value'] | None = None
 
     better = 'lower'
 
     def score(self, trial):
-        whole = trial.at_x - (trial.at_baseline if self.to == 'difference' else 0)
+        if trial.delta is not None and self.to is None and self.baseline is None:
+            return np.abs(trial.delta)
+        whole = trial.at_x - (0 if self.to == 'value' else trial.at_baseline)
         return np.abs(whole - trial.sums)
