@@ -68,7 +68,7 @@ class EvaluationContext(RandomizedContext):
         checked = parse(batch_size, options, 'evaluate', VALUES)
         measurement = self._measurement(T, X, xs, ys, checked)
         if isinstance(attributions, Explanation):
-            measurement.check_rows(attributions.xs)
+            measurement.check_rows(attributions.xs, attributions.feature_names)
         return measurement.score(made, *self._attributions(attributions, T, X, xs, ys, checked))
 
     def compare(self, methods: Any, T: Any, X: Any, xs: Any, ys: Any = None, batch_size: int | None = None, *,

@@ -89,9 +89,7 @@ class Measurement:
         maps = self._maps(attributions)
         columns = request.samples.columns
         check_columns(references.columns, columns, model.inputs)
-        for x, known, given in zip(model.inputs, names or (), columns):
-            if given is not None and sorted(map(str, known or ())) == sorted(map(str, given)):
-                check_columns({x.name: list(map(str, known or ()))}, [list(map(str, given))], [x])
+        self._check_names(names)
         references.check(request.shapes, request.samples.index)
         baselines, k = references.of(self._rows, request.shapes, 0)
         assert k == 1
@@ -129,8 +127,16 @@ class Measurement:
                           else np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def check_rows(self, xs: Any) -> None:
-        """Raise ShapeError where an Explanation is of other rows than those that are measured."""
+    def _check_names(self, names: Sequence[Sequence[Any] | None] | None) -> None:
+        """Raise ShapeError where attributions are of the same columns in another order."""
+        for x, known, given in zip(self._model.inputs, names or (), self.request.samples.columns):
+            if given is not None and sorted(map(str, known or ())) == sorted(map(str, given)):
+                check_columns({x.name: list(map(str, known or ()))}, [list(map(str, given))], [x])
+
+    def check_rows(self, xs: Any, names: Sequence[Sequence[Any] | None] | None) -> None:
+        """Raise ShapeError where an Explanation is of other rows than those that are measured, or of other
+        columns."""
+        self._check_names(names)
         given = xs if isinstance(xs, list) else [xs]
         mine = self.request.samples.arrays
         if len(given) == len(mine) and not all(np.array_equal(a, b) for a, b in zip(given, mine)):
