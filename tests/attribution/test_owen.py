@@ -82,6 +82,9 @@ def test_halves_of_images_and_of_several_inputs():
     # the longest axis first, columns, then rows; channels last
     assert first == [[[0, 1], [6, 7]], [[[2, 3], [4, 5]], [[8, 9], [10, 11]]]]
     assert Hierarchy(0, lambda what: what).cost == 0
+    tree = halves(((2, 2, 4),))                         # four channels, more than there are rows
+    assert [tree.order[tree.starts[p]:tree.stops[p]].tolist() for p in tree.parts[0]] == [
+        list(range(8)), list(range(8, 16))]
 
 
 def test_a_budget_divides_what_changes_most_first(session):

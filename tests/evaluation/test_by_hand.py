@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from skimage.metrics import structural_similarity
 
 from deepexplain2 import DeepExplain, errors, methods, metrics
 from deepexplain2.evaluation import stability
@@ -78,6 +79,30 @@ def test_ties_and_features():
         gone = np.array([np.isin(labels, row[:1]) for row in order])
         close(found.curve.y[:, 1], f(np.where(gone, 0, XS)), rtol=1e-9)
         close(de.evaluate('completeness', T, X, XS, by, YS).values, 0, atol=1e-12)
+
+
+def test_values_of_features_are_not_summed(linear):
+    """A feature of three entries with .3 goes behind one of a single entry with .4."""
+    de, X, T, _ = linear
+    xs = np.array([[.1, 0, .2, .2]])
+    labels = Segments(np.array([0, 0, 0, 1]))
+    by = de.explanation('shapley', T, X, xs, features=labels)
+    close(by.by_feature, [[.3, .4]])
+    close(de.evaluate('deletion', T, X, xs, by, features=labels, steps=-1).curve.y, [[.7, .3, 0]], atol=1e-12)
+
+
+def test_explained_parts():
+    """The least positive attribution of a row is 0, the largest 1."""
+    ys, maps = np.array([0, 1, 2, 0]), np.abs(MAPS) + .5
+    shares = (maps - maps.min(1, keepdims=True)) / np.ptp(maps, 1)[:, None]
+    with opened(NET) as (de, X, T, _):
+        chance = Probability(outputs=T)
+        before, after = (de.value(chance, X, x, ys) for x in (XS, B + shares * (XS - B)))
+        want = {'average_drop': np.maximum(before - after, 0) / before,
+                'average_gain': np.maximum(after - before, 0) / (1 - before),
+                'increase_in_confidence': after > before}
+        for name, values in want.items():
+            close(de.evaluate(name, chance, X, XS, maps, ys, baseline=B).values, values, rtol=1e-7)
 
 
 def test_channels_go_together():
@@ -201,6 +226,7 @@ def test_complexity(linear):
     close(de.evaluate('complexity', T, X, xs, maps).values, [0, np.log(4)], atol=1e-12)
     close(de.evaluate('effective_complexity', T, X, xs, maps).values, [1, 4])
     close(de.evaluate('effective_complexity', T, X, xs, maps, threshold=2.5, absolute=True).values, [1, 0])
+    close(de.evaluate('effective_complexity', T, X, xs, maps * [[1], [1e-3]]).values, [1, 4])
     for name in 'sparseness', 'complexity':
         with pytest.warns(errors.MetricWarning, match=f'{name}: 1 of 2 rows count as 0'):
             found = de.evaluate(name, T, X, xs, maps * [[0], [1]])
@@ -306,6 +332,16 @@ def test_agreement():
             de.evaluate('ssim', T, X, XS, MAPS, YS, other=other[:2])
 
 
+def test_ssim_of_summed_channels():
+    net = cnn('tanh')
+    xs, ys = samples(net, 2)
+    a, b = RNG.normal(size=(2, *xs.shape))
+    with opened(net) as (de, X, T, _):
+        found = de.evaluate('ssim', T, X, xs, a, ys, other=b).values
+    scaled = [[(s - s.min()) / np.ptp(s) for s in m.sum(-1)] for m in (a, b)]
+    close(found, [structural_similarity(p, q, win_size=5, data_range=1) for p, q in zip(*scaled)], rtol=1e-9)
+
+
 def test_roar():
     """A model that looks at feature 0 alone, trained by looking which feature tells the classes."""
     xs = RNG.normal(size=(60, 4))
@@ -336,6 +372,11 @@ def test_stability():
     assert found.mege == 1 and found.reco == 1
     assert np.isnan(stability([a, a], [right[1]] * 2, folds).reco)
     assert stability([a, RNG.normal(size=a.shape)], [right[1]] * 2, folds).mege < .7
+    # a row that neither has seen says nothing
+    unseen = [np.append(fold, True) for fold in folds]
+    more = [np.r_[a, RNG.normal(size=(1, 5))] for _ in range(2)]
+    found = stability(more, [np.ones(7, bool)] * 2, unseen)
+    assert found.mege == 1
     with pytest.raises(errors.ShapeError, match='at least two models'):
         stability([a], right[:1], folds[:1])
     with pytest.raises(errors.ShapeError, match='no row is held out'):

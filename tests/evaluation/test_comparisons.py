@@ -126,6 +126,16 @@ def test_metrics_that_explain_again():
         assert table.mean('random', 'average_sensitivity') > 1
 
 
+def test_baselines_are_not_mixed():
+    given = {f'{name} {b}': metrics[name](baseline=b) for name in ('insertion', 'mu_fidelity')
+             for b in (0, 1.)}
+    with opened(NET) as (de, X, T, _):
+        table = de.compare(['saliency'], T, X, XS, YS, metrics=given)
+        for label, metric in given.items():
+            want = de.evaluate(metric, T, X, XS, 'saliency', YS)
+            np.testing.assert_allclose(table.scores['saliency', label].values, want.values, rtol=1e-9)
+
+
 def test_what_is_refused():
     with opened(NET) as (de, X, T, _):
         with pytest.raises(errors.UnknownMethod, match='Did you mean "deeplift"'):
