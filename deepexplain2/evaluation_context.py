@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from .evaluation import Comparison, Metric, Scores
 from .evaluation import metrics as all_metrics
 from .evaluation.compare import ALWAYS, DEFAULT, Noise, compare
 from .evaluation.comparison import labelled
-from .evaluation.measure import Measurement, as_metric, explain_with
+from .evaluation.measure import Measurement, as_metric, explain_with, listed, run_options
 from .explanation import Explanation
 from .kinds_of_values import integer
-from .randomized_context import RandomizedContext
+from .randomized_context import RandomizedContext, Weights
 from .request.base_explainer import BaseExplainer
 from .request.options import VALUES, Options, ValueOptions, parse
 
@@ -118,7 +119,8 @@ class EvaluationContext(RandomizedContext):
         noise = Noise(measurement.request.shapes, seed, form.returned)
         given = labelled(methods)
         for method in given.values():
-            self._method_of(method)                     # an unknown name is no row
+            if not isinstance(method, BaseExplainer):
+                create(method, {})                      # an unknown name is no row
         wanted = given | {name: noise if name == 'random' else name for name in ALWAYS if name not in given}
 
         def explained(method: Any) -> tuple[Any, ...]:
@@ -129,10 +131,6 @@ class EvaluationContext(RandomizedContext):
                 evaluations = None
             return *self._attributions(method, T, X, xs, ys, checked), evaluations
         return compare(wanted, some, measurement, explained, noise, resume)
-
-    def _method_of(self, given: Any) -> Method | None:
-        """The method of a name or object; None of an explainer, which does not tell."""
-        return None if isinstance(given, BaseExplainer) else create(given, {})
 
     def _measurement(self, T: Any, X: Any, xs: Any, ys: Any, options: Options) -> Measurement:
         """The rows and the target of metrics."""
@@ -147,9 +145,7 @@ class EvaluationContext(RandomizedContext):
         explain, randomizer = None, None
         if isinstance(given, (str, Method, BaseExplainer)):
             explainer, method = self._explainer_of(given, T, X)
-            kept: dict[str, Any] = {name: value for name in ('feed_dict', 'memory_limit')
-                                    if (value := getattr(options, name)) is not None}
-            given = explainer.explanation(xs, ys, options.batch_size, **kept)
+            given = explainer.explanation(xs, ys, options.batch_size, **run_options(options))
             explain = explain_with(explainer, self._inputs(X)[1], ys, options)
             randomizer = None if method is None else RandomizedModel(self, method, T, X, xs, ys, options)
         if not isinstance(given, Explanation):
@@ -176,22 +172,21 @@ class RandomizedModel:
         self._context, self._method, self._xs, self._ys, self._options = context, method, xs, ys, options
         self._target, self._inputs = context._elsewhere(T), context._elsewhere(X)
 
+    @cached_property
+    def _weights(self) -> Weights:
+        return self._context._weights()                 # once for all steps
+
     @property
     def layers(self) -> list[str]:
         """The layers with weights, from the outputs on."""
-        return self._context.layers_with_weights
+        return list(self._weights[1])
 
     def __call__(self, layers: list[str], seed: int, how: str) -> list[np.ndarray]:
         """The attributions with random weights in these layers."""
-        other = self._context.randomized(layers, seed, how)
+        other = self._context._with_random(self._weights, layers, seed, how)
         try:
             explainer = other._explainer(self._method, self._target, self._inputs, {}, False)
             explain = explain_with(explainer, other._inputs(self._inputs)[1], self._ys, self._options)
             return explain(listed(self._xs))
         finally:
             other.close()
-
-
-def listed(xs: Any) -> list[Any]:
-    """xs as a list with one entry per input."""
-    return list(xs.values()) if isinstance(xs, dict) else xs if isinstance(xs, list) else [xs]

@@ -20,6 +20,8 @@ from .sources.tensors_by_name import Tensors
 from .targets.base import Target, map_entries
 from .targets.function import is_function
 
+Weights = tuple[tf.compat.v1.GraphDef, dict[str, list[str]]]
+
 
 class RandomizedContext(ExplainerContext):
     """Makes contexts of the same model with random weights."""
@@ -47,8 +49,10 @@ class RandomizedContext(ExplainerContext):
         ------
         ParameterError
             For a layer that has no weights.
+        TensorError
+            Where there are no weights.
         SourceError
-            Where the weights cannot be read as constants.
+            Where they cannot be read as constants.
 
         Notes
         -----
@@ -63,7 +67,11 @@ class RandomizedContext(ExplainerContext):
         """
         choice(how, 'how', ['permute', 'normal'])
         integer(seed, 'seed', 0)
-        graph_def, groups = self._weights()
+        return self._with_random(self._weights(), layers, seed, how)
+
+    def _with_random(self, weights: Weights, layers: Any, seed: int, how: str) -> Self:
+        """See `randomized`. weights: as `_weights` gives them, for any number of contexts."""
+        graph_def, groups = weights
         names = [name for layer in chosen(layers, list(groups)) for name in groups[layer]]
         made = source_in(randomized(graph_def, names, how, seed), self._source, self.inputs, self.outputs)
         context = type(self)(tf.compat.v1.Session(graph=made.graph, config=made.config))
@@ -75,7 +83,7 @@ class RandomizedContext(ExplainerContext):
         """The layers, or scopes, that have weights, from the outputs on: what `randomized` takes."""
         return list(self._weights()[1])
 
-    def _weights(self) -> tuple[tf.compat.v1.GraphDef, dict[str, list[str]]]:
+    def _weights(self) -> Weights:
         """(the nodes of the graph with weights as constants, the names of these by layer)."""
         check_open(self.session)
         with graph_lock(self.graph):

@@ -12,7 +12,7 @@ from ..errors import DeepExplainError, ParameterError, ToleranceWarning, first_l
 from .base import Metric
 from .comparison import Comparison
 from .faithfulness.completeness import Completeness
-from .measure import Measurement
+from .measure import Measurement, listed
 from .similarity import rank_correlation
 
 DEFAULT = ('deletion', 'insertion', 'mu_fidelity', 'sensitivity_n', 'average_sensitivity', 'sparseness',
@@ -102,8 +102,7 @@ def _measure(result: Comparison, label: str, method: Any, metrics: Mapping[str, 
         result.scores.update({(label, name): f'{type(e).__name__}: {first_line(e)}' for name in metrics})
         return
     result.seconds[label], result.evaluations[label] = time.perf_counter() - start, evaluations
-    result.maps[label] = list(given[0].values()) if isinstance(given[0], dict) else list(
-        given[0]) if isinstance(given[0], list) else [given[0]]
+    result.maps[label] = listed(given[0])
     for name, metric in metrics.items():
         start = time.perf_counter()
         try:

@@ -98,14 +98,15 @@ class Comparison:
         return np.array([[1. if a == b else self.agreement_of_maps.get(
             (min(a, b), max(a, b)), float('nan')) for b in names] for a in names])
 
-    def _cell(self, method: str, metric: str) -> str:
+    def _cell(self, method: str, metric: str, ranks: Mapping[tuple[str, str], int]) -> str:
         found = self.scores.get((method, metric))
         if not isinstance(found, Scores):
             return '' if found is None else '–'
-        return f'{found.mean:.3g} ± {found.std_error:.1g} ({self.ranks[method, metric]})'
+        return f'{found.mean:.3g} ± {found.std_error:.1g} ({ranks[method, metric]})'
 
     def _rows(self) -> list[list[str]]:
-        return [[method, *(self._cell(method, metric) for metric in self.metrics),
+        ranks = self.ranks
+        return [[method, *(self._cell(method, metric, ranks) for metric in self.metrics),
                  f'{self.seconds[method]:.3g} s' if method in self.seconds else '',
                  str(self.evaluations.get(method) or '')] for method in self.ordered]
 

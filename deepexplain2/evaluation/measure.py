@@ -196,17 +196,27 @@ def of_words(a: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return a
 
 
+def listed(values: Any) -> list[Any]:
+    """What is given or returned for X, as a list with one entry per input."""
+    return list(values.values()) if isinstance(values, dict) else values if isinstance(values, list) \
+        else [values]
+
+
+def run_options(options: Options) -> dict[str, Any]:
+    """The options of a metric that a method runs with, but the batch size."""
+    return {name: value for name in ('feed_dict', 'memory_limit')
+            if (value := getattr(options, name)) is not None}
+
+
 def explain_with(explainer: Any, form: Form, ys: Any, options: Options) -> Explain:
     """How a Trial explains again."""
-    kept: dict[str, Any] = {name: value for name in ('feed_dict', 'memory_limit')
-                            if (value := getattr(options, name)) is not None}
+    kept = run_options(options)
 
     def explain(xs: Sequence[np.ndarray], others: Any = None) -> list[np.ndarray]:
         found = explainer.run(form.returned(list(xs)), ys if others is None else others, options.batch_size,
                               **kept)
-        arrays = list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) \
-            else [found]
-        return [of_words(np.nan_to_num(a), np.shape(x)) for a, x in zip(arrays, xs)]    # NaN: in no feature
+        # NaN: in no feature, or window
+        return [of_words(np.nan_to_num(a), np.shape(x)) for a, x in zip(listed(found), xs)]
     return explain
 
 

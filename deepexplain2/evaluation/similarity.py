@@ -11,14 +11,10 @@ from skimage.metrics import structural_similarity
 from ..errors import ParameterError, ShapeError, shown
 from ..parameters import Kind
 from .correlation import pearson, spearman
+from .trial import flat
 
 Maps = Sequence[np.ndarray]
 WINDOW = 7              # of SSIM, as in scikit-image; less where an axis is shorter
-
-
-def flat(maps: Maps) -> np.ndarray:
-    """(n, entries) in float64, of all inputs."""
-    return np.concatenate([np.nan_to_num(a.astype(np.float64)).reshape(len(a), -1) for a in maps], 1)
 
 
 def rank_correlation(a: Maps, b: Maps) -> np.ndarray:

@@ -38,6 +38,11 @@ def ranges(x: np.ndarray) -> np.ndarray:
     return np.ptp(x, tuple(range(1, x.ndim)), keepdims=True)
 
 
+def flat(maps: Sequence[np.ndarray]) -> np.ndarray:
+    """(n, entries): all attributions of each row, of all inputs, in float64; 0 in place of NaN."""
+    return np.concatenate([np.nan_to_num(a.astype(np.float64)).reshape(len(a), -1) for a in maps], 1)
+
+
 class Trial:
     """Attributions of rows that are put to the test.
 
@@ -142,8 +147,7 @@ class Trial:
     @property
     def flat(self) -> np.ndarray:
         """(n, entries): all attributions of each row, in float64; 0 in place of NaN."""
-        return np.concatenate([np.nan_to_num(a.astype(np.float64)).reshape(len(a), -1)
-                               for a in self.attributions], 1)
+        return flat(self.attributions)
 
     def again(self, what: str) -> Explain:
         """`explain`; ParameterError where attributions were given as arrays."""

@@ -10,7 +10,7 @@ import numpy as np
 from ...parameters import Count, Positive, Seed
 from ..base import Metric
 from ..changes import Changes, check_floating, fitted
-from ..trial import Trial, ranges
+from ..trial import Trial, flat, ranges
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Neighbours(Metric):
         explain, at_x = trial.again(self.name), trial.flat
         for change in self._changes(trial.xs):
             moved = [x + c for x, c in zip(trial.xs, change)]
-            found = np.concatenate([np.nan_to_num(a.astype(np.float64)).reshape(len(a), -1)
-                                    for a in explain(moved)], 1)
+            found = flat(explain(moved))
             steps = np.concatenate([(m.astype(np.float64) - x).reshape(len(x), -1)
                                     for m, x in zip(moved, trial.xs)], 1)
             yield np.linalg.norm(found - at_x, axis=1), np.linalg.norm(steps, axis=1)
