@@ -13,7 +13,7 @@ from .engine.model import Model
 from .errors import DeepExplainError, TargetWarning, warn
 from .explainer import Explainer
 from .graph.lookups import Lookup
-from .graph.squashing import Mixed, squashing
+from .graph.squashing import Mixed, is_log, squashing
 from .parametrized import comparable
 from .targets.base import Target, names_of
 from .targets.built import BuiltTarget, build_target, tried
@@ -134,7 +134,7 @@ def warn_of_probabilities(model: Model, method: str, weighted: tf.Tensor) -> boo
     given, with its weights."""
     target = model.target
     found = squashing(target) or squashing(weighted)
-    if found is None or (found.log if isinstance(found, Mixed) else found.kind == 'log'):
+    if found is None or is_log(found):
         return False
     ops = ', '.join(found.ops[:4])
     if isinstance(found, Mixed):

@@ -207,11 +207,7 @@ class Explanation:
         MissingPackageError
             Without pandas.
         """
-        try:
-            import pandas
-        except ImportError as e:
-            raise MissingPackageError('to_frame needs pandas, which is not installed: pip install pandas. '
-                                      'The attributions are in `values`') from e
+        pandas = pandas_for('The attributions are in `values`')
         columns = [(name, feature) for k, name in enumerate(self.input_names) for feature in self.features(k)]
         flat = [a.reshape(len(self), -1) for a in self.arrays]
         # pandas knows no bfloat16
@@ -246,3 +242,13 @@ class Explanation:
             return cls(**content)
         except (TypeError, ShapeError) as e:
             raise FileError(f'{os.fspath(path)!r} holds no whole Explanation: {first_line(e)}') from None
+
+
+def pandas_for(instead: str) -> Any:
+    """pandas; MissingPackageError where it is not there. instead: where to look then."""
+    try:
+        import pandas
+    except ImportError as e:
+        raise MissingPackageError(f'to_frame needs pandas, which is not installed: pip install pandas. '
+                                  f'{instead}') from e
+    return pandas

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingPackageError
+from ..explanation import pandas_for
 from .scores import Scores
 
 MARK = {'higher': '↑', 'lower': '↓'}
@@ -139,10 +140,7 @@ class Comparison:
 
     def to_frame(self) -> Any:
         """Means and standard errors as a pandas DataFrame, one row per method."""
-        try:
-            import pandas
-        except ImportError as e:
-            raise MissingPackageError('to_frame needs pandas: pip install pandas') from e
+        pandas = pandas_for('The scores are in `scores`')
         columns: dict[str, list[Any]] = {}
         for metric in self.metrics:
             columns[metric] = [self.mean(m, metric) for m in self.ordered]

@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.model import Model
 from ..engine.sweep import Sweep
 from ..errors import ParameterError, ShapeError, TensorError
-from ..graph.squashing import Mixed, squashing
+from ..graph.squashing import is_log, squashing
 from ..parameters import kinds
 from ..parametrized import comparable
 from ..registry import did_you_mean
@@ -153,7 +153,7 @@ class Measurement:
     def _check_probability(self, name: str) -> None:
         """Raise TensorError where T is seen to be no probability."""
         found = squashing(self._model.target)
-        is_said = found is not None and not (found.log if isinstance(found, Mixed) else found.kind == 'log')
+        is_said = found is not None and not is_log(found)
         if not (self._is_probability or is_said or self._model.path.black_boxes):
             raise TensorError(f'{name} compares probabilities, and T "{self._model.target.name}" is none: '
                               f'take the output of a softmax or sigmoid, or the target '

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import MissingPackageError
+from ..explanation import pandas_for
 
 
 class Curve(NamedTuple):
@@ -74,10 +74,7 @@ class Scores:
 
     def to_frame(self) -> Any:
         """The values as a pandas DataFrame, one row per row, with their standard errors where there are."""
-        try:
-            import pandas
-        except ImportError as e:
-            raise MissingPackageError('to_frame needs pandas: pip install pandas') from e
+        pandas = pandas_for('The scores are in `values`')
         found = {'score': self.values}
         return pandas.DataFrame(found if self.errors is None else {**found, 'std_error': self.errors})
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from ..errors import ParameterError, TargetWarning, TensorError, warn
-from ..graph.squashing import Mixed, squashing
+from ..graph.squashing import Mixed, is_log, squashing
 from ..parameters import Seed
 from ..tensors import shape_text
 from .base import Target
@@ -142,7 +142,7 @@ class Probability(Target):
             raise TensorError(f'target {self!r}: outputs "{outputs.name}" have one logit, and a softmax of '
                               f"one is always 1. Take function='sigmoid'")
         found = squashing(outputs)
-        if found is None or (found.log if isinstance(found, Mixed) else found.kind == 'log'):
+        if found is None or is_log(found):
             return
         said = (f'target {self!r}: outputs "{outputs.name}" are made by {", ".join(found.ops[:4])}, so that '
                 f'they are probabilities already. Give the logits: de.logits(T), or take ClassScore')

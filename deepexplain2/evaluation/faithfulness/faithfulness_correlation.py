@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...features.base import FeaturesOfX
-from ...parameters import Baseline, Count, Seed, Share
-from ..base import Metric, defined, register
+from ..base import register
 from ..correlation import pearson, pearson_error
-from ..scores import Measured
-from .subsets import Subsets, drawn, losses
+from .subsets import OfSubsets
 
 
 @register('faithfulness_correlation')
 @dataclass(frozen=True)
-class FaithfulnessCorrelation(Metric):
+class FaithfulnessCorrelation(OfSubsets):
     """Linear correlation of the sums of attributions over subsets with what T loses without them (Bhatt et
     al. 2020). Metric 'faithfulness_correlation'; higher is better.
 
@@ -51,19 +48,5 @@ class FaithfulnessCorrelation(Metric):
     (2,)
     """
 
-    samples: Count = 200
-    size: Share = .2
-    subsets: Subsets | None = None
-    baseline: Baseline | None = None
-    features: FeaturesOfX | None = None
-    seed: Seed = 0
-
-    better = 'higher'
-
     def score(self, trial):
-        m = trial.features(self.features).count
-        absent = drawn(self.samples, max(1, round(self.size * m)), m, self.seed) \
-            if self.subsets is None else self.subsets
-        found = defined(pearson(*losses(trial, self.features, absent)), self,
-                        'as all sums of attributions, or all losses of T, are equal')
-        return Measured(found, errors=pearson_error(found, len(absent)))
+        return self.correlated(trial, pearson, pearson_error)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...features.base import FeaturesOfX
-from ...parameters import Baseline, Count, Seed, Share
-from ..base import Metric, defined, register
+from ..base import register
 from ..correlation import spearman, spearman_error
-from ..scores import Measured
-from .subsets import Subsets, drawn, losses
+from .subsets import OfSubsets
 
 
 @register('mu_fidelity')
 @dataclass(frozen=True)
-class MuFidelity(Metric):
+class MuFidelity(OfSubsets):
     """Rank correlation of the sums of attributions over subsets with what T loses without them (Bhatt et al.
     2020). Metric 'mu_fidelity'; higher is better.
 
@@ -53,19 +50,5 @@ class MuFidelity(Metric):
     (2,)
     """
 
-    samples: Count = 200
-    size: Share = .2
-    subsets: Subsets | None = None
-    baseline: Baseline | None = None
-    features: FeaturesOfX | None = None
-    seed: Seed = 0
-
-    better = 'higher'
-
     def score(self, trial):
-        m = trial.features(self.features).count
-        absent = drawn(self.samples, max(1, round(self.size * m)), m, self.seed) \
-            if self.subsets is None else self.subsets
-        found = defined(spearman(*losses(trial, self.features, absent)), self,
-                        'as all sums of attributions, or all losses of T, are equal')
-        return Measured(found, errors=spearman_error(found, len(absent)))
+        return self.correlated(trial, spearman, spearman_error)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 
 from ...errors import ParameterError, ShapeError, shown
-from ...features.base import FeatureSet
+from ...features.base import FeatureSet, FeaturesOfX
 from ...features.coalitions import Masks
-from ...parameters import Kind
+from ...parameters import Baseline, Count, Kind, Seed, Share
+from ..base import Metric, defined
+from ..scores import Measured
 from ..trial import Trial
 
 
@@ -44,3 +48,27 @@ def losses(trial: Trial, given: FeatureSet | None, absent: np.ndarray) -> tuple[
     sums = trial.totals(features, given) @ absent.T.astype(np.float64)
     memo = trial.memo(features, given)
     return sums, trial.at_x[:, None] - memo(Masks(~absent))
+
+
+@dataclass(frozen=True)
+class OfSubsets(Metric):
+    """Base of metrics that correlate the sums of attributions over subsets with what T loses without them."""
+
+    samples: Count = 200
+    size: Share = .2
+    subsets: Subsets | None = None
+    baseline: Baseline | None = None
+    features: FeaturesOfX | None = None
+    seed: Seed = 0
+
+    better = 'higher'
+
+    def correlated(self, trial: Trial, correlation: Callable[[np.ndarray, np.ndarray], np.ndarray],
+                   error: Callable[[np.ndarray, int], np.ndarray]) -> Measured:
+        """The scores by a correlation of each row of two arrays, and its standard error for so many."""
+        m = trial.features(self.features).count
+        absent = drawn(self.samples, max(1, round(self.size * m)), m, self.seed) \
+            if self.subsets is None else self.subsets
+        found = defined(correlation(*losses(trial, self.features, absent)), self,
+                        'as all sums of attributions, or all losses of T, are equal')
+        return Measured(found, errors=error(found, len(absent)))

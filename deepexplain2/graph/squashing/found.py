@@ -42,10 +42,14 @@ class Mixed:
 Found = Squashed | Mixed | None
 
 
+def is_log(found: Squashed | Mixed) -> bool:
+    """Whether these are logarithms of probabilities, and no probabilities."""
+    return found.log if isinstance(found, Mixed) else found.kind == 'log'
+
+
 def mixed(reason: str, found: Sequence[Squashed | Mixed], harmless: bool = False) -> Mixed:
     """What is made of the values in `found`."""
-    log = all(f.log if isinstance(f, Mixed) else f.kind == 'log' for f in found)
-    return Mixed(reason, all_ops(found), log, harmless)
+    return Mixed(reason, all_ops(found), all(map(is_log, found)), harmless)
 
 
 def all_ops(found: Sequence[Squashed | Mixed]) -> tuple[str, ...]:
