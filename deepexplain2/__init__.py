@@ -1,6 +1,6 @@
 """Attribution methods for TensorFlow graphs."""
 
-from . import errors, postprocess
+from . import errors, plots, postprocess
 from .attribution import methods
 from .context import DeepExplain
 from .evaluation import metrics
@@ -10,5 +10,5 @@ from .request.feeds import shared
 from .targets import Target
 
 __all__ = ['DeepExplain', 'Explainer', 'Explanation', 'Target', '__version__', 'errors', 'methods',
-           'metrics', 'postprocess', 'shared']
+           'metrics', 'plots', 'postprocess', 'shared']
 __version__ = '0.1.0'

@@ -21,6 +21,7 @@ from .engine.row_data import Feed
 from .errors import CostWarning, FeedError, ParameterError, PathError, ShapeError
 from .features.base import Rows
 from .kinds_of_values import integer
+from .names import short_name
 from .request.base_explainer import BaseExplainer, Finished
 from .request.choices import classes_of
 from .request.evaluate import values
@@ -203,7 +204,10 @@ class Explainer(BaseExplainer):
     def _about(self) -> dict[str, Any]:
         names = [self._layer.name] if self._layer is not None else list(
             self._form.keys or (x.name for x in self._model.inputs))
-        return {'target': self._model.target.name, 'method': repr(self._method),
+        target = self._model.target.name
+        return {'target': target, 'method': repr(self._method),
+                'adds_up': self._method.adds_up and not self._method.is_by_feature,
+                'unit': self._method.unit_of(short_name(target)),
                 'parameters': self._method.parameters, 'input_names': names,
                 'layer': '' if self._layer is None else self._layer.name}
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from . import npz
-from .errors import FileError, MissingPackageError, ShapeError, first_line
+from . import npz, plots
+from .errors import FileError, ParameterError, ShapeError, first_line
+from .explanation_checks import check
 from .explanation_html import as_html
+from .frames import frame_of
+from .names import short_name
 
 KIND, VERSION = 'an Explanation', 1
 # fields with one entry per row
@@ -58,6 +62,12 @@ class Explanation:
     r2 : ndarray of shape (n,), optional
         Where the attributions are the coefficients of a model that stands for T around x: the share of the
         variance of T that it explains.
+    unit : str
+        What the numbers of `values` are, in words: 'share of logits', 'logits per unit of X'; '' where their
+        scale means nothing.
+    adds_up : bool
+        Whether the attribution of several entries, such as the channels of a pixel, is the sum of theirs;
+        else each has that of all of them.
 
     Raises
     ------
@@ -98,43 +108,11 @@ class Explanation:
     by_feature: np.ndarray | None = None
     by_feature_names: Sequence[Any] | None = None
     r2: np.ndarray | None = None
+    unit: str = ''
+    adds_up: bool = True
 
     def __post_init__(self) -> None:
-        for name in ROWS:
-            self._check_rows(name)
-        if len(self.input_names) != len(self.arrays):
-            raise ShapeError(f'input_names of an Explanation holds {len(self.input_names)} names, and there '
-                             f'are {len(self.arrays)} inputs')
-        names = self.feature_names
-        if names is not None and len(names) != len(self.arrays):
-            raise ShapeError(f'feature_names of an Explanation must hold a list of names, or None, for each '
-                             f'of the {len(self.arrays)} inputs')
-        for a, some in zip(self.arrays, names or ()):
-            if some is not None and len(some) != a[0].size:
-                raise ShapeError(f'feature_names of an Explanation holds {len(some)} names for an input '
-                                 f'whose rows have {a[0].size} attributions')
-
-    def _check_rows(self, name: str) -> None:
-        """Raise ShapeError where a field with one entry per row has other rows, or is no array."""
-        given, several = getattr(self, name), name in ('values', 'xs', 'std_error')
-        like_values = several and not (name == 'xs' and self.layer)
-        if given is None and name not in ('values', 'xs'):
-            return
-        if like_values and isinstance(given, list) != isinstance(self.values, list):
-            raise ShapeError(f'{name} of an Explanation must be '
-                             + ('a list, as values is' if isinstance(self.values, list) else 'an array'))
-        parts = given if several and isinstance(given, list) else [given]
-        if like_values and len(parts) != len(self.arrays):
-            raise ShapeError(f'{name} of an Explanation holds {len(parts)} arrays, and values '
-                             f'{len(self.arrays)}')
-        for part in parts:
-            if not isinstance(part, np.ndarray):
-                raise ShapeError(f'{name} of an Explanation must be NumPy arrays, not {type(part).__name__}')
-            if part.ndim == 0 or len(part) != len(self):
-                raise ShapeError(f'{name} of an Explanation has shape {part.shape}, and values {len(self)} '
-                                 f'rows. Give one entry per row')
-        if not parts or not len(self):
-            raise ShapeError('an Explanation has at least one row. Give values of shape (n, ...), n > 0')
+        check(self, ROWS)
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -148,6 +126,12 @@ class Explanation:
             return self.by_feature.sum(1, dtype=np.float64)
         return sum((a.reshape(len(self), -1).sum(1, dtype=np.float64) for a in self.arrays),
                    np.zeros(len(self)))
+
+    @property
+    def title(self) -> str:
+        """The method and what it explains, in short."""
+        method = re.sub(r"'([^']*/[^']*)'", lambda name: repr(short_name(name[1])), self.method)
+        return ' of '.join(filter(None, [method.removesuffix('()'), short_name(self.target)]))
 
     def features(self, k: int) -> list[Any]:
         """The names of the features of input k; by default their positions: 3, or '3, 4' for several axes."""
@@ -191,7 +175,36 @@ class Explanation:
                 f'row{"s" * (len(self) != 1)}, {shapes}{more}>')
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return plots.choose.as_picture_html(self) + as_html(self)
+
+    def of_input(self, name: Any) -> Explanation:
+        """The Explanation of one input of several, by name or position; without what belongs to all of them,
+        the value at the baseline and the gap."""
+        names = [str(n) for n in self.input_names]
+        if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
+            if not -len(names) <= name < len(names):
+                raise IndexError(f'input {name} of an Explanation of {len(names)} inputs')
+            k = int(name) % len(names)
+        elif name in names:
+            k = names.index(name)
+        else:
+            raise ParameterError(f'no input {name!r}. There are: {", ".join(names)}')
+        if not isinstance(self.values, list):
+            return self
+        xs = self.xs[k] if isinstance(self.xs, list) and len(self.xs) == len(names) else self.xs
+        return dataclasses.replace(
+            self, values=self.values[k], xs=xs, input_names=(names[k],), f_baseline=None, delta=None,
+            std_error=None if self.std_error is None else self.std_error[k],
+            feature_names=None if self.feature_names is None else [self.feature_names[k]],
+            by_feature=None, by_feature_names=None)
+
+    def plot(self, kind: str | None = None, **options: Any) -> Any:
+        """Draw it with the plot that fits its data, or the one that is named; see `plots.plot`.
+
+        Images as maps over them, sequences of letters as logos, series as coloured lines, tables as a
+        waterfall (one row) or a beeswarm (many), token ids as words (`tokens=` says which).
+        """
+        return plots.plot(self, kind, **options)
 
     def to_frame(self) -> Any:
         """The attributions as a pandas DataFrame, one row per row and one column per feature.
@@ -207,16 +220,7 @@ class Explanation:
         MissingPackageError
             Without pandas.
         """
-        pandas = pandas_for('The attributions are in `values`')
-        columns = [(name, feature) for k, name in enumerate(self.input_names) for feature in self.features(k)]
-        flat = [a.reshape(len(self), -1) for a in self.arrays]
-        # pandas knows no bfloat16
-        flat = [a.astype(np.float32) if a.dtype.kind == 'V' else a for a in flat]
-        if isinstance(self.values, list):
-            labels = pandas.MultiIndex.from_tuples(columns, names=['input', 'feature'])
-        else:
-            labels = pandas.Index([feature for _, feature in columns], tupleize_cols=False)
-        return pandas.DataFrame(np.concatenate(flat, 1), index=self.index, columns=labels)
+        return frame_of(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to a file for `load`, of exactly this name; NumPy reads its arrays too.
@@ -242,13 +246,3 @@ class Explanation:
             return cls(**content)
         except (TypeError, ShapeError) as e:
             raise FileError(f'{os.fspath(path)!r} holds no whole Explanation: {first_line(e)}') from None
-
-
-def pandas_for(instead: str) -> Any:
-    """pandas; MissingPackageError where it is not there. instead: where to look then."""
-    try:
-        import pandas
-    except ImportError as e:
-        raise MissingPackageError(f'to_frame needs pandas, which is not installed: pip install pandas. '
-                                  f'{instead}') from e
-    return pandas

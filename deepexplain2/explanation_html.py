@@ -1,4 +1,4 @@
-"""An Explanation as a table of HTML, for notebooks."""
+"""An Explanation as a table of HTML for notebooks."""
 
 from __future__ import annotations
 

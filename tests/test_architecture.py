@@ -14,7 +14,7 @@ LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'evaluation_conte
           {'targets'}, {'attribution', 'lrp'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'},
           {'parametrized', 'postprocess'}, {'parameters', 'registry'},
           {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'},
-          {'npz', 'explanation_html'}, {'errors'}]
+          {'npz', 'explanation_html', 'explanation_checks', 'frames', 'plots'}, {'errors', 'names'}]
 
 
 def room(path):
@@ -82,7 +82,8 @@ def test_metrics_see_no_session():
 
 
 def test_features_and_explanations_are_plain_numpy():
-    rooms = [*(ROOT / 'features').glob('*.py'), *(ROOT / 'postprocess').glob('*.py')]
+    rooms = [*(ROOT / 'features').glob('*.py'), *(ROOT / 'postprocess').glob('*.py'),
+             *(ROOT / 'plots').glob('*.py')]
     for path in [*rooms, *ROOT.glob('explanation*.py'), ROOT / 'npz.py']:
         assert 'import tensorflow' not in path.read_text(), path
 

@@ -5,16 +5,17 @@ import inspect
 import re
 from types import FunctionType
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import deepexplain2
-from deepexplain2 import DeepExplain, attribution, postprocess, targets, testing
+from deepexplain2 import DeepExplain, attribution, plots, postprocess, targets, testing
 from deepexplain2.parameters import kinds
 
 v1 = tf.compat.v1
-PLACES = [deepexplain2, attribution, postprocess, targets, testing]
+PLACES = [deepexplain2, attribution, plots, postprocess, targets, testing]
 PUBLIC = {f'{o.__module__}.{o.__qualname__}': o for place in PLACES for name, o in vars(place).items()
           if not name.startswith('_') and (inspect.isclass(o) or inspect.isfunction(o))
           and o.__module__.startswith('deepexplain2')}
@@ -49,6 +50,7 @@ def test_examples(where, names):
     for name, o in members(PUBLIC[where]):
         for test in doctest.DocTestFinder(recurse=False).find(o, name, globs=dict(names)):
             runner.run(test, out=said.append)
+    plt.close('all')
     assert runner.failures == 0, ''.join(said)
 
 

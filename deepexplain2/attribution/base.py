@@ -72,6 +72,10 @@ class Method(Parametrized):
     doubts_zeros: ClassVar[bool] = True
     #: Whether attributions are by feature, [(n, features)], to be spread over the entries of X.
     is_by_feature: ClassVar[bool] = False
+    #: What attributions are, with {T} for the target; '' where their scale means nothing. See `unit_of`.
+    unit: ClassVar[str] = 'units of {T}'
+    #: Whether the attribution of several entries, such as the channels of a pixel, is the sum of theirs.
+    adds_up: ClassVar[bool] = True
     #: What helps where all attributions are 0, beside what helps every method.
     remedy_for_zeros: ClassVar[str] = ''
 
@@ -109,6 +113,10 @@ class Method(Parametrized):
     def promise(self, model: Model) -> str | None:
         """`sums_to`, where the graph keeps it."""
         return self.sums_to
+
+    def unit_of(self, target: str) -> str:
+        """What attributions are, in words; '' where their scale means nothing."""
+        return f'share of {target}' if self.sums_to else self.unit.replace('{T}', target)
 
     def query(self, model: Model) -> Query:
         """What to ask; compiles what it needs."""

@@ -45,6 +45,7 @@ class ClassActivationMap(LayerMethod):
     upsample: bool = True
     data_format: Literal['channels_last', 'channels_first'] | None = None
 
+    adds_up = False
     needs_space = True
     zero_without_influence = False
     linear_in_target = False        # the map is rectified

@@ -79,6 +79,15 @@ class Wrapper(Method):
         return self.of.takes_images
 
     @property
+    def adds_up(self) -> bool:  # type: ignore[override]
+        """As for the method inside."""
+        return self.of.adds_up
+
+    def unit_of(self, target: str) -> str:
+        """As for the method inside."""
+        return self.of.unit_of(target)
+
+    @property
     def is_by_feature(self) -> bool:  # type: ignore[override]
         """As for the method inside."""
         return self.of.is_by_feature

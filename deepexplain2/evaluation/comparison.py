@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingPackageError
-from ..explanation import pandas_for
+from .. import plots
+from ..frames import pandas_for
 from .scores import Scores
 
 MARK = {'higher': '↑', 'lower': '↓'}
@@ -150,38 +150,10 @@ class Comparison:
         columns['seconds'] = [self.seconds.get(m, float('nan')) for m in self.ordered]
         return pandas.DataFrame(columns, index=self.ordered)
 
-    def plot(self, path: Any = None) -> Any:
-        """One panel of bars per metric, with standard errors, and the matrix of agreement; a figure of
-        matplotlib, which is written where a path is given."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as e:
-            raise MissingPackageError('plot needs matplotlib: pip install matplotlib') from e
-        names, columns = self.ordered, 3
-        count = len(self.metrics) + 1
-        rows = -(-count // columns)
-        figure = Figure(figsize=(4.6 * columns, rows * (.6 + .26 * len(names))), layout='constrained')
-        axes = figure.subplots(rows, columns, squeeze=False).flat
-        for axis, metric in zip(axes, self.metrics):
-            some = [self.scores.get((m, metric)) for m in names]
-            axis.barh(names, [s.mean if isinstance(s, Scores) else 0 for s in some],
-                      xerr=[np.nan_to_num(s.std_error) if isinstance(s, Scores) else 0 for s in some],
-                      color=['lightgray' if m in ('random', 'gradient') else 'tab:blue' for m in names])
-            axis.set_title(f'{metric} ({self.better.get(metric, "")} is better)', fontsize=9)
-            axis.invert_yaxis()
-            axis.tick_params(labelsize=7)
-        axis = axes[len(self.metrics)]
-        image = axis.imshow(self.agreement, vmin=-1, vmax=1, cmap='RdBu_r')
-        axis.set_xticks(range(len(names)), names, rotation=90)
-        axis.set_yticks(range(len(names)), names)
-        axis.tick_params(labelsize=7)
-        axis.set_title('rank correlation of the attributions', fontsize=9)
-        figure.colorbar(image, ax=axis, shrink=.8)
-        for k in range(count, rows * columns):
-            axes[k].axis('off')
-        if path is not None:
-            figure.savefig(path, dpi=110)
-        return figure
+    def plot(self, *, ax: Any = None) -> np.ndarray:
+        """A panel of bars for each metric, with standard errors, and the matrix of agreement: see
+        `plots.comparison`."""
+        return plots.comparison(self, ax=ax)
 
     def __repr__(self) -> str:
         rows = [self._head, *self._rows()]

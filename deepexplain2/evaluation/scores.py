@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..explanation import pandas_for
+from ..frames import pandas_for
 
 
 class Curve(NamedTuple):

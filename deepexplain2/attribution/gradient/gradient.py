@@ -27,6 +27,8 @@ class Gradient(Method):
            [-2. ,  1. ,  0. ]], dtype=float32)
     """
 
+    unit = '{T} per unit of X'
+
     def query(self, model):
         return model.gradient(self.name)
 

@@ -81,6 +81,8 @@ class MeaningfulPerturbation(Method):
     baseline: Baseline | None = None
     references: References | None = None
 
+    unit = 'how much of x is kept, 0 to 1'
+    adds_up = False
     linear_in_target = False
     doubts_zeros = False
 

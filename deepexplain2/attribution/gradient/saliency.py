@@ -28,6 +28,7 @@ class Saliency(Method):
     (2, 3)
     """
 
+    unit = '|{T}| per unit of X'
     linear_in_target = False                    # the absolute value is not
 
     def query(self, model):

@@ -102,6 +102,10 @@ class Smooth(Wrapper):
     def linear_in_target(self):  # type: ignore[override]
         return self.reduce == 'mean' and self.of.linear_in_target
 
+    def unit_of(self, target):
+        of = {'mean': 'mean', 'square': 'mean square', 'variance': 'variance'}[self.reduce]
+        return f'{of} of {self.of.unit_of(target)}' if self.of.unit_of(target) else ''
+
     def check(self):
         if self.reduce == 'variance' and self.samples < 2:
             raise ParameterError(f"samples is {self.samples}: reduce='variance' needs at least 2")

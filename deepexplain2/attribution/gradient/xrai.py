@@ -69,11 +69,15 @@ class XRAI(Wrapper):
     smallest: Count | None = None
     dilation: Count | None = None
 
+    adds_up = False
     needs_space = True
     takes_images = True
     is_by_feature = False
     linear_in_target = False
     zero_without_influence = False
+
+    def unit_of(self, target):
+        return f'mean of the region: {self.of.unit_of(target)}'
 
     def plan(self, shapes):
         if len(shapes) != 1 or len(shapes[0]) not in (3, 4):

@@ -57,6 +57,7 @@ class EigenCAM(ClassActivationMap):
     (2, 8, 8, 1)
     """
 
+    unit = ''
     takes_gradient = False
 
     def map(self, a, g):

@@ -64,6 +64,7 @@ class FEM(ClassActivationMap):
 
     k: float = 2.
 
+    unit = ''
     takes_gradient = False
     remedy_for_zeros = 'a smaller k'
 

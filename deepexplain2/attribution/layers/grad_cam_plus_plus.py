@@ -58,6 +58,8 @@ class GradCAMPlusPlus(ClassActivationMap):
     (2, 8, 8, 1)
     """
 
+    unit = ''
+
     def map(self, a, g):
         below = 2 + g * a.sum(1, keepdims=True)                 # of alpha, with g^2 divided out
         alpha = np.divide(1, below, out=np.zeros_like(g), where=(g > 0) & (below != 0))

@@ -70,6 +70,8 @@ class GuidedGradCAM(ClassActivationMap):
 
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
+    unit = ''
+    adds_up = True
     book = Rulebook((table('guided_grad_cam', dict.fromkeys(RELUS, guided)),),
                     passing=WITHOUT_WARNING, names_opened=True)
 

@@ -74,6 +74,7 @@ class InternalInfluence(LayerMethod):
     average: bool | None = None
     masks: Literal['keep', 'follow'] = 'keep'
 
+    unit = '{T} per unit of the layer'
     averages = True
 
     def check(self):

@@ -83,6 +83,7 @@ class ScoreCAM(ClassActivationMap):
     references: References | None = None
     average: bool | None = None
 
+    unit = ''
     is_perturbation = True
     switches_features = False
     averages = True

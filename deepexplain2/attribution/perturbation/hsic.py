@@ -76,6 +76,8 @@ class HSIC(Method):
     tolerance: Positive | None = None
     max_samples: Count = 4096
 
+    unit = 'dependence on {T} (HSIC)'
+    adds_up = False
     is_perturbation = True
     draws_samples = True
     linear_in_target = False

@@ -90,6 +90,8 @@ class Rise(Sampling):
     tolerance: Positive | None = None
     max_samples: Count = 100000
 
+    unit = 'mean of {T} where it is there'
+    adds_up = False
     draws = 'masks'
     zero_without_influence = False
 

@@ -71,6 +71,8 @@ class Sobol(Method):
     tolerance: Positive | None = None
     max_samples: Count = 4096
 
+    unit = 'share of the variance of {T}'
+    adds_up = False
     is_perturbation = True
     draws_samples = True
     linear_in_target = False

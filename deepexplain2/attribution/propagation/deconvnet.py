@@ -45,6 +45,7 @@ class DeconvNet(Method):
 
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
+    unit = ''
     linear_in_target = False                    # r is rectified
     book = Rulebook((table('deconvnet', dict.fromkeys(RELUS, deconvnet)),),
                     passing=WITHOUT_WARNING, names_opened=True)

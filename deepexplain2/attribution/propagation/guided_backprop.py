@@ -46,6 +46,7 @@ class GuidedBackprop(Method):
 
     on_unsupported: Literal['warn', 'raise', 'ignore'] = 'warn'
 
+    unit = ''
     linear_in_target = False                    # r is rectified
     book = Rulebook((table('guided_backprop', dict.fromkeys(RELUS, guided)),),
                     passing=WITHOUT_WARNING, names_opened=True)
