@@ -204,12 +204,21 @@ class Explainer(BaseExplainer):
     def _about(self) -> dict[str, Any]:
         names = [self._layer.name] if self._layer is not None else list(
             self._form.keys or (x.name for x in self._model.inputs))
-        target = self._model.target.name
+        target = self._target_name()
         return {'target': target, 'method': repr(self._method),
                 'adds_up': self._method.adds_up and not self._method.is_by_feature,
                 'unit': self._method.unit_of(short_name(target)),
                 'parameters': self._method.parameters, 'input_names': names,
                 'layer': '' if self._layer is None else self._layer.name}
+
+    def _target_name(self) -> str:
+        """What T is called: after its layer where the model has layers."""
+        T = self._model.target
+        layer = self._model.layer_of(T.op.name)
+        if layer and self._model.layers[layer].name != T.name \
+                and any(op.type in ('Softmax', 'LogSoftmax', 'Sigmoid') for op in T.consumers()):
+            return f'logits of {layer}'
+        return layer or T.name
 
     def _feature_names(self, samples: Samples) -> list[Any] | None:
         return self._method.feature_names(Rows([a.shape for a in samples.arrays], None, samples.columns))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,7 @@ from .errors import FileError, ParameterError, ShapeError, first_line
 from .explanation_checks import check
 from .explanation_html import as_html
 from .frames import frame_of
-from .names import short_name
+from .names import short_method, short_name
 
 KIND, VERSION = 'an Explanation', 1
 # fields with one entry per row
@@ -42,7 +41,7 @@ class Explanation:
     ys : ndarray of shape (n,) or (n, ...), optional
         What of T is explained in every row: class indices, or weights of the units of T.
     target, method : str
-        What is explained, and by what.
+        What is explained, the name of its layer or tensor, and by what.
     parameters : dict
         Parameters of the method by name.
     input_names : sequence of str
@@ -130,8 +129,7 @@ class Explanation:
     @property
     def title(self) -> str:
         """The method and what it explains, in short."""
-        method = re.sub(r"'([^']*/[^']*)'", lambda name: repr(short_name(name[1])), self.method)
-        return ' of '.join(filter(None, [method.removesuffix('()'), short_name(self.target)]))
+        return ' of '.join(filter(None, [short_method(self.method), short_name(self.target)]))
 
     def features(self, k: int) -> list[Any]:
         """The names of the features of input k; by default their positions: 3, or '3, 4' for several axes."""

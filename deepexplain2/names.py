@@ -1,4 +1,4 @@
-"""Names of tensors where there is little room."""
+"""Names of tensors and methods where there is little room."""
 
 import re
 
@@ -10,3 +10,9 @@ def short_name(tensor: str) -> str:
     parts = tensor.rsplit(':', 1)[0].split('/')
     # an op in a layer is named after its type
     return parts[-2] if len(parts) > 1 and re.fullmatch(r'[A-Z][A-Za-z0-9]*(_\d+)?', parts[-1]) else parts[-1]
+
+
+def short_method(method: str, length: int = 48) -> str:
+    """A method with its parameters, which are left out where they are long: 'DeepLift(...)'."""
+    said = re.sub(r"'([^']*/[^']*:\d+)'", lambda name: repr(short_name(name[1])), method).removesuffix('()')
+    return said if len(said) <= length and '\n' not in said else f'{said.partition("(")[0]}(...)'

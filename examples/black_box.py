@@ -1,16 +1,19 @@
 """Explain models of other libraries as black boxes: a scikit-learn forest, a PyTorch network, a function.
 
 Each says how likely a loan is to be repaid. Prints what its answer owes to every column, on average and for
-one applicant. Models whose library is not installed are skipped.
+one applicant, and draws all applicants to examples/output/black_box.png. Models whose library is not
+installed are skipped.
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, plots
 
+HERE = Path(__file__).parent
 COLUMNS = 'income', 'debt', 'years in job', 'late payments', 'shoe size'
 
 
@@ -75,7 +78,7 @@ def explain(name, predict, x, rows):
     return shapley
 
 
-def main(short=False):
+def main(short=False, output=HERE / 'output'):
     x, repaid = applicants(400 if short else 2000)
     found = {'plain function': explain('A plain function', scorecard, x, 10 if short else 100)}
     for name, train in ('scikit-learn', forest), ('PyTorch', network):
@@ -85,6 +88,10 @@ def main(short=False):
             print(f'\n{name} is not installed: its model is skipped')
             continue
         found[name] = explain(f'A model of {name}', predict, x, 10 if short else 100)
+    output.mkdir(exist_ok=True)
+    axis = plots.beeswarm(found['plain function'], x[:10 if short else 100], COLUMNS,
+                          unit='share of the probability that the loan is repaid')
+    axis.figure.savefig(output / 'black_box.png', dpi=110)
     return found
 
 

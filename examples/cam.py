@@ -10,10 +10,9 @@ import argparse
 from pathlib import Path
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, plots
 
 HERE = Path(__file__).parent
 HEIGHT, WIDTH, SHOWN = 40, 72, 3
@@ -49,28 +48,6 @@ def network():
     return keras.Model(x, layers.Dense(10)(layers.GlobalMaxPooling2D()(h)))
 
 
-def draw(images, titles, maps, path):
-    """One row for each image and class: the image, then a map by each method over it."""
-    figure, axes = plt.subplots(len(images), 1 + len(maps), squeeze=False,
-                                figsize=(1.75 * (1 + len(maps)), 1.12 * len(images)))
-    for row, image in enumerate(images):
-        axes[row, 0].imshow(image[..., 0], cmap='gray_r')
-        axes[row, 0].set_ylabel(titles[row], fontsize=9)
-        for axis, (name, found) in zip(axes[row, 1:], maps.items()):
-            a = found[row, ..., 0]
-            top = np.abs(a).max() or 1
-            axis.imshow(a, cmap='bwr', vmin=-top, vmax=top)
-            axis.contour(image[..., 0], levels=[.5], colors='black', linewidths=.4)
-            axis.set_title(name if row == 0 else '', fontsize=9)
-    axes[0, 0].set_title('image', fontsize=9)
-    for axis in axes.flat:
-        axis.set_xticks([])
-        axis.set_yticks([])
-    figure.tight_layout(pad=.3)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def main(short=False, output=HERE / 'output'):
     keras.utils.set_random_seed(0)
     images, classes = pairs(1600 if short else 12000, 0, 0, 3500)
@@ -90,7 +67,7 @@ def main(short=False, output=HERE / 'output'):
         T, X = model.output, model.input
         for name in METHODS:
             found = de.explanation(name, T, X, xs, ys, layer='maps')
-            maps[name] = a = found.values
+            maps[name], a = found, found.values
             positive = np.maximum(a[..., 0], 0).reshape(len(a), HEIGHT, 2, WIDTH // 2).sum((1, 3))
             total = np.maximum(positive.sum(1), np.finfo('f').tiny)
             shares[name] = float((positive[np.arange(len(a)), side] / total).mean())
@@ -98,7 +75,9 @@ def main(short=False, output=HERE / 'output'):
         print('by', found.parameters['layer'])
     output.mkdir(exist_ok=True)
     rows = slice(0, 2 * SHOWN)
-    draw(xs[rows], [f'why {y}?' for y in ys[rows]], {m: a[rows] for m, a in maps.items()}, output / 'cam.png')
+    panels = plots.images({name: e[rows] for name, e in maps.items()}, labels=[f'why {y}?' for y in ys[rows]],
+                          style='outline', compare='none')
+    panels[0, 0].figure.savefig(output / 'cam.png', dpi=110)
     return right.mean(), shares
 
 

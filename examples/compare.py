@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 
-from deepexplain2 import DeepExplain, methods, metrics
+from deepexplain2 import DeepExplain, methods, metrics, plots
 from deepexplain2.features import Grid
 
 HERE = Path(__file__).parent
@@ -54,19 +53,6 @@ def compared():
             'kernel_shap': methods['kernel_shap'](features=Grid(7), samples=128)}
 
 
-def draw(curves, labels, path):
-    """How alike attributions stay, step by step."""
-    figure, axis = plt.subplots(figsize=(6, 3.5), layout='constrained')
-    for name, curve in curves.items():
-        axis.plot(range(len(labels) + 1), [1, *curve], marker='o', label=name)
-    axis.set_xticks(range(len(labels) + 1), ['none', *labels])
-    axis.set_xlabel('random weights from the logits down to')
-    axis.set_ylabel('rank correlation with the map')
-    axis.legend()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def main(short=False, output=HERE / 'output'):
     output.mkdir(exist_ok=True)
     (x, y), (x_test, y_test) = load(*((600, 100) if short else (3500, 500)))
@@ -91,12 +77,15 @@ def main(short=False, output=HERE / 'output'):
         curves = {}
         for name in RANDOMIZED[:2] if short else RANDOMIZED:
             scores = de.evaluate('model_randomization', T, X, digits, name, classes)
-            curves[name], labels = scores.curve.y.mean(0), scores.curve.labels
-            print(f'{name:16}' + '  '.join(f'{label} {v:5.2f}' for label, v in zip(labels, curves[name])))
-        draw(curves, labels, output / 'randomization.png')
+            curves[name] = scores
+            print(f'{name:16}' + '  '.join(f'{label} {v:5.2f}' for label, v in
+                                           zip(scores.curve.labels, scores.curve.y.mean(0))))
+        axis = plots.curves(curves, ylabel='rank correlation with the map',
+                            xlabel='layers with random weights, from the logits down')
+        axis.figure.savefig(output / 'randomization.png', dpi=110)
     print(f'\ntable: {output / "compare.md"}; pictures: {output / "compare.png"}, '
           f'{output / "randomization.png"}')
-    return table, curves
+    return table, {name: scores.curve.y.mean(0) for name, scores in curves.items()}
 
 
 if __name__ == '__main__':

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers, ops
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, plots
 from deepexplain2.targets import Detection
 
 HERE = Path(__file__).parent
@@ -98,28 +98,6 @@ def inside(box):
     return (abs(x - cx) < w / 2 + 2) & (abs(y - cy) < h / 2 + 2)
 
 
-def draw(images, boxes, maps, path):
-    size = 2.2 * (1 + len(maps)), 2.2 * len(images)
-    figure, axes = plt.subplots(len(images), 1 + len(maps), figsize=size, squeeze=False)
-    for row, (image, box) in enumerate(zip(images, boxes)):
-        axes[row, 0].imshow(image[..., 0], cmap='gray')
-        axes[row, 0].set_ylabel(f'why this {CLASSES[int(box[4])]}?', fontsize=9)
-        for axis, (name, attributions) in zip(axes[row, 1:], maps.items()):
-            a = attributions[row, ..., 0]
-            top = np.abs(a).max()
-            axis.imshow(a, cmap='bwr', vmin=-top, vmax=top)
-            axis.contour(image[..., 0], levels=[.4], colors='black', linewidths=.4)
-            axis.set_title(name if row == 0 else '', fontsize=9)
-        cx, cy, w, h = box[:4] * SIZE
-        for axis in axes[row]:
-            axis.add_patch(plt.Rectangle((cx - w / 2 - .5, cy - h / 2 - .5), w, h, fill=False, color='lime'))
-            axis.set_xticks([])
-            axis.set_yticks([])
-    figure.tight_layout(pad=.4)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def main(short=False, output=HERE / 'output'):
     keras.utils.set_random_seed(0)
     images, boxes, classes = shapes(800 if short else 3000, seed=0)
@@ -150,7 +128,14 @@ def main(short=False, output=HERE / 'output'):
         print(f'{name:10} {within.mean():4.0%} of what speaks for the box lies within it '
               f'({np.mean([inside(box).mean() for box in boxes]):.0%} of the image)')
     output.mkdir(exist_ok=True)
-    draw(images, boxes, maps, output / 'detection.png')
+    figure, axes = plt.subplots(len(images), len(maps), figsize=(3.4 * len(maps), 2.4 * len(images)),
+                                layout='constrained', squeeze=False)
+    for row, box in enumerate(boxes):
+        for axis, (name, a) in zip(axes[row], maps.items()):
+            plots.detections(images[row], box[None, :4], a[row:row + 1], box_format='cxcywh', normalized=True,
+                             labels=[CLASSES[int(box[4])]], style='outline', ax=axis, unit='similarity',
+                             title=name if row == 0 else None)
+    figure.savefig(output / 'detection.png', dpi=110)
     return np.median(error), shares
 
 

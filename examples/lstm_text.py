@@ -1,9 +1,8 @@
 """A Keras LSTM on token ids: words explained through the loop and the embedding, padding masked.
 
-Trains on short sentences and prints test sentences with the attribution of each word under two methods. X is
-the integer input of the
-model: attributions are those at its embedding lookup, summed over the embedding, relative to a sentence of
-    padding.
+Trains on short sentences and explains test sentences by two methods. X is the integer input of the model:
+attributions are those at its embedding lookup, summed over the embedding, relative to a sentence of padding.
+Shows the words with colours in the terminal, in examples/output/lstm_text.html, and in lstm_text.png.
 """
 
 import argparse
@@ -13,13 +12,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, plots
 
 HERE = Path(__file__).parent
 LENGTH, PADDING, UNKNOWN = 16, 0, 1
 
 
-def main(short=False):
+def main(short=False, output=HERE / 'output'):
     keras.utils.set_random_seed(1)
     lines = [line.split('\t') for line in (HERE / 'data' / 'reviews.tsv').read_text().splitlines()]
     sentences, labels = [text.split() for _, text in lines], np.array([int(label) for label, _ in lines],
@@ -39,19 +38,23 @@ def main(short=False):
     xs = ids[-50:]
     with DeepExplain.from_keras(model) as de:
         score, X = de.outputs[0], de.inputs[0]
-        found = {m: de.explain(m, score, X, xs, sum_embedding=True, baseline=PADDING)
-                 for m in ('intgrad', 'deeplift')}
+        explanations = {m: de.explanation(m, score, X, xs, sum_embedding=True, baseline=PADDING)
+                        for m in ('intgrad', 'deeplift')}
+        found = {m: e.values for m, e in explanations.items()}
         # What the attributions of a sentence should sum to: its score minus that of padding in its words'
         # places, under the same mask.
         embedded = de.tensor(model.layers[0].output)
         padding = de.session.run(embedded, {X: np.full_like(xs, PADDING)})
         f, f0 = de.session.run(score, {X: xs})[:, 0], de.session.run(score, {X: xs, embedded: padding})[:, 0]
-    for row in range(2 if short else 6):
-        words = sentences[len(sentences) - 50 + row]
-        print(f'score {scores[row]:+.2f}\n{"":10}' + ''.join(f'{w[:10]:>11}' for w in words))
-        for method, a in found.items():
-            print(f'{method:10}' + ''.join(f'{v:+11.2f}' for v in a[row, :len(words)]))
-        print()
+    output.mkdir(exist_ok=True)
+    few = slice(2 if short else 6)
+    words = [sentence[:LENGTH] for sentence in sentences[-50:][few]]
+    said = ['good' if label else 'bad' for label in labels[-50:][few]]
+    for e in explanations.values():
+        print(plots.text(e[few], words, label=said, to='terminal'))
+    e = explanations['deeplift'][few]
+    (output / 'lstm_text.html').write_text(plots.text(e, words, label=said, to='html'))
+    plots.text(e, words, label=said).figure.savefig(output / 'lstm_text.png', dpi=110)
     same = np.mean(found['intgrad'].argmax(1) == found['deeplift'].argmax(1))
     print(f'intgrad and deeplift name the same word as the best in {same:.0%} of the sentences')
     for method, a in found.items():

@@ -1,4 +1,4 @@
-"""Train a small CNN on real handwritten digits in graph mode and explain test digits with all methods.
+"""TF1: train a small CNN on real handwritten digits in graph mode and explain test digits with all methods.
 
 Prints the time and the completeness gap of each method and writes the attribution maps to
 examples/output/mnist.png.
@@ -87,7 +87,6 @@ def draw(digits, titles, maps, path, blocks=2):
                          linewidths=.4)
     figure.subplots_adjust(0, .01, .995, .97, wspace=.04, hspace=.04)
     figure.savefig(path, dpi=85)
-    plt.close(figure)
 
 
 def main(short=False, output=HERE / 'output'):

@@ -1,7 +1,8 @@
 """A SavedModel explained in a process that knows nothing of how it was built: by signature, by name, with a
 table of its tensors.
 
-One process writes the model, TF1 style (a graph, a session, simple_save); this one opens it.
+One process writes the model, TF1 style (a graph, a session, simple_save); this one opens it, and draws how
+the measurements of one row lead to its risk to examples/output/saved_model.png.
 """
 
 import argparse
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, plots
 
+HERE = Path(__file__).parent
 WRITER = '''
 import sys
 import numpy as np, tensorflow as tf
@@ -29,19 +31,21 @@ with tf.Graph().as_default(), v1.Session() as session:
 '''
 
 
-def main(short=False):
+def main(short=False, output=HERE / 'output'):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'model'
         subprocess.run([sys.executable, '-c', WRITER, str(path)], check=True, capture_output=True)
         xs = np.random.default_rng(2).normal(size=(3, 6))
         with DeepExplain.from_saved_model(path) as de:
             de.describe()
-            attributions = de.explain('deeplift', de.outputs['risk'], de.inputs[0], xs)
-            f, f0 = (de.session.run(de.outputs['risk'], {de.inputs[0]: v})[:, 0] for v in (xs, 0 * xs))
+            e = de.explanation('deeplift', de.outputs['risk'], de.inputs[0], xs)
     print('\nattributions of the six measurements, their sum, and f(x) - f(0):')
-    for a, difference in zip(attributions, f - f0):
+    for a, difference in zip(e.values, e.fx - e.f_baseline):
         print('  ' + ''.join(f'{v:8.2f}' for v in a) + f'   {a.sum():8.2f} {difference:8.2f}')
-    return attributions.sum(1) - (f - f0)
+    output.mkdir(exist_ok=True)
+    axis = plots.waterfall(e[0], feature_names=[f'measurement {k}' for k in range(6)])
+    axis.figure.savefig(output / 'saved_model.png', dpi=110)
+    return e.sums - (e.fx - e.f_baseline)
 
 
 if __name__ == '__main__':

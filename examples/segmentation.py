@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, plots
 from deepexplain2.targets import Segmentation, border_zone, component_zone
 
 HERE = Path(__file__).parent
@@ -62,27 +62,6 @@ def near(zone):
     return np.any(moves, 0)
 
 
-def draw(images, zone, maps, path):
-    size = 2.2 * (1 + len(maps)), 2.2 * len(images)
-    figure, axes = plt.subplots(len(images), 1 + len(maps), figsize=size, squeeze=False)
-    for row, image in enumerate(images):
-        axes[row, 0].imshow(image[..., 0], cmap='gray')
-        axes[row, 0].set_title('the disc explained' if row == 0 else '', fontsize=9)
-        for axis, (name, attributions) in zip(axes[row, 1:], maps.items()):
-            a = attributions[row, ..., 0]
-            top = np.percentile(np.abs(a), 99.8)
-            axis.imshow(a, cmap='bwr', vmin=-top, vmax=top)
-            axis.contour(image[..., 0], levels=[.4], colors='black', linewidths=.3)
-            axis.set_title(name if row == 0 else '', fontsize=9)
-        for axis in axes[row]:
-            axis.contour(zone[row], levels=[.5], colors='lime', linewidths=1)
-            axis.set_xticks([])
-            axis.set_yticks([])
-    figure.tight_layout(pad=.4)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def main(short=False, output=HERE / 'output'):
     keras.utils.set_random_seed(0)
     images, labels, _ = shapes(400 if short else 800, seed=0)
@@ -112,7 +91,13 @@ def main(short=False, output=HERE / 'output'):
         print(f'{name:16} {shares[name].mean():4.0%} of the attributions are on the disc or within {NEAR} '
               f'pixels ({np.mean([near(z).mean() for z in disc[..., 1]]):.0%} of the image)')
     output.mkdir(exist_ok=True)
-    draw(xs, disc[..., 1], maps, output / 'segmentation.png')
+    figure, axes = plt.subplots(len(xs), len(maps), figsize=(3.4 * len(maps), 2.4 * len(xs)),
+                                layout='constrained', squeeze=False)
+    for row, zone in enumerate(disc[..., 1]):
+        for axis, (name, a) in zip(axes[row], maps.items()):
+            plots.segmentation(a[row], xs[row], zone, style='outline', ax=axis, unit='share of the score',
+                               title=name if row == 0 else '')
+    figure.savefig(output / 'segmentation.png', dpi=110)
     return right, shares
 
 

@@ -12,13 +12,12 @@ import time
 from pathlib import Path
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 from skimage import data
 from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, plots
 from deepexplain2.features import superpixels
 
 HERE = Path(__file__).parent
@@ -60,26 +59,6 @@ def network():
     return keras.Model(x, layers.Dense(len(PHOTOGRAPHS))(layers.GlobalAveragePooling2D()(h)))
 
 
-def draw(images, titles, maps, path):
-    """One row for each picture and class: the picture with the edges of its superpixels, then all maps."""
-    figure, axes = plt.subplots(len(images), 1 + len(maps), squeeze=False,
-                                figsize=(2 * (1 + len(maps)), 1.15 * len(images)))
-    edges = [find_boundaries(labels, mode='inner') for labels in FEATURES.labels(images)]
-    for row, (image, edge) in enumerate(zip(images, edges)):
-        axes[row, 0].imshow(np.where(edge[..., None], [1, 1, 0], image / 2 + .5))
-        axes[row, 0].set_ylabel(titles[row], fontsize=9)
-        for axis, (name, found) in zip(axes[row, 1:], maps.items()):
-            top = np.abs(found[row]).max() or 1
-            axis.imshow(found[row, ..., 0], cmap='bwr', vmin=-top, vmax=top)
-            axis.set_title(name if row == 0 else '', fontsize=9)
-    for axis in axes.flat:
-        axis.set_xticks([])
-        axis.set_yticks([])
-    figure.tight_layout(pad=.3)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def main(short=False, output=HERE / 'output'):
     keras.utils.set_random_seed(0)
     model = network()
@@ -106,7 +85,11 @@ def main(short=False, output=HERE / 'output'):
             print(f'{name:14}{time.perf_counter() - start:8.2f}   {shares[name]:.0%}')
     output.mkdir(exist_ok=True)
     names = list(PHOTOGRAPHS)
-    draw(xs[:6], [names[k] for k in ys[:6]], maps, output / 'superpixels.png')
+    edges = np.stack([find_boundaries(labels, mode='inner') for labels in FEATURES.labels(xs[:6])])
+    panels = plots.images({name: a[:6, ..., 0] for name, a in maps.items()},
+                          np.where(edges[..., None], [1, 1, -1], xs[:6]), labels=[names[k] for k in ys[:6]],
+                          compare='none')
+    panels[0, 0].figure.savefig(output / 'superpixels.png', dpi=110)
     print(f'\nmaps: {output / "superpixels.png"}')
     return right, shares
 

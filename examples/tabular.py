@@ -3,19 +3,18 @@
 The table holds made-up flats; the price follows a formula that is known, so that the answers can be judged:
 two of the columns do not enter it. Every flat is compared with a set of others (`references`): the shares of
 its columns add up to its price minus their mean price. Prints one flat and the importance of every column,
-and writes examples/output/tabular.png.
+and draws both, and all flats, to examples/output/tabular*.png.
 """
 
 import argparse
 from pathlib import Path
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from keras import layers
 
-from deepexplain2 import DeepExplain, errors
+from deepexplain2 import DeepExplain, errors, plots
 from deepexplain2.features import Columns
 
 HERE = Path(__file__).parent
@@ -41,21 +40,10 @@ def network(table, price):
     scales = layers.Normalization()
     scales.adapt(table.to_numpy('float32'))
     model = keras.Sequential([keras.Input((table.shape[1],), name='flat'), scales, layers.Dense(48, 'gelu'),
-                              layers.Dense(48, 'gelu'), layers.Dense(1, name='price'),
-                              layers.Rescaling(float(price.std()), float(price.mean()))])
+                              layers.Dense(48, 'gelu'), layers.Dense(1),
+                              layers.Rescaling(float(price.std()), float(price.mean()), name='price')])
     model.compile(keras.optimizers.Adam(5e-3), 'mse')
     return model
-
-
-def draw(importance, flat, path):
-    """Bars: the importance of every column by three methods, and the shares of one flat."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout='constrained')
-    importance.iloc[::-1].plot.barh(ax=left, color=['#4477aa', '#ccbb44', '#aa3377'])
-    left.set(title='importance: mean |share|, in thousands', xlabel='')
-    flat.iloc[::-1].plot.barh(ax=right, color=['#bb3322' if v > 0 else '#3366aa' for v in flat.iloc[::-1]])
-    right.set(title=f'{flat.name}: what makes it dearer (red) or cheaper', yticklabels=[])
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def main(short=False, output=HERE / 'output'):
@@ -69,9 +57,10 @@ def main(short=False, output=HERE / 'output'):
     with DeepExplain.from_keras(model) as de:
         error = np.abs(de.value(de.outputs[0], de.inputs[0], xs)[:, 0] - true).mean()
         print(f'the network is off by {error:.1f} thousand, the prices spread by {true.std():.0f}')
-        found, importance = {}, pd.DataFrame(index=table.columns)
+        explanations, found, importance = {}, {}, pd.DataFrame(index=table.columns)
         for method, parameters in METHODS.items():
             e = de.explanation(method, de.outputs[0], de.inputs[0], xs, references=background, **parameters)
+            explanations[method] = e
             found[method] = e.to_frame()                # one row per flat, the columns of the table
             importance[method] = found[method].abs().mean().astype(float)
         e = de.explanation('shapley', de.outputs[0], de.inputs[0], xs, references=background, features=GROUPS)
@@ -92,7 +81,9 @@ def main(short=False, output=HERE / 'output'):
     print(f'\n{flat.name}: {mean + flat.sum():.0f} thousand = {mean:.0f}, the mean of the references, and')
     print(pd.DataFrame({'is': xs.loc[flat.name].round(1), 'adds': flat.round(1)}).loc[flat.index].to_string())
     output.mkdir(exist_ok=True)
-    draw(importance, flat, output / 'tabular.png')
+    plots.global_bar(explanations).figure.savefig(output / 'tabular_importance.png', dpi=110)
+    plots.beeswarm(explanations['deeplift']).figure.savefig(output / 'tabular.png', dpi=110)
+    plots.waterfall(explanations['shapley_sampling'][0]).figure.savefig(output / 'tabular_flat.png', dpi=110)
     return importance, found | {'groups': groups}
 
 

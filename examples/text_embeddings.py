@@ -1,19 +1,18 @@
-"""Which words made the classifier say so? A graph-mode text classifier, explained at the output of its
+"""TF1: which words made the classifier say so? A graph-mode text classifier, explained at the output of its
 embedding lookup.
 
 Trains a small convolutional network on short sentences, prints test sentences with their words coloured by
-attribution (green speaks for a good review, red for a bad one) and writes the same as HTML to
-examples/output/text_embeddings.html.
+attribution (red speaks for a good review, blue for a bad one) and writes the same as HTML to
+examples/output/text_embeddings.html and as a picture beside it.
 """
 
 import argparse
-import html
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from deepexplain2 import DeepExplain
+from deepexplain2 import DeepExplain, plots
 
 HERE = Path(__file__).parent
 LENGTH, WIDTH, PADDING, UNKNOWN = 16, 16, 0, 1
@@ -46,25 +45,9 @@ def network(ids, words, dropout):
         h.append(tf.nn.max_pool1d(tf.nn.relu(tf.nn.conv1d(embedded, kernel, 1, 'VALID')), LENGTH + 1 - size,
                                   1, 'VALID')[:, 0])
     h = tf.nn.dropout(tf.concat(h, 1), rate=dropout)
-    logit = h @ v1.get_variable('w', [32, 1], initializer=init) + v1.get_variable('b', [1],
-                                                                                  initializer=v1.zeros_initializer())
+    bias = v1.get_variable('b', [1], initializer=v1.zeros_initializer())
+    logit = h @ v1.get_variable('w', [32, 1], initializer=init) + bias
     return embedded, logit[:, 0]
-
-
-def colour(words, scores, terminal):
-    """The words of a sentence, darker the more they count."""
-    parts = []
-    for word, s in zip(words, scores):
-        strength = min(abs(s), 1)
-        if terminal:
-            shade = int(255 - 155 * strength)
-            r, g, b = (shade, 255, shade) if s > 0 else (255, shade, shade)
-            parts.append(f'\x1b[48;2;{r};{g};{b}m\x1b[30m{word}\x1b[0m')
-        else:
-            parts.append(f'<span style="background: rgba({"0,150,0" if s > 0 else "220,0,0"}, '
-                         f'{strength:.2f})" title="{s:+.2f}">'
-                         f'{html.escape(word)}</span>')
-    return ' '.join(parts)
 
 
 def main(short=False, output=HERE / 'output'):
@@ -103,18 +86,14 @@ def main(short=False, output=HERE / 'output'):
         print(f'intgrad: the words of a sentence sum to its score minus that of padding, up to '
               f'{gap.max():.1e}\n')
 
-    page = ['<!doctype html><meta charset="utf-8"><title>Attributions of words</title>',
-            '<style>body { font: 16px/1.8 sans-serif; margin: 2em } span { padding: 1px 3px; border-radius: '
-            '3px }</style>',
-            '<h1>Which words speak for a good review, which for a bad one</h1>',
-            '<p>Integrated gradients at the output of the embedding lookup, summed over its dimensions.</p>']
-    for row, sentence in enumerate(sentences[-test:]):
-        a = by_word['intgrad'][row, :len(sentence)]
-        a = a / np.abs(a).max()
-        if row < (3 if short else 20):
-            print(f'{scores[row]:+6.2f}  {colour(sentence, a, terminal=True)}')
-        page.append(f'<p>{scores[row]:+.2f} &nbsp; {colour(sentence, a, terminal=False)}</p>')
-    (output / 'text_embeddings.html').write_text('\n'.join(page))
+    few = slice(3 if short else 20)
+    words = [sentence[:LENGTH] for sentence in sentences[-test:]][few]
+    said = {'prediction': [f'{s:+.2f}' for s in scores[few]], 'unit': 'share of the score',
+            'title': 'Which words speak for a good review, which for a bad one'}
+    values = [a[:len(w)] for a, w in zip(by_word['intgrad'], words)]
+    print(plots.text(values, words, to='terminal', **said))
+    (output / 'text_embeddings.html').write_text(plots.text(values, words, to='html', **said))
+    plots.text(values, words, **said).figure.savefig(output / 'text_embeddings.png', dpi=110)
     print(f'\nthe same as a page: {output / "text_embeddings.html"}')
     return by_word
 

@@ -1,5 +1,7 @@
 """Fixtures of all tests."""
 
+import sys
+
 import keras
 import pytest
 import tensorflow as tf
@@ -18,6 +20,14 @@ def same_weights():
     """Keras draws the same weights for a test, whatever ran before."""
     if tf.executing_eagerly():          # in TF1 it would make the graph that TensorFlow has by default
         keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """No figure outlives its test."""
+    yield
+    if 'matplotlib.pyplot' in sys.modules:
+        sys.modules['matplotlib.pyplot'].close('all')
 
 
 def pytest_ignore_collect(collection_path, config):

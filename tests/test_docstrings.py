@@ -5,7 +5,6 @@ import inspect
 import re
 from types import FunctionType
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -50,7 +49,6 @@ def test_examples(where, names):
     for name, o in members(PUBLIC[where]):
         for test in doctest.DocTestFinder(recurse=False).find(o, name, globs=dict(names)):
             runner.run(test, out=said.append)
-    plt.close('all')
     assert runner.failures == 0, ''.join(said)
 
 

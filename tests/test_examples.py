@@ -20,35 +20,37 @@ def test_mnist(tmp_path, capsys):
     assert all(name in out for name in maps)
 
 
-def test_multiple_inputs():
-    for shares in load('multiple_inputs').main(short=True).values():
+def test_multiple_inputs(tmp_path):
+    for shares in load('multiple_inputs').main(short=True, output=tmp_path).values():
         assert sum(shares[:2]) == pytest.approx(1)
         assert shares[3] > .4                               # one of five columns is the cause
 
 
-def test_streaming():
-    assert load('streaming').main(short=True) == {'saliency': 0, 'elrp': 0, 'deeplift': 0}
+def test_streaming(tmp_path):
+    assert load('streaming').main(short=True, output=tmp_path) == {'saliency': 0, 'elrp': 0, 'deeplift': 0}
 
 
 def test_text(tmp_path, capsys):
     words = load('text_embeddings').main(short=True, output=tmp_path)
     html = (tmp_path / 'text_embeddings.html').read_text()
-    assert html.count('<span') > 50 and '<script' not in html
+    assert html.count('<span') > 20 and '<script' not in html
     assert all(np.isfinite(a).all() for a in words.values())
     assert '\x1b[' in capsys.readouterr().out
 
 
-def test_keras3(capsys):
-    assert set(load('keras3').main(short=True)) == {'grad*input', 'intgrad', 'elrp', 'deeplift'}
+def test_keras3(capsys, tmp_path):
+    found = load('keras3').main(short=True, output=tmp_path)
+    assert set(found) == {'grad*input', 'intgrad', 'elrp', 'deeplift'}
     assert 'trains on' in capsys.readouterr().out
 
 
-def test_saved_model():
-    np.testing.assert_allclose(load('saved_model').main(short=True), 0, atol=1e-5)
+def test_saved_model(tmp_path):
+    np.testing.assert_allclose(load('saved_model').main(short=True, output=tmp_path), 0, atol=1e-5)
 
 
-def test_lstm_text(capsys):
-    assert all(a.shape == (50, 16) for a in load('lstm_text').main(short=True).values())
+def test_lstm_text(capsys, tmp_path):
+    found = load('lstm_text').main(short=True, output=tmp_path)
+    assert all(a.shape == (50, 16) for a in found.values())
     assert 'completeness gap' in capsys.readouterr().out
 
 

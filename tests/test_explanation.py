@@ -232,3 +232,13 @@ def test_a_frame_without_pandas(monkeypatch):
     with pytest.raises(errors.MissingPackageError, match=r'to_frame needs pandas.*pip install pandas'):
         table().to_frame()
     assert issubclass(errors.MissingPackageError, ImportError)
+
+
+def test_names_are_short_where_there_is_little_room():
+    from deepexplain2.names import short_method, short_name
+    assert [short_name(n) for n in ('m/logits/BiasAdd:0', 'x:0', 'scope/x:0', 'a/b/Relu_3:0', 'price',
+                                    'b - a: 2')] \
+        == ['logits', 'x', 'x', 'b', 'price', 'b - a: 2']
+    assert short_method('DeepLift()') == 'DeepLift'
+    assert short_method("GradCAM(layer='m/conv/Relu:0')") == "GradCAM(layer='conv')"
+    assert short_method(f'DeepLift(baseline={list(range(99))})') == 'DeepLift(...)'

@@ -19,8 +19,8 @@ def test_a_table(tmp_path, capsys):
     assert 'columns in another order are refused' in capsys.readouterr().out
 
 
-def test_black_boxes(capsys):
-    found = load('black_box').main(short=True)
+def test_black_boxes(capsys, tmp_path):
+    found = load('black_box').main(short=True, output=tmp_path)
     out = capsys.readouterr().out
     assert np.all(found['plain function'][:, 4] == 0) and np.abs(found['plain function'][:, 0]).max() > .1
     for name, package in {'scikit-learn': 'sklearn', 'PyTorch': 'torch'}.items():

@@ -132,6 +132,8 @@ def global_bar(values: Any, feature_names: Sequence[Any] | None = None, *, max_d
         if len(rows) > 1:
             axis.legend(fontsize=8, frameon=False)
         said = unit if unit is not None else first.unit or 'attribution'
+        if title is None and len(rows) > 1:
+            title = ''
         finish(axis, names, first, f'mean size over {len(first.values)} rows: {said}', title)
         not_shown(axis, first, len(names))
     return axis
@@ -197,8 +199,9 @@ def finish(axis: Any, names: Sequence[str], found: Given, unit: Any, title: Any)
 
 
 def room(axis: Any, sizes: Sequence[float]) -> None:
-    """Space for the numbers at the ends of bars."""
+    """Space for the numbers at the ends of bars, of 34 points on each side that has bars."""
     low, high = min(0, np.nanmin([*sizes, 0])), max(0, np.nanmax([*sizes, 0]))
-    wide = (high - low) or 1
-    axis.set_xlim(low - (.18 * wide if low < 0 else .02 * wide), high
-                  + (.18 * wide if high > 0 else .02 * wide))
+    points = axis.get_window_extent().width / axis.figure.dpi * 72
+    share = min(34 / points, .3)
+    wide = ((high - low) or 1) / (1 - share * ((low < 0) + (high > 0)))
+    axis.set_xlim(low - (share if low < 0 else .02) * wide, high + (share if high > 0 else .02) * wide)

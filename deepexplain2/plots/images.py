@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError, ShapeError
+from ..names import short_method
 from .figure import bare, grid
 from .given import Given, choice, count, is_explanation, short
 from .image import as_images, parts
@@ -108,10 +109,10 @@ def named(values: Any) -> dict[str, Any]:
     if isinstance(values, (list, tuple)) and values and all(is_explanation(v) for v in values):
         found: dict[str, Any] = {}
         for v in values:
-            name = v.method if v.method not in found else f'{v.method} ({len(found) + 1})'
-            found[name] = v
+            name = short_method(v.method)
+            found[name if name not in found else f'{name} ({len(found) + 1})'] = v
         return found
-    return {getattr(values, 'method', '') or 'attributions': values}
+    return {short_method(getattr(values, 'method', '')) or 'attributions': values}
 
 
 def _labels(values: Any, labels: Any, rows: int) -> list[Any] | None:

@@ -139,7 +139,7 @@ def _draw(found: list[Document], scale: Scale, title: str, width: int, ax: Any) 
     high = sum(len(some) + bool(d.head) + bool(_rest(d)) + .5 for d, some in rows) + 1.5
     # a short text has a short line
     wide = max([40, *(line[-1][0] + line[-1][1] for _, some in rows for line in some if line),
-                *(columns(' · '.join(d.head)) for d in found)])
+                *(columns(' · '.join(d.head)) for d in found), min(len(title), width)])
     with axes(ax, (wide * INCHES * 1.05 + .2, .21 * high + .4)) as axis:
         axis.set(xlim=(-.5, wide + .5), ylim=(high, 0))
         axis.axis('off')

@@ -15,12 +15,6 @@ HOT = np.eye(4)[RNG.integers(0, 4, (3, 20))]
 ENDS = {'fx': np.ones(3), 'f_baseline': np.zeros(3), 'delta': np.zeros(3)}
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close('all')
-
-
 def of(values, xs=None, **more):
     return Explanation(values, values if xs is None else xs, **more)
 

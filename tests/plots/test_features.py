@@ -1,6 +1,5 @@
 """What is drawn of features: the numbers, their order, names, and what is left out."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -10,12 +9,6 @@ from deepexplain2.errors import ParameterError, ShapeError, ValueRangeError
 RNG = np.random.default_rng(0)
 NAMES = ['area', 'age', 'floor', 'lift']
 VALUES = np.array([1., -3., .5, 0.])
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close('all')
 
 
 def names(ax):

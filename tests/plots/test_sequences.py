@@ -2,7 +2,6 @@
 
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -13,12 +12,6 @@ from deepexplain2.plots.words import joined_words
 RNG = np.random.default_rng(0)
 WORDS = ['a', 'great', '<b>', 'mess']
 VALUES = np.array([0., 2., -.5, -2.])
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close('all')
 
 
 def spans(html):
