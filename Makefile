@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: mnist test night lint benchmark fuzz clean
+.PHONY: mnist test night lint docs benchmark fuzz clean
 
 mnist: $(VENV)/installed            ## train a CNN on real digits and explain it with all methods
 	$(BIN)/python examples/mnist.py
@@ -25,6 +25,10 @@ lint: $(VENV)/linters               ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+docs: export OMP_NUM_THREADS = 1
+docs: $(VENV)/docs                  ## the documentation, with its examples run, in docs/_build/html; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
 benchmark: $(VENV)/benchmark         ## speed and memory beside Captum, zennit, SHAP and Xplique; ARGUMENTS=--quick for less
 	$(BIN)/python benchmarks/speed.py $(ARGUMENTS)
 
@@ -40,9 +44,13 @@ $(VENV)/linters: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[lint]"
 	touch $@
 
+$(VENV)/docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	touch $@
+
 $(VENV)/benchmark: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[benchmark]"
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) docs/_build docs/gallery docs/reference/generated docs/_pictures

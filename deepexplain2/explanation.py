@@ -39,7 +39,8 @@ class Explanation:
     std_error : like `values`, optional
         Standard errors of the attributions.
     ys : ndarray of shape (n,) or (n, ...), optional
-        What of T is explained in every row: class indices, or weights of the units of T.
+        What of T is explained in every row: class indices, weights of the units of T, or the data that a
+        target takes, such as zones.
     target, method : str
         What is explained, the name of its layer or tensor, and by what.
     parameters : dict

@@ -1,4 +1,8 @@
-"""Explain models of other libraries as black boxes: a scikit-learn forest, a PyTorch network, a function.
+"""
+Models of other libraries as black boxes
+========================================
+
+Explain models of other libraries as black boxes: a scikit-learn forest, a PyTorch network, a function.
 
 Each says how likely a loan is to be repaid. Prints what its answer owes to every column, on average and for
 one applicant, and draws all applicants to examples/output/black_box.png. Models whose library is not

@@ -1,4 +1,8 @@
-"""Train a small CNN on digits of which two stand side by side, and look at which of them it looks at.
+"""
+Class activation maps of two digits
+===================================
+
+Train a small CNN on digits of which two stand side by side, and look at which of them it looks at.
 
 Every image holds two real handwritten digits of different classes at random places; the model says which
 classes are there. For each of the two classes of an image, class activation maps are made by all methods.

@@ -1,4 +1,8 @@
-"""Train a small CNN on real handwritten digits, and compare how methods explain 100 of them.
+"""
+Methods beside metrics
+======================
+
+Train a small CNN on real handwritten digits, and compare how methods explain 100 of them.
 
 Prints the table of methods and metrics, random noise and the plain gradient among the methods, and how alike
 the attributions of four methods stay when the layers of the network get random weights one after the other.

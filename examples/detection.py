@@ -1,4 +1,8 @@
-"""Train a small single-shot detector on synthetic shapes, and explain why it finds its boxes.
+"""
+The boxes of a detector
+=======================
+
+Train a small single-shot detector on synthetic shapes, and explain why it finds its boxes.
 
 Every image holds two shapes, a disc and a square, on noise. For the box that the detector predicts for one of
 them, D-RISE's similarity (position, objectness and class of the best box) is explained by occlusion and by

@@ -1,4 +1,8 @@
-"""A Keras 3 model as it is: train, explain in three lines, train on.
+"""
+A Keras 3 model as it is
+========================
+
+A Keras 3 model as it is: train, explain in three lines, train on.
 
 A model with a Rescaling layer, batch normalization, a residual connection and a softmax is trained on real
 digits. The context takes a snapshot of it; the target is the tensor before the softmax. Prints which pixels

@@ -1,4 +1,8 @@
-"""A Keras LSTM on token ids: words explained through the loop and the embedding, padding masked.
+"""
+Words of an LSTM
+================
+
+A Keras LSTM on token ids: words explained through the loop and the embedding, padding masked.
 
 Trains on short sentences and explains test sentences by two methods. X is the integer input of the model:
 attributions are those at its embedding lookup, summed over the embedding, relative to a sentence of padding.

@@ -1,4 +1,8 @@
-"""TF1: train a small CNN on real handwritten digits in graph mode and explain test digits with all methods.
+"""
+TF1: digits by all methods
+==========================
+
+Train a small CNN on real handwritten digits in graph mode and explain test digits with all methods.
 
 Prints the time and the completeness gap of each method and writes the attribution maps to
 examples/output/mnist.png.

@@ -1,4 +1,8 @@
-"""Two inputs of different kinds, one explanation: a signal and a few numbers about it.
+"""
+Two inputs of different kinds
+=============================
+
+Two inputs of different kinds, one explanation: a signal and a few numbers about it.
 
 The label depends on a bump in the signal and on one of the numbers. All gradient methods explain both inputs
 at once; the share of each input, and of the true cause in it, is printed, and one row drawn to

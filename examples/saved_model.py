@@ -1,4 +1,8 @@
-"""A SavedModel explained in a process that knows nothing of how it was built: by signature, by name, with a
+"""
+TF1: a SavedModel of another process
+====================================
+
+A SavedModel explained in a process that knows nothing of how it was built: by signature, by name, with a
 table of its tensors.
 
 One process writes the model, TF1 style (a graph, a session, simple_save); this one opens it, and draws how

@@ -1,4 +1,8 @@
-"""Train a tiny U-Net on synthetic shapes, and explain the zone of one of them.
+"""
+A zone of a segmentation
+========================
+
+Train a tiny U-Net on synthetic shapes, and explain the zone of one of them.
 
 Every image holds discs and squares on noise, and the network says for every pixel: background, disc or
 square. Of one disc (a connected component of the predicted labels) the mean score is explained, and its

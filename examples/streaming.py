@@ -1,4 +1,8 @@
-"""Explain a stream: compile once, then feed batches from a generator.
+"""
+A stream of batches
+===================
+
+Explain a stream: compile once, then feed batches from a generator.
 
 Prints throughput, the median and the 99th percentile of the latency per batch, and the number of ops in the
 graph before and after. Draws the latencies to examples/output/streaming.png.

@@ -1,4 +1,8 @@
-"""Train a small CNN on patches of four photographs, and explain pictures of two of them by superpixels.
+"""
+Superpixels of two photographs
+==============================
+
+Train a small CNN on patches of four photographs, and explain pictures of two of them by superpixels.
 
 Every picture has a patch of one photograph of scikit-image on the left and one of another on the right. For
 both classes of a picture, methods that switch superpixels (SLIC) off say which of them speak for the class.

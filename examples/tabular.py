@@ -1,4 +1,8 @@
-"""Train a network on a pandas table, explain single rows and the whole table by the names of the columns.
+"""
+A pandas table
+==============
+
+Train a network on a pandas table, explain single rows and the whole table by the names of the columns.
 
 The table holds made-up flats; the price follows a formula that is known, so that the answers can be judged:
 two of the columns do not enter it. Every flat is compared with a set of others (`references`): the shares of

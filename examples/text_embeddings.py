@@ -1,4 +1,8 @@
-"""TF1: which words made the classifier say so? A graph-mode text classifier, explained at the output of its
+"""
+TF1: words at their embedding
+=============================
+
+Which words made the classifier say so? A graph-mode text classifier, explained at the output of its
 embedding lookup.
 
 Trains a small convolutional network on short sentences, prints test sentences with their words coloured by

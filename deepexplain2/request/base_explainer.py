@@ -206,7 +206,11 @@ class BaseExplainer(HoldsSession):
         if isinstance(xs, tf.data.Dataset):
             raise ParameterError('an Explanation holds xs, and xs is a tf.data.Dataset. Give arrays, or the '
                                  'xs and ys of each batch')
+        given = ys
         output, samples, ys = self._run(xs, ys, checked)
+        if ys is None and given is not None:            # data of the rows, for a target of its own kind
+            kept = np.asarray(given)
+            ys = kept if kept.dtype != object and kept.ndim and len(kept) == len(samples.arrays[0]) else None
         if checked.classes is not None:
             assert ys is not None
             return [self._explanation(part, samples, y) for part, y in zip(output.parts, ys)]

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors, methods
+from deepexplain2.features import Axes
 from tests.support.few import ANYWHERE
 
 v1 = tf.compat.v1
@@ -142,3 +143,26 @@ def test_written_away_and_refused(net, tmp_path):
                        (dict(xs=XS, return_std_error=True), 'draws no samples')]:
         with pytest.raises(errors.ParameterError, match=said):
             de.explanation('intgrad', T, x, **give)
+
+
+
+def test_the_unit_is_said(net):
+    de, x, T = net
+    units = {'gradient': 'per unit of X', 'deeplift': 'share of', 'occlusion': 'units of',
+             'vargrad': 'variance of',
+             'smoothgrad': 'mean of'}
+    for name, unit in units.items():
+        made = de.explanation(name, T, x, XS, YS)
+        assert unit in made.unit and made.adds_up and T.name.split('/')[0].rstrip(':0') in made.unit
+    assert not de.explanation('rise', T, x, XS, YS, features=Axes([1]), samples=8).adds_up
+
+
+def test_of_a_keras_model_the_target_is_named_by_its_layer_and_data_of_the_rows_are_kept():
+    keras = tf.keras
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, 'softmax', name='kind')])
+    with DeepExplain.from_keras(model) as de:
+        X, xs, wanted = de.inputs[0], XS.astype('f'), RNG.normal(size=(7, 2))
+        assert de.explanation('gradient', de.logits(de.outputs[0]), X, xs, YS).target == 'logits of kind'
+        assert de.explanation('gradient', 'kind', X, xs, YS).target == 'kind'
+        made = de.explanation('gradient', lambda out, ys: -tf.reduce_sum((out - ys) ** 2, 1), X, xs, wanted)
+        np.testing.assert_array_equal(made.ys, wanted)

@@ -81,7 +81,7 @@ class MeaningfulPerturbation(Method):
     baseline: Baseline | None = None
     references: References | None = None
 
-    unit = 'how much of x is kept, 0 to 1'
+    unit = 'part of x that is taken away, 0 to 1'
     adds_up = False
     linear_in_target = False
     doubts_zeros = False
