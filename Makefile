@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# of the machine, before it listens to the level above
+SAID_BY_TENSORFLOW = ^[IWE]0000 \|^WARNING: All log messages before absl
 
 .PHONY: mnist test night lint docs benchmark fuzz clean
 
 mnist: $(VENV)/installed            ## train a CNN on real digits and explain it with all methods
-	$(BIN)/python examples/mnist.py
+	@$(BIN)/python examples/mnist.py 2>$(VENV)/stderr || { cat $(VENV)/stderr >&2; false; }
+	@grep -v '$(SAID_BY_TENSORFLOW)' $(VENV)/stderr >&2 || true
 
 # two processes on two cores: with more threads in each they wait for one another, half of the time again
 test night: export OMP_NUM_THREADS = 1

@@ -20,7 +20,7 @@ copyright = author
 version = release = deepexplain2.__version__
 
 extensions = ['sphinx.ext.autodoc', 'sphinx.ext.autosummary', 'numpydoc', 'myst_nb', 'sphinx_design',
-              'matplotlib.sphinxext.plot_directive', 'matplotlib.sphinxext.mathmpl',
+              'matplotlib.sphinxext.mathmpl',
               'sphinx_gallery.gen_gallery',
               'runs_blocks', 'draws_methods']
 exclude_patterns = ['_build', 'gallery/*.ipynb', '**.ipynb_checkpoints', 'jupyter_execute']
@@ -39,7 +39,7 @@ html_theme_options = {
     'secondary_sidebar_items': ['page-toc'], 'pygments_light_style': 'tango', 'navigation_with_keys': False,
     'footer_start': ['copyright'], 'footer_end': [],
 }
-html_sidebars = {'index': [], 'start': []}
+html_sidebars = {name: [] for name in ('index', 'start', 'choose', 'coming_from', 'questions')}
 
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'none'                              # the sections of docstrings say it
@@ -54,12 +54,6 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
-plot_formats = [('png', 100)]
-plot_html_show_formats = False
-plot_html_show_source_link = False
-plot_include_source = True
-plot_working_directory = str(HERE.parent)
-plot_rcparams = {'figure.max_open_warning': 0}
 mathmpl_fontsize = 13.
 
 sphinx_gallery_conf = {

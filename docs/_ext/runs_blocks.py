@@ -1,27 +1,59 @@
 """Python blocks of pages run when the documentation is built: a page whose code fails does not build.
 
-The blocks of a page share their names, as in a session; figures that they leave open are shown below them. A
-block that is only to be read is marked `py`.
+The blocks of a page share their names, as in a session. What they print and the figures that they leave open
+are shown below them. A block that is only to be read is marked `py`.
 """
 
+import contextlib
+import io
+import linecache
+import os
 import re
 from pathlib import Path
-from textwrap import indent
+
+from sphinx.errors import ExtensionError
 
 BLOCK = re.compile(r'^```python\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[2]
+PICTURES = '_pictures'
 
 
 def run_blocks(app, name, source):
-    """Make each ```python of a page a plot directive; the first one of a page begins with no names."""
-    if Path(app.env.doc2path(name)).suffix != '.md' or name.startswith('gallery'):
+    """Run the ```python blocks of a page, and put below each what it printed and drew."""
+    if Path(app.env.doc2path(name)).suffix != '.md' or not BLOCK.search(source[0]):
         return
-    first = [' reset']
+    import matplotlib.pyplot as plt
+    names, count = {'__name__': '__main__'}, 0
+    folder = Path(app.srcdir) / PICTURES
+    folder.mkdir(exist_ok=True)
 
-    def directive(block):
-        reset = first.pop() if first else ''
-        return f'```{{eval-rst}}\n.. plot::\n   :include-source: true\n   :context:{reset}\n\n' \
-               f'{indent(block[1], "   ")}```'
-    source[0] = BLOCK.sub(directive, source[0])
+    def run(block):
+        nonlocal count
+        count += 1
+        out = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(out):
+                where = f'<block {count} of {name}>'
+                # for what reads the code of a function, as tf.function does
+                linecache.cache[where] = len(block[1]), None, block[1].splitlines(True), where
+                exec(compile(block[1], where, 'exec'), names)
+        except Exception as e:
+            raise ExtensionError(f'block {count} of {name}:\n{block[1]}', e) from e
+        found = [block[0]]
+        if out.getvalue():
+            found.append(f'```text\n{out.getvalue().rstrip()}\n```')
+        for k, number in enumerate(plt.get_fignums()):
+            picture = f'{name.replace("/", "-")}-{count}-{k}.png'
+            plt.figure(number).savefig(folder / picture, dpi=100)
+            found.append(f'![What this draws](/{PICTURES}/{picture})')
+        plt.close('all')
+        return '\n\n'.join(found)
+    here = os.getcwd()
+    os.chdir(ROOT)                          # where examples/data is
+    try:
+        source[0] = BLOCK.sub(run, source[0])
+    finally:
+        os.chdir(here)
 
 
 def no_arguments(gallery, script_vars):

@@ -24,7 +24,7 @@ class Complexity(Metric):
 
     Notes
     -----
-    - sum_i p_i log p_i, p_i = |a_i| / |a|_1, natural logarithm, of the features: 0 for a single one, log m
+    H = -sum_i p_i log p_i, p_i = |a_i| / |a|_1, natural logarithm, of the features: 0 for a single one, log m
     where all m are equal. Rows of zeros count as 0, with a warning. As Quantus' Complexity.
 
     Cost: none of T.
