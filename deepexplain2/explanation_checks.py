@@ -19,8 +19,7 @@ def check(explanation: Any, rows: Iterable[str]) -> None:
         check_rows(explanation, name)
     if len(explanation.input_names) != len(explanation.arrays):
         raise ShapeError(f'input_names of an Explanation holds {len(explanation.input_names)} names, and '
-                         'there '
-                         f'are {len(explanation.arrays)} inputs')
+                         f'there are {len(explanation.arrays)} inputs')
     names = explanation.feature_names
     if names is not None and len(names) != len(explanation.arrays):
         raise ShapeError(f'feature_names of an Explanation must hold a list of names, or None, for each '

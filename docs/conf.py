@@ -20,11 +20,8 @@ copyright = author
 version = release = deepexplain2.__version__
 
 extensions = ['sphinx.ext.autodoc', 'sphinx.ext.autosummary', 'numpydoc', 'myst_nb', 'sphinx_design',
-              'matplotlib.sphinxext.mathmpl',
-              'sphinx_gallery.gen_gallery',
-              'runs_blocks', 'draws_methods']
+              'matplotlib.sphinxext.mathmpl', 'sphinx_gallery.gen_gallery', 'runs_blocks', 'draws_methods']
 exclude_patterns = ['_build', 'gallery/*.ipynb', '**.ipynb_checkpoints', 'jupyter_execute']
-templates_path = ['_templates']
 default_role = 'code'
 language = 'en'
 
@@ -47,7 +44,7 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_use_plots = False
 
-myst_enable_extensions = ['colon_fence', 'deflist', 'attrs_block']
+myst_enable_extensions = ['colon_fence']
 myst_heading_anchors = 3
 nb_execution_mode = 'force'
 nb_execution_timeout = 300

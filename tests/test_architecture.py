@@ -13,8 +13,9 @@ LAYERS = [{'__init__', 'tensorflow', 'testing'}, {'context'}, {'evaluation_conte
           {'compiled', 'model_context'}, {'explainer'}, {'ways_in'}, {'audit'}, {'request'},
           {'targets'}, {'attribution', 'lrp'}, {'engine'}, {'sources', 'rules'}, {'graph', 'features'},
           {'parametrized', 'postprocess'}, {'parameters', 'registry'},
-          {'tensors', 'values', 'session', 'kinds_of_values'}, {'kinds', 'explanation'},
-          {'npz', 'explanation_html', 'explanation_checks', 'frames', 'plots'}, {'errors', 'names'}]
+          {'tensors', 'values', 'session'}, {'kinds', 'explanation'},
+          {'npz', 'explanation_html', 'explanation_checks', 'frames', 'plots'}, {'kinds_of_values'},
+          {'errors', 'names'}]
 
 
 def room(path):

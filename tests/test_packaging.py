@@ -58,12 +58,16 @@ def test_what_is_linked_is_there(page):
         assert not re.findall(r'\]\((?!https://)', text)
 
 
+def slug(name):
+    """The name of a method as part of an address."""
+    return name.replace('*', '_').replace('++', '_plus_plus')
+
+
 def test_every_method_has_a_page():
     pages = {p.stem for p in (ROOT / 'docs' / 'methods').glob('*.md')} - {'index'}
-    assert pages == {name.replace('*', '_').replace('++', '_plus_plus') for name in deepexplain2.methods()}
+    assert pages == set(map(slug, deepexplain2.methods()))
     for name, method in deepexplain2.methods.items():
-        slug = name.replace('*', '_').replace('++', '_plus_plus')
-        text = (ROOT / 'docs' / 'methods' / f'{slug}.md').read_text()
+        text = (ROOT / 'docs' / 'methods' / f'{slug(name)}.md').read_text()
         for part in '## Formula\n', '## When it misleads\n\n- ', f'.. autoclass:: {method.__name__}\n':
             assert text.startswith(f'# {name}\n') and part in text, (name, part)
     table = (ROOT / 'docs' / 'choose.md').read_text()

@@ -23,5 +23,5 @@ from .text import text
 from .waterfall import waterfall
 
 __all__ = ['bar', 'beeswarm', 'comparison', 'curve', 'curves', 'detections', 'global_bar', 'heatmap',
-           'image', 'images',
-           'layers', 'logo', 'plot', 'scatter', 'segmentation', 'series', 'text', 'waterfall']
+           'image', 'images', 'layers', 'logo', 'plot', 'scatter', 'segmentation', 'series', 'text',
+           'waterfall']

@@ -70,7 +70,8 @@ def bar(values: Any, feature_names: Sequence[Any] | None = None, *, data: Any = 
                   color=[NEUTRAL if rest.size and k == len(shown) else POSITIVE if s > 0 else NEGATIVE
                          for k, s in enumerate(sizes)])
         finish(axis, names, found, unit, title)
-        not_shown(axis, found, len(names))
+        if not found.adds_up:
+            say_left_out(axis, found, len(names))
         beyond = np.zeros(len(sizes)) if whiskers is None else np.nan_to_num(whiskers)
         ends = [float(np.nan_to_num(s + np.copysign(e, s))) for s, e in zip(sizes, beyond)]
         for place, size, end in zip(places, sizes, ends):
@@ -82,8 +83,7 @@ def bar(values: Any, feature_names: Sequence[Any] | None = None, *, data: Any = 
 
 
 def global_bar(values: Any, feature_names: Sequence[Any] | None = None, *, max_display: int = 15,
-               ax: Any = None,
-               unit: str | None = None, title: str | None = None) -> Any:
+               ax: Any = None, unit: str | None = None, title: str | None = None) -> Any:
     """Draw the importance of every feature: the mean size of its attributions over rows.
 
     Whiskers are standard errors of these means. Several methods stand beside one another.
@@ -135,7 +135,8 @@ def global_bar(values: Any, feature_names: Sequence[Any] | None = None, *, max_d
         if title is None and len(rows) > 1:
             title = ''
         finish(axis, names, first, f'mean size over {len(first.values)} rows: {said}', title)
-        not_shown(axis, first, len(names))
+        if not first.adds_up:
+            say_left_out(axis, first, len(names))
     return axis
 
 
@@ -153,10 +154,15 @@ def single_row(values: Any, feature_names: Any, data: Any, instead: str) -> Give
     return flat(found, data is not None)
 
 
+def by_size(sizes: np.ndarray) -> np.ndarray:
+    """Features, the largest first."""
+    return np.argsort(-np.where(np.isnan(sizes), -1, np.abs(sizes)), kind='stable')
+
+
 def largest(sizes: np.ndarray, shown: int) -> tuple[np.ndarray, np.ndarray]:
     """Which features are shown, the largest first, and which are not: at most `shown` bars, that of the rest
     included."""
-    order = np.argsort(-np.where(np.isnan(sizes), -1, np.abs(sizes)), kind='stable')
+    order = by_size(sizes)
     if len(order) <= shown:
         return order, order[:0]
     return order[:max(shown - 1, 1)], order[max(shown - 1, 1):]
@@ -165,15 +171,13 @@ def largest(sizes: np.ndarray, shown: int) -> tuple[np.ndarray, np.ndarray]:
 def displayed(found: Given, sizes: np.ndarray, shown: Any) -> tuple[np.ndarray, np.ndarray]:
     """Which features are shown, and which are summed into one bar: none where they do not add up."""
     some, rest = largest(sizes, count('max_display', shown))
-    if found.adds_up:
-        return some, rest
-    return largest(sizes, shown + 1)[0][:shown], rest[:0]
+    return (some, rest) if found.adds_up else (by_size(sizes)[:shown], rest[:0])
 
 
-def not_shown(axis: Any, found: Given, shown: int) -> None:
-    """Says how many features are missing, where no bar has their sum."""
+def say_left_out(axis: Any, found: Given, shown: int) -> None:
+    """Say how many features are neither shown nor in a sum."""
     left_out = found.values.shape[1] - shown
-    if left_out > 0 and not found.adds_up:
+    if left_out > 0:
         axis.set_xlabel(f'{axis.get_xlabel()}; {left_out} more features are not shown', fontsize=8)
 
 

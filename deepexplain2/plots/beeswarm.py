@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .bar import finish, largest, mean_size
+from .bar import by_size, finish, mean_size, say_left_out
 from .figure import axes
 from .given import Given, count, flat, given, short
 from .scale import NEUTRAL
@@ -16,8 +16,7 @@ VALUES = 'cividis'          # from low to high values of a feature; for the colo
 
 
 def beeswarm(values: Any, data: Any = None, feature_names: Sequence[Any] | None = None, *,
-             max_display: int = 10,
-             ax: Any = None, unit: str | None = None, title: str | None = None) -> Any:
+             max_display: int = 10, ax: Any = None, unit: str | None = None, title: str | None = None) -> Any:
     """Draw every attribution of every feature: a dot per row, coloured by the value of the feature.
 
     Features are in the order of the mean size of their attributions.
@@ -47,7 +46,7 @@ def beeswarm(values: Any, data: Any = None, feature_names: Sequence[Any] | None 
     """
     found = flat(given(values, data, feature_names, by_feature=True), data is not None)
     a = found.values
-    shown = largest(mean_size(a), count('max_display', max_display) + 1)[0][:max_display]
+    shown = by_size(mean_size(a))[:count('max_display', max_display)]
     names = [short(found.features[k]) for k in shown]
     with axes(ax, (6.4, 1. + .42 * len(names))) as axis:
         finish(axis, names, found, unit, title)
@@ -59,8 +58,7 @@ def beeswarm(values: Any, data: Any = None, feature_names: Sequence[Any] | None 
             size = 14 if len(x) <= 300 else 7
             axis.scatter(x[~known], y[~known], size, NEUTRAL, linewidths=0, alpha=.7)
             axis.scatter(x[known], y[known], size, colour[known], cmap=VALUES, vmin=0, vmax=1, linewidths=0)
-        if len(shown) < a.shape[1]:
-            axis.set_xlabel(f'{axis.get_xlabel()}; {a.shape[1] - len(shown)} more features are not shown')
+        say_left_out(axis, found, len(shown))
         if found.data is not None:
             low_to_high(axis)
     return axis

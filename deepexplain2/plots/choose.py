@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import DeepExplainError, ShapeError
+from ..kinds_of_values import choice
 from .bar import bar, global_bar
 from .beeswarm import beeswarm
 from .figure import private
-from .given import choice
 from .heatmap import heatmap
 from .image import image
 from .images import images
@@ -21,9 +21,9 @@ from .series import series
 from .text import text
 from .waterfall import waterfall
 
-KINDS: dict[str, Callable[..., Any]] = {'image': image, 'images': images, 'text': text, 'bar': bar,
-                                        'waterfall': waterfall,
-         'beeswarm': beeswarm, 'global_bar': global_bar, 'heatmap': heatmap, 'series': series, 'logo': logo}
+KINDS: dict[str, Callable[..., Any]] = {
+    'image': image, 'images': images, 'text': text, 'bar': bar, 'waterfall': waterfall, 'beeswarm': beeswarm,
+    'global_bar': global_bar, 'heatmap': heatmap, 'series': series, 'logo': logo}
 TABLE = 40          # columns of what is still read as a table where it has no names
 
 
@@ -50,9 +50,13 @@ def kind_of(explanation: Any, has_tokens: bool = False) -> str:
         return 'images' if many else 'image'
     if a.ndim == 3:
         return 'series'
-    raise ShapeError(f'no plot shows attributions of shape {a.shape} as they are: sum them over an axis, '
-                     'and give '
-                     f'them to one of the functions in deepexplain2.plots')
+    raise ShapeError(f'no plot shows attributions of shape {a.shape} as they are: sum them over an axis, and '
+                     'give them to one of the functions in deepexplain2.plots')
+
+
+def _are_apart(explanation: Any) -> bool:
+    """Whether each of several inputs is drawn by itself: one has more than an axis of features."""
+    return len(explanation.arrays) > 1 and any(a.ndim > 2 for a in explanation.arrays)
 
 
 def _named(explanation: Any) -> bool:
@@ -93,10 +97,10 @@ def plot(explanation: Any, kind: str | None = None, **options: Any) -> Any:
     >>> explanation = Explanation(np.random.randn(1, 8, 8, 3), np.random.rand(1, 8, 8, 3))
     >>> ax = explanation.plot()
     """
-    if kind is None and len(explanation.arrays) > 1 and any(a.ndim > 2 for a in explanation.arrays):
+    if kind is None and _are_apart(explanation):
         return {name: plot(explanation.of_input(name), **options) for name in explanation.input_names}
     name = kind_of(explanation, options.get('tokens') is not None) if kind is None \
-        else choice('kind', kind, list(KINDS))
+        else choice(kind, 'kind', list(KINDS))
     if name == 'text' and options.get('tokens') is None:
         options['tokens'] = str                         # ids as they are
     return KINDS[name](explanation, **options)
@@ -107,8 +111,7 @@ def as_picture_html(explanation: Any) -> str:
     import base64
     try:
         found = [(name, explanation.of_input(name)) for name in explanation.input_names] \
-            if len(explanation.arrays) > 1 and any(a.ndim > 2
-                                                   for a in explanation.arrays) else [('', explanation)]
+            if _are_apart(explanation) else [('', explanation)]
         parts = []
         for name, one in found:
             if kind_of(one) == 'text':

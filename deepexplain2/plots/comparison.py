@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .figure import grid
-from .scale import DIVERGING
+from .scale import Scale
 
 PER_LINE = 3
 
@@ -46,9 +46,8 @@ def comparison(table: Any, *, ax: Any = None) -> np.ndarray:
         for axis, metric in zip(panels, metrics):
             _bars(axis, table, names, metric)
         axis = panels[len(metrics)]
-        from matplotlib.colors import LinearSegmentedColormap
         drawn = axis.imshow(table.agreement, vmin=-1, vmax=1,
-                            cmap=LinearSegmentedColormap.from_list('diverging', DIVERGING))
+                            cmap=Scale.of([np.array([-1., 1.])]).colours)
         axis.set_xticks(range(len(names)), names, rotation=90)
         axis.set_yticks(range(len(names)), names)
         axis.tick_params(labelsize=7)

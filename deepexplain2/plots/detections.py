@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
+from ..kinds_of_values import choice
 from .bar import SERIES
 from .figure import bare, grid
-from .given import choice, given, short
+from .given import given, short
 from .image import as_images, parts
 from .picture import as_picture, checked, draw
 from .scale import PERCENTILE, Scale
@@ -74,8 +75,7 @@ def detections(data: Any, boxes: Any, values: Any = None, *, labels: Sequence[An
         found = given(values)
         if len(found.values) != len(corners):
             raise ShapeError(f'values have {len(found.values)} rows, and there are {len(corners)} boxes: a '
-                             'map is '
-                             f'needed for each')
+                             'map is needed for each')
         image = np.broadcast_to(np.asarray(data)[None], (len(corners), *np.shape(data)))
         found = as_images(found.values, image)._replace(adds_up=found.adds_up)
         maps = [parts(found, k, channels, limits, style)[0] for k in range(len(corners))]
@@ -109,7 +109,7 @@ def detections(data: Any, boxes: Any, values: Any = None, *, labels: Sequence[An
 
 def _corners(boxes: Any, box_format: str, normalized: bool, size: tuple[int, ...]) -> np.ndarray:
     """(k, 4): x1, y1, x2, y2 in pixels."""
-    choice('box_format', box_format, ('xyxy', 'xywh', 'cxcywh'))
+    choice(box_format, 'box_format', ('xyxy', 'xywh', 'cxcywh'))
     b = np.asarray(boxes, np.float64)
     b = b[None] if b.ndim == 1 else b
     if b.ndim != 2 or b.shape[1] != 4 or not np.isfinite(b).all():

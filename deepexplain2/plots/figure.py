@@ -51,8 +51,7 @@ def _given(ax: Any, rows: int, columns: int) -> np.ndarray:
     found = np.asarray(ax, object)
     if any(not isinstance(a, matplotlib().axes.Axes) for a in found.flat):
         raise ParameterError(f'ax must be axes of matplotlib, not {type(ax).__name__}. Leave it out for a '
-                             'new '
-                             f'figure')
+                             'new figure')
     if found.size != rows * columns:
         raise ShapeError(f'{rows * columns} panels are to be drawn ({rows} x {columns}), and ax holds '
                          f'{found.size} axes')

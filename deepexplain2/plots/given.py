@@ -134,13 +134,6 @@ def short(name: Any, length: int = 32) -> str:
     return said if len(said) <= length else said[:length - 1] + '…'
 
 
-def choice(name: str, value: Any, among: Sequence[str]) -> str:
-    """The value; ParameterError where it is not one of these."""
-    if value not in among:
-        raise ParameterError(f'{name} must be one of {", ".join(map(repr, among))}, not {value!r}')
-    return value
-
-
 def count(name: str, value: Any) -> int:
     """The value as a positive whole number, or ParameterError."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:

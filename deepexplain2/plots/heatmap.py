@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..kinds_of_values import choice
 from .bar import displayed, mean_size
 from .figure import axes
-from .given import choice, flat, given, short
+from .given import flat, given, short
 from .picture import hatch
 from .scale import PERCENTILE, Scale
 
@@ -44,7 +45,7 @@ def heatmap(values: Any, feature_names: Sequence[Any] | None = None, *, order: s
     >>> ax.get_xlabel()
     '20 rows, by likeness'
     """
-    choice('order', order, ('clusters', 'output', 'given'))
+    choice(order, 'order', ('clusters', 'output', 'given'))
     found = flat(given(values, None, feature_names, by_feature=True, single=1), False)
     a = found.values
     order = 'output' if order == 'clusters' and len(a) > 3000 else order

@@ -14,9 +14,9 @@ from .scale import PERCENTILE, Scale
 
 
 def image(values: Any, data: Any = None, *, ax: Any = None, style: str = 'overlay',
-          channels: str | None = None,
-          limits: Any = None, signed: bool | None = None, percentile: float = PERCENTILE, cmap: Any = None,
-          alpha: float = .9, colorbar: bool = True, unit: str | None = None, title: str | None = None) -> Any:
+          channels: str | None = None, limits: Any = None, signed: bool | None = None,
+          percentile: float = PERCENTILE, cmap: Any = None, alpha: float = .9, colorbar: bool = True,
+          unit: str | None = None, title: str | None = None) -> Any:
     """Draw the attributions of one image.
 
     Attributions are summed over channels, so that the map sums to what the attributions sum to.
@@ -104,8 +104,7 @@ def as_images(values: Any, data: Any, single: bool = False) -> Given:
             data = np.asarray(data)[None] if data is not None and np.ndim(data) < 4 else data
         elif a.ndim not in (3, 4):
             raise ShapeError(f'values have shape {a.shape}. Maps are (n, height, width) or (n, height, '
-                             'width, '
-                             f'channels), one map is (height, width) or (height, width, channels)')
+                             'width, channels), one map is (height, width) or (height, width, channels)')
     if data is None:
         return found
     pictures = np.asarray(data)

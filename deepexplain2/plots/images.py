@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError, ShapeError
+from ..kinds_of_values import choice
 from ..names import short_method
 from .figure import bare, grid
-from .given import Given, choice, count, is_explanation, short
+from .given import Given, count, is_explanation, short
 from .image import as_images, parts
-from .picture import checked, draw
+from .picture import as_picture, checked, draw
 from .scale import PERCENTILE, Scale
 
 
@@ -59,7 +60,7 @@ def images(values: Any, data: Any = None, *, labels: Sequence[Any] | None = None
     >>> plots.images({'gradient': maps, 'intgrad': maps / 2}, np.random.rand(2, 8, 8, 1)).shape
     (2, 3)
     """
-    choice('compare', compare, ('rows', 'all', 'none'))
+    choice(compare, 'compare', ('rows', 'all', 'none'))
     style = checked(style, alpha)
     columns = {name: as_images(v, data) for name, v in named(values).items()}
     first = next(iter(columns.values()))
@@ -145,5 +146,4 @@ def _scales(columns: dict[str, Given], drawn: dict, compare: str, unit: Any, sig
 def _picture(found: Given, row: int, channels: Any, limits: Any) -> Any:
     if found.data is None:
         return None
-    from .picture import as_picture
     return as_picture(found.data[row], channels, limits)

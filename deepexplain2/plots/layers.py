@@ -8,7 +8,7 @@ import numpy as np
 
 from .bar import bar
 from .figure import grid
-from .given import given, one_row, short
+from .given import given, is_explanation, one_row, short
 from .image import parts
 from .images import named
 from .picture import draw
@@ -49,7 +49,7 @@ def layers(values: Any, *, ax: Any = None, channels: str | None = None, signed: 
     with grid(ax, 1, len(some), (3. * len(some) + .5, 3.)) as found:
         panels = found.ravel()
         for axis, (name, v) in zip(panels, some.items()):
-            explained = given(v if hasattr(v, 'arrays') else np.asarray(v)[None])
+            explained = given(v if is_explanation(v) else np.asarray(v)[None])
             row = one_row(explained, 'layers', 'plots.images')
             a = row.values[0]
             if a.ndim in (2, 3) and min(a.shape[:2]) > 1:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError
 from .figure import grid, plain
-from .given import Given, count, given
+from .given import Given, count, given, is_explanation
 
 # of the bases as in most logos, of other letters by turns
 COLOURS = {'A': '#109648', 'C': '#255c99', 'G': '#f7b32b', 'T': '#d62839', 'U': '#d62839'}
@@ -58,7 +58,7 @@ def logo(values: Any, data: Any = None, *, letters: str = 'ACGT', start: int = 0
     """
     if len(set(letters)) != len(letters) or not letters:
         raise ParameterError(f'letters must name each letter once, not {letters!r}')
-    if not hasattr(values, 'arrays'):
+    if not is_explanation(values):
         values = np.asarray(values)
         if values.ndim < 3 and not (values.ndim == 2 and data is not None and np.asarray(data).ndim == 3):
             values, data = values[None], None if data is None else np.asarray(data)[None]
@@ -94,15 +94,14 @@ def _heights(found: Given, letters: str, asked: bool) -> tuple[np.ndarray, np.nd
     if hot is not None and (hot.shape[-1] != len(letters) or not is_one_hot(hot)):
         if asked:
             raise ShapeError(f'data must be one-hot, (length, {len(letters)}), a single 1 among 0 in each '
-                             'row, and '
-                             f'has shape {hot.shape[1:]}')
+                             f'row, and has shape {hot.shape[1:]}')
         hot = None
     if a.ndim == 2 and hot is not None and hot.shape[:2] == a.shape:
         a = a[..., None] * hot
     if a.ndim != 3 or a.shape[2] != len(letters) or (hot is not None and hot.shape != a.shape):
         raise ShapeError(f'values have shape {a.shape[1:]}, and {len(letters)} letters, {letters!r}, need '
-                         '(length, '
-                         f'{len(letters)}). Attributions by position need data, the one-hot sequence')
+                         f'(length, {len(letters)}). Attributions by position need data, the one-hot '
+                         'sequence')
     missing = np.isnan(a).any(2)
     if hot is not None:
         a = np.nansum(a, 2, keepdims=True) * hot

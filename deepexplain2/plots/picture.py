@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError, ShapeError
+from ..kinds_of_values import choice
 from .figure import bare
-from .given import choice
 from .scale import Scale
 
 STYLES = 'overlay', 'outline', 'alpha', 'side by side', 'map'
@@ -22,13 +22,12 @@ def channels_last(a: np.ndarray, channels: str | None, what: str) -> np.ndarray:
     the first axis has 1 or 3, else the axis that leaves a square.
     """
     if channels is not None:
-        choice('channels', channels, ('first', 'last'))
+        choice(channels, 'channels', ('first', 'last'))
     if a.ndim == 4 and len(a) == 1:
         a = a[0]
     if a.ndim not in (2, 3):
         raise ShapeError(f'{what} has shape {a.shape}. An image is (height, width), (height, width, '
-                         'channels) or '
-                         f'(channels, height, width); for several of them there is `images`')
+                         'channels) or (channels, height, width); for several of them there is `images`')
     if a.ndim == 2:
         return a
     if channels is None:
@@ -37,8 +36,7 @@ def channels_last(a: np.ndarray, channels: str | None, what: str) -> np.ndarray:
                     else 'last' if n == h else 'first' if h == w else None)
         if channels is None:
             raise ShapeError(f"{what} has shape {a.shape}, and it is not clear which axis holds its "
-                             "channels: "
-                             f"give channels='first' or 'last'")
+                             "channels: give channels='first' or 'last'")
     return a if channels == 'last' else np.moveaxis(a, 0, -1)
 
 
@@ -149,7 +147,7 @@ def checked(style: str, alpha: Any) -> str:
     """The style; ParameterError where it or alpha is none."""
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha <= 1:
         raise ParameterError(f'alpha must be a number in (0, 1], not {alpha!r}')
-    return choice('style', style, STYLES)
+    return choice(style, 'style', STYLES)
 
 
 def outline(ax: Any, picture: np.ndarray) -> None:

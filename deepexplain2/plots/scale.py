@@ -95,12 +95,12 @@ class Scale:
         said = self.unit or 'attribution'
         return f'{said}\n(clipped at {self.percentile:g} %)' if self.clipped else said
 
-    def bar(self, ax: Any, where: Any = None, **options: Any) -> Any:
+    def bar(self, ax: Any, **options: Any) -> Any:
         """A colour bar beside axes, or a list of them."""
         from matplotlib.cm import ScalarMappable
         extend = ('both' if self.signed else 'max') if self.clipped else 'neither'
         figure = np.asarray(ax, object).flat[0].figure
-        bar = figure.colorbar(ScalarMappable(self.norm, self.colours), ax=ax, cax=where, extend=extend,
+        bar = figure.colorbar(ScalarMappable(self.norm, self.colours), ax=ax, extend=extend,
                               label=self.label, **options)
         bar.outline.set_linewidth(.5)
         bar.ax.tick_params(labelsize=7)

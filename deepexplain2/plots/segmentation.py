@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from .image import image
+from .given import one_row
+from .image import as_images, image, parts
 from .picture import channels_last
 
 
@@ -54,13 +55,13 @@ def segmentation(values: Any, data: Any = None, zone: Any = None, *, ax: Any = N
         inside = np.abs(channels_last(inside, 'last', 'zone')).sum(-1)
     if inside.ndim != 2:
         raise ShapeError(f'zone has shape {inside.shape}, and must be (height, width)')
-    axis = image(values, data, ax=ax, **options)
-    height, width = (round(abs(np.diff(lim)[0])) for lim in (axis.get_ylim(), axis.get_xlim()))
-    if inside.shape != (height, width) and options.get('style') != 'side by side':
-        import matplotlib.pyplot as plt
-        if ax is None:
-            plt.close(axis.figure)
+    found = one_row(as_images(values, data, single=True), 'image', 'plots.images')
+    a, picture = parts(found, 0, options.get('channels'), options.get('limits'),
+                       options.get('style', 'overlay'))
+    height, width = (a if picture is None else picture).shape[:2]
+    if inside.shape != (height, width):
         raise ShapeError(f'zone has shape {inside.shape}, and the image is {height} x {width}')
+    axis = image(values, data, ax=ax, **options)
     framed = np.pad(inside > 0, 1).astype(float)            # so that a zone at the edge has an outline too
     at = np.arange(-1, inside.shape[1] + 1), np.arange(-1, inside.shape[0] + 1)
     for colour, thick in ('white', 2.6), ('black', 1.2):

@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
+from ..kinds_of_values import choice
 from .figure import grid, plain
-from .given import Given, choice, count, given, short
+from .given import Given, count, given, is_explanation, short
 from .picture import hatch
 from .scale import PERCENTILE, Scale
 
 
 def series(values: Any, data: Any = None, *, times: Any = None, channel_names: Sequence[Any] | None = None,
            style: str = 'line', channels: str = 'last', max_channels: int = 8, max_rows: int = 3,
-           ax: Any = None,
-           signed: bool | None = None, percentile: float = PERCENTILE, cmap: Any = None,
-           unit: str | None = None,
-           title: str | None = None) -> np.ndarray:
+           ax: Any = None, signed: bool | None = None, percentile: float = PERCENTILE, cmap: Any = None,
+           unit: str | None = None, title: str | None = None) -> np.ndarray:
     """Draw the attributions of series of one channel or several: a panel for each channel, a column for each
     row, one scale for all.
 
@@ -57,8 +56,8 @@ def series(values: Any, data: Any = None, *, times: Any = None, channel_names: S
     >>> plots.series(np.random.randn(100, 2), np.random.randn(100, 2), channel_names=['left', 'right']).shape
     (2, 1)
     """
-    choice('style', style, ('line', 'strip'))
-    choice('channels', channels, ('last', 'first'))
+    choice(style, 'style', ('line', 'strip'))
+    choice(channels, 'channels', ('last', 'first'))
     found, a, x = _columns(values, data, channels)
     n, length, width = a.shape
     t = np.arange(length) if times is None else np.asarray(times)
@@ -95,7 +94,7 @@ def series(values: Any, data: Any = None, *, times: Any = None, channel_names: S
 def _columns(values: Any, data: Any, channels: str) -> tuple[Given, np.ndarray, np.ndarray | None]:
     """What is given, attributions (n, length, channels), and the series of the same shape or None."""
     asked = data is not None
-    if not hasattr(values, 'arrays'):
+    if not is_explanation(values):
         values, data = np.asarray(values), None if data is None else np.asarray(data)
         if values.ndim < 3 and not (values.ndim == 2 and data is not None and data.ndim == 3):
             values, data = values[None], None if data is None else data[None]

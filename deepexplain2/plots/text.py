@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..kinds_of_values import choice
 from .figure import axes
-from .given import choice, count
+from .given import count, is_explanation
 from .scale import PERCENTILE, Scale
 from .words import PALE, Document, columns, documents, lines, pale
 
@@ -73,11 +74,11 @@ def text(values: Any, tokens: Any = None, *, to: str = 'axes', ax: Any = None, p
     >>> print(plots.text([.1, 2., -.5], ['a', 'great', 'mess'], to='html')[:20])
     <div style="color:#0
     """
-    choice('to', to, FORMS)
+    choice(to, 'to', FORMS)
     width = count('width', width)
     found, scale = documents(values, tokens, prediction, label, join, unit, percentile)
     if title is None:
-        title = values.title if hasattr(values, 'arrays') else ''
+        title = values.title if is_explanation(values) else ''
     if to == 'html':
         return Html(_html(found, scale, title))
     if to == 'terminal':

@@ -56,8 +56,7 @@ def waterfall(values: Any, base_value: float | None = None, feature_names: Seque
         number = isinstance(given_, (int, float, np.floating, np.integer)) and np.isfinite(given_)
         if not number and not (name == 'output' and given_ is None):
             raise ParameterError(f'{name} must be a number, not {given_!r}. It is T at the baseline, known '
-                                 'to the '
-                                 f'Explanation of a method that compares with one')
+                                 'to the Explanation of a method that compares with one')
     base = float(base_value)                    # type: ignore[arg-type]
     a = np.nan_to_num(found.values[0])
     shown, rest = largest(a, count('max_display', max_display))

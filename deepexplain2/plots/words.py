@@ -10,10 +10,10 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError
 from ..names import short_name
-from .given import Given, given, numbers
+from .given import Given, given, is_explanation, numbers
 from .scale import Scale
 
-SPACES = {'▁': ' ', 'Ġ': ' '}            # what SentencePiece and byte pairs write before a new word
+SPACES = '▁', 'Ġ'           # what SentencePiece and byte pairs write before a new word
 # ends of the colours behind black letters: a contrast of 7 and more
 PALE = np.array([0x6f, 0x9f, 0xd8]) / 255, np.array([0xf3, 0x9a, 0x75]) / 255
 
@@ -30,7 +30,7 @@ class Document(NamedTuple):
 def documents(values: Any, tokens: Any, prediction: Any, label: Any, join: bool, unit: str | None,
               percentile: float) -> tuple[list[Document], Scale]:
     """The documents, and the scale that they share."""
-    if hasattr(values, 'arrays'):
+    if is_explanation(values):
         found = given(values)
         rows = found.values
         if rows.ndim > 2:

@@ -4,10 +4,10 @@ built."""
 from pathlib import Path
 
 import numpy as np
+from runs_blocks import PICTURES
 
 DATA = Path(__file__).parents[2] / 'examples' / 'data' / 'mnist_4k.npz'
 DIGITS = 5
-MAPS = Path('_pictures')
 
 
 def slug(name):
@@ -51,7 +51,7 @@ def draw_all(app):
     import matplotlib.pyplot as plt
 
     from deepexplain2 import DeepExplain, methods, plots
-    folder = Path(app.srcdir) / MAPS
+    folder = Path(app.srcdir) / PICTURES
     folder.mkdir(exist_ok=True)
     missing = [name for name in methods() if not (folder / f'{slug(name)}.png').exists()]
     if not missing:
