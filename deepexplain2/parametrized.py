@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
 import math
 import numbers
 from collections.abc import Hashable
@@ -57,6 +58,13 @@ def is_small(value: Any) -> bool:
 
 class _Parameters(type):
     """Makes objects of dataclasses with parameters, and answers a misspelt one with the closest."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The parameters and their defaults, for help and editors."""
+        found = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return found.replace(parameters=list(found.parameters.values())[1:],
+                             return_annotation=inspect.Signature.empty)
 
     def __call__(cls, *values: Any, **given: Any) -> Any:
         if '__dataclass_fields__' not in vars(cls):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'               # what TensorFlow says of the machine
-os.environ.setdefault('MPLBACKEND', 'agg')
 os.environ['PYTHONWARNINGS'] = 'ignore'                 # of the processes that run the examples
 warnings.filterwarnings('ignore', module='joblib')        # of workers that are started anew
 sys.path.insert(0, str(HERE / '_ext'))
@@ -50,6 +49,7 @@ nb_execution_mode = 'force'
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_output_stderr = 'remove'                             # TensorFlow's words on the machine
 
 mathmpl_fontsize = 13.
 

@@ -203,9 +203,9 @@ def finish(axis: Any, names: Sequence[str], found: Given, unit: Any, title: Any)
 
 
 def room(axis: Any, sizes: Sequence[float]) -> None:
-    """Space for the numbers at the ends of bars, of 34 points on each side that has bars."""
+    """Space for the numbers at the ends of bars, of 44 points on each side that has bars."""
     low, high = min(0, np.nanmin([*sizes, 0])), max(0, np.nanmax([*sizes, 0]))
     points = axis.get_window_extent().width / axis.figure.dpi * 72
-    share = min(34 / points, .3)
+    share = min(44 / points, .3)
     wide = ((high - low) or 1) / (1 - share * ((low < 0) + (high > 0)))
     axis.set_xlim(low - (share if low < 0 else .02) * wide, high + (share if high > 0 else .02) * wide)

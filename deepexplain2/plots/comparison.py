@@ -22,11 +22,11 @@ def comparison(table: Any, *, ax: Any = None) -> np.ndarray:
         What `de.compare` returned. The bars of 'random' and 'gradient' are grey: who is no better than them
         explains nothing by this metric.
     ax : array of Axes, optional
-        One more than there are metrics, rounded up to a multiple of 3.
+        One more than there are metrics, rounded up to a multiple of 3 where they are more than 3.
 
     Returns
     -------
-    array of Axes, (rows, 3)
+    array of Axes, (rows, at most 3)
 
     Examples
     --------
@@ -37,11 +37,11 @@ def comparison(table: Any, *, ax: Any = None) -> np.ndarray:
     ...           (('intgrad', .2), ('random', .6))}
     >>> table = Comparison(['intgrad', 'random'], ['deletion'], scores, {'deletion': 'lower'})
     >>> plots.comparison(table).shape
-    (1, 3)
+    (1, 2)
     """
     names, metrics = table.ordered, table.metrics
-    rows = -(-(len(metrics) + 1) // PER_LINE)
-    with grid(ax, rows, PER_LINE, (4.6 * PER_LINE, rows * (.7 + .26 * len(names)))) as found:
+    rows, columns = -(-(len(metrics) + 1) // PER_LINE), min(len(metrics) + 1, PER_LINE)
+    with grid(ax, rows, columns, (3.6 * columns, rows * (.8 + .26 * len(names)))) as found:
         panels = found.ravel()
         for axis, metric in zip(panels, metrics):
             _bars(axis, table, names, metric)
@@ -51,7 +51,7 @@ def comparison(table: Any, *, ax: Any = None) -> np.ndarray:
         axis.set_xticks(range(len(names)), names, rotation=90)
         axis.set_yticks(range(len(names)), names)
         axis.tick_params(labelsize=7)
-        axis.set_title('rank correlation of the attributions', fontsize=9)
+        axis.set_title('rank correlation of attributions', fontsize=9)
         axis.figure.colorbar(drawn, ax=axis, shrink=.8)
         for axis in panels[len(metrics) + 1:]:
             axis.axis('off')
@@ -66,8 +66,8 @@ def _bars(axis: Any, table: Any, names: list[str], metric: str) -> None:
               color=['0.75' if m in ('random', 'gradient') else '#4477aa' for m in names])
     for place, mean in enumerate(means):
         if np.isnan(mean):
-            axis.text(0, place, ' refused' if isinstance(scores[place], str) else ' not measured', fontsize=7,
-                      va='center', color='0.4')
+            said = ' not applicable' if isinstance(scores[place], str) else ' not measured'
+            axis.text(0, place, said, fontsize=7, va='center', color='0.4')
     axis.axvline(0, color='0.3', linewidth=.8)
     axis.set_title(f'{metric} ({table.better.get(metric, "")} is better)', fontsize=9)
     axis.invert_yaxis()

@@ -106,8 +106,12 @@ class Scale:
         bar.ax.tick_params(labelsize=7)
         for axis in bar.ax.xaxis, bar.ax.yaxis:
             axis.label.set_size(8)
-        bar.formatter.set_powerlimits((-3, 4))
-        few = 3 if options.get('orientation') == 'horizontal' else 5        # numbers side by side take room
+        few = 5
+        if options.get('orientation') == 'horizontal':      # numbers side by side take room, and a common
+            few = 3                                         # power of ten would stand on the label
+            bar.formatter = matplotlib().ticker.StrMethodFormatter('{x:.3g}')
+        else:
+            bar.formatter.set_powerlimits((-3, 4))
         bar.locator = matplotlib().ticker.MaxNLocator(few, symmetric=self.signed)
         bar.update_ticks()
         return bar

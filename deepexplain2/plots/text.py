@@ -103,9 +103,8 @@ def _html(found: list[Document], scale: Scale, title: str) -> str:
         for word, value in zip(document.words, document.values):
             said = 'no value' if np.isnan(value) else f'{value:+.3g}'
             shown = escape(word).replace('Ċ', '\n').replace('\n', '<br>') or '&nbsp;'
-            parts.append(f'<span style="background:{_css(pale(scale, value))};border-radius:3px;padding:1px '
-                         '3px" '
-                         f'title="{said}">{shown}</span>')
+            style = f'background:{_css(pale(scale, value))};border-radius:3px;padding:1px 3px'
+            parts.append(f'<span style="{style}" title="{said}">{shown}</span>')
         parts.append(f'<small>{_rest(document)}</small></p>')
     parts.append('<small>' + ' '.join(
         f'<span style="background:{_css(colour)};padding:1px 6px">{said}</span>'
@@ -140,7 +139,8 @@ def _draw(found: list[Document], scale: Scale, title: str, width: int, ax: Any) 
     high = sum(len(some) + bool(d.head) + bool(_rest(d)) + .5 for d, some in rows) + 1.5
     # a short text has a short line
     wide = max([40, *(line[-1][0] + line[-1][1] for _, some in rows for line in some if line),
-                *(columns(' · '.join(d.head)) for d in found), min(len(title), width)])
+                *(columns(' · '.join(d.head)) for d in found), min(len(title), width),
+                sum(len(said) + 3 for _, said in _legend(scale)) + len(scale.label.replace('\n', ' '))])
     with axes(ax, (wide * INCHES * 1.05 + .2, .21 * high + .4)) as axis:
         axis.set(xlim=(-.5, wide + .5), ylim=(high, 0))
         axis.axis('off')

@@ -62,8 +62,7 @@ def _texts(tokens: Any, found: Given, arrays: list[np.ndarray]) -> list[Sequence
     if isinstance(tokens, Mapping) or callable(tokens):
         if found.data is None or found.data.ndim != 2:
             raise ParameterError('tokens is a vocabulary, which takes the ids of an Explanation of token '
-                                 'ids. '
-                                 'Give the words of every document in its place')
+                                 'ids. Give the words of every document in its place')
         look = tokens if callable(tokens) else tokens.get
         ids = found.data.astype(np.int64)
         return [[str(w) if (w := look(int(i))) is not None else f'[{i}]' for i in row] for row in ids]
@@ -72,7 +71,9 @@ def _texts(tokens: Any, found: Given, arrays: list[np.ndarray]) -> list[Sequence
                              'lists, or for token ids a vocabulary {id: word} or a function of an id')
     texts = [tokens] if len(tokens) and all(isinstance(t, str) for t in tokens) else list(tokens)
     if len(texts) != len(arrays):
-        raise ShapeError(f'tokens are of {len(texts)} documents, and values of {len(arrays)}')
+        hint = ('. A vocabulary, which says the word of each id, is a dict: tokens=dict(enumerate(words))'
+                if len(texts) == 1 else '')
+        raise ShapeError(f'tokens are of {len(texts)} documents, and values of {len(arrays)}{hint}')
     return [[str(t) for t in words] for words in texts]
 
 

@@ -1,11 +1,14 @@
 """What the attributions of every method fulfil: sums, symmetry, linearity; kinds of baseline, seeds, counts
 as input."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.few import ANYWHERE, STEPS, few
+from tests.support.few import ANYWHERE, few
 from tests.support.networks import mlp, opened, samples, v1
 
 ALL = ANYWHERE
@@ -59,20 +62,18 @@ def test_linearity(method):
 
 @pytest.mark.parametrize('name', [n for n in ALL if 'baseline' in few(n).parameters])
 def test_kinds_of_baseline(name):
-    steps = {'steps': STEPS} if 'steps' in few(name).parameters else {}
+    of = partial(replace, few(name))
     with opened(NET) as (de, X, T, _):
-        expected = de.explain(name, T, X, X7, baseline=np.full((7, 5), .5), **steps)
+        expected = de.explain(of(baseline=np.full((7, 5), .5)), T, X, X7)
         for baseline in .5, np.full(5, .5), [.5] * 5, np.full((1, 5), .5):
-            np.testing.assert_allclose(de.explain(name, T, X, X7, baseline=baseline, **steps), expected,
-                                       rtol=1e-9,
+            np.testing.assert_allclose(de.explain(of(baseline=baseline), T, X, X7), expected, rtol=1e-9,
                                        atol=1e-12)
         own = np.random.default_rng(0).normal(size=(7, 5))
-        whole = de.explain(name, T, X, X7, baseline=own, batch_size=2, **steps)
-        np.testing.assert_allclose(whole[3:4], de.explain(name, T, X, X7[3:4], baseline=own[3], **steps),
-                                   rtol=1e-9,
+        whole = de.explain(of(baseline=own), T, X, X7, batch_size=2)
+        np.testing.assert_allclose(whole[3:4], de.explain(of(baseline=own[3]), T, X, X7[3:4]), rtol=1e-9,
                                    atol=1e-12)
         changing = np.full(5, .5)
-        explainer = de.get_explainer(name, T, X, baseline=changing, **steps)
+        explainer = de.get_explainer(of(baseline=changing), T, X)
         changing += 1                                       # the explainer keeps what it was given
         np.testing.assert_allclose(explainer.run(X7), expected, rtol=1e-9, atol=1e-12)
 

@@ -1,14 +1,15 @@
 """Batches that come one after the other, memmaps, datasets, and arrays to write into."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deepexplain2 import errors, methods
-from deepexplain2.parameters import kinds
 from deepexplain2.request import request as requests
 from deepexplain2.request import samples as request_samples
-from tests.support.few import ANYWHERE
+from tests.support.few import ANYWHERE, few
 from tests.support.networks import mlp, opened, samples
 
 NET = mlp('tanh', 'relu', seed=3)
@@ -65,8 +66,7 @@ def test_answers_written_piece_by_piece(method, tmp_path):
                     and not methods[method].averages:
                 continue
             parameters = {} if baseline is None else {'baseline': baseline}
-            parameters |= {'steps': 5} if 'steps' in kinds(methods[method]) else {}
-            explainer = de.get_explainer(method, T, X, **parameters)
+            explainer = de.get_explainer(replace(few(method), **parameters), T, X)
             promised = bool(explainer._method.sums_to)
             whole = explainer.run(x, ys, 2, feed_dict={factor: given}, return_delta=promised)
             out = np.lib.format.open_memmap(tmp_path / 'out.npy', 'w+', 'f4', x.shape)

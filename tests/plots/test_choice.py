@@ -83,12 +83,12 @@ def comparison():
     return Comparison(['a', 'random', 'b'], ['x', 'y', 'z'], scores, dict.fromkeys('xyz', 'lower'))
 
 
-def test_a_comparison_says_what_was_refused():
+def test_a_comparison_says_what_does_not_apply():
     found = comparison().plot()
     assert found.shape == (2, 3)
-    assert sorted(t.get_text() for t in found[0, 0].texts) == [' refused']
+    assert sorted(t.get_text() for t in found[0, 0].texts) == [' not applicable']
     assert [ax.get_title() for ax in found.flat][:4] == [
-        *(f'{k} (lower is better)' for k in 'xyz'), 'rank correlation of the attributions']
+        *(f'{k} (lower is better)' for k in 'xyz'), 'rank correlation of attributions']
     names = [t.get_text() for t in found[0, 0].get_yticklabels()]
     grey = found[0, 0].patches[names.index('random')].get_facecolor()
     assert grey[0] == grey[1] == grey[2]

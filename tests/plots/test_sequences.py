@@ -101,6 +101,18 @@ def test_an_explanation_of_ids_takes_a_vocabulary():
     assert [s for _, s, _ in spans(plots.text(embedded, [['a', 'b'], ['c', 'd']], to='html'))] == ['+3'] * 4
 
 
+def test_the_legend_of_short_texts_is_not_cut():
+    ax = plots.text(np.array([.1, -.2]), ['a', 'b'], unit='share of the logit of the last layer')
+    last = ax.texts[-1]
+    assert last.get_text().startswith('share of the logit')
+    assert last.get_position()[0] + len(last.get_text()) <= ax.get_xlim()[1]
+
+
+def test_a_list_of_words_is_no_vocabulary():
+    with pytest.raises(ShapeError, match=r'1 documents, and values of 2. A vocabulary.*is a dict'):
+        plots.text(Explanation(np.ones((2, 3)), np.array([[0, 1, 2], [2, 1, 0]])), ['the', 'words', 'there'])
+
+
 def test_texts_that_do_not_fit():
     with pytest.raises(ShapeError, match='document 0 has 3 tokens, and values 2'):
         plots.text([1., 2.], ['a', 'b', 'c'])

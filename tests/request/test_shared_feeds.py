@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deepexplain2 import DeepExplain, errors, shared
 from deepexplain2.evaluation import Metric
-from tests.support.few import ANYWHERE
+from tests.support.few import ANYWHERE, few
 from tests.support.networks import v1
 
 RNG = np.random.default_rng(0)
@@ -37,8 +37,8 @@ def pair():
 def test_as_constants(pair, method, n):
     de, feeds, fixed = pair
     xs, ys = np.random.default_rng(n).normal(size=(n, 5)), np.arange(n) % 3
-    want = fixed.explain(method, fixed.outputs[0], fixed.inputs[0], xs, ys)
-    explainer = de.get_explainer(method, de.outputs[0], de.inputs[0])
+    want = fixed.explain(few(method), fixed.outputs[0], fixed.inputs[0], xs, ys)
+    explainer = de.get_explainer(few(method), de.outputs[0], de.inputs[0])
     found = [explainer.run(xs, ys, batch_size, feed_dict=feeds) for batch_size in (None, 1, 3)]
     found += explainer.stream([(xs, ys)] * 2, feed_dict=feeds)
     # lrp: a bias that is fed stands beside a sum, and a constant one in it: each has its own epsilon of 1e-6
