@@ -90,6 +90,7 @@ def test_a_comparison_says_what_does_not_apply():
     assert [ax.get_title() for ax in found.flat][:4] == [
         *(f'{k} (lower is better)' for k in 'xyz'), 'rank correlation of attributions']
     names = [t.get_text() for t in found[0, 0].get_yticklabels()]
+    assert found[0, 0].yaxis_inverted()                     # the best method on top
     grey = found[0, 0].patches[names.index('random')].get_facecolor()
     assert grey[0] == grey[1] == grey[2]
 

@@ -98,6 +98,7 @@ def test_waterfall_leads_from_the_baseline_to_the_output():
 def test_waterfall_shows_what_is_not_explained():
     ax = plots.waterfall(VALUES, 10., NAMES, output=9., max_display=2)
     assert names(ax) == ['age', '3 others, summed', 'not explained']
+    assert [p.get_width() for p in ax.patches] == pytest.approx([-3, 1.5, .5])
     assert ax.patches[-1].get_width() == pytest.approx(.5) and ax.patches[-1].get_hatch()
     assert {'T = 9'} <= {t.get_text() for t in ax.texts}
     assert 'not explained' not in names(plots.waterfall(VALUES, 10., output=8.5 + 1e-5))
@@ -157,6 +158,11 @@ def test_global_bar_is_the_mean_size_with_its_standard_error():
     spans = [np.ptp(s[:, 0]) for s in ax.containers[-1].errorbar[2][0].get_segments()]
     np.testing.assert_allclose(spans, [0, 2 * 1 / 3 ** .5])
     assert ax.get_xlabel() == 'mean size over 3 rows: attribution'
+
+
+def test_global_bar_leaves_out_what_has_no_value():
+    ax = plots.global_bar(np.array([[1., 4.], [np.nan, 4.], [3., 4.]]), ['a', 'b'])
+    assert [p.get_width() for p in ax.patches] == [4, 2]
 
 
 def test_global_bar_of_methods_and_of_the_rest():
