@@ -82,3 +82,14 @@ def test_methods_and_metrics_document_what_is_checked(table, name):
         if kind is not None and kind.label.startswith('one of '):
             missing = [c for c in kind.label.removeprefix('one of ').split(', ') if c not in doc]
             assert not missing, f'{name} does not document the choices {missing} of {parameter}'
+
+
+@pytest.mark.parametrize('table, name', BOTH)
+def test_help_shows_the_parameters_and_their_defaults(table, name):
+    cls = getattr(deepexplain2, table)[name]
+    shown = inspect.signature(cls).parameters
+    assert list(shown) == list(kinds(cls))
+    needed = {k: object() for k, p in shown.items() if p.default is p.empty}
+    assert set(needed) <= {'of', 'layer', 'masks', 'other', 'train'}
+    if not needed:
+        assert cls() == cls(**{k: p.default for k, p in shown.items()})

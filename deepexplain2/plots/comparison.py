@@ -22,7 +22,7 @@ def comparison(table: Any, *, ax: Any = None) -> np.ndarray:
         What `de.compare` returned. The bars of 'random' and 'gradient' are grey: who is no better than them
         explains nothing by this metric.
     ax : array of Axes, optional
-        One more than there are metrics, rounded up to a multiple of 3 where they are more than 3.
+        One for each metric and one more; beyond 3 rounded up to a multiple of 3.
 
     Returns
     -------

@@ -106,12 +106,13 @@ class Scale:
         bar.ax.tick_params(labelsize=7)
         for axis in bar.ax.xaxis, bar.ax.yaxis:
             axis.label.set_size(8)
-        few = 5
-        if options.get('orientation') == 'horizontal':      # numbers side by side take room, and a common
-            few = 3                                         # power of ten would stand on the label
-            bar.formatter = matplotlib().ticker.StrMethodFormatter('{x:.3g}')
+        ticker = matplotlib().ticker
+        is_flat = options.get('orientation') == 'horizontal'
+        if is_flat:                 # a common power of ten would stand on the label
+            bar.formatter = ticker.StrMethodFormatter('{x:.3g}')
         else:
             bar.formatter.set_powerlimits((-3, 4))
-        bar.locator = matplotlib().ticker.MaxNLocator(few, symmetric=self.signed)
+        # numbers side by side take room
+        bar.locator = ticker.MaxNLocator(3 if is_flat else 5, symmetric=self.signed)
         bar.update_ticks()
         return bar

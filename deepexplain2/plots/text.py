@@ -15,6 +15,7 @@ from .words import PALE, Document, columns, documents, lines, pale
 
 FORMS = 'axes', 'html', 'terminal'
 INCHES = .602 * 9 / 72          # the width of a column of letters of 9 points
+GAP = 2                      # columns between the entries of the legend
 
 
 class Html(str):
@@ -103,8 +104,8 @@ def _html(found: list[Document], scale: Scale, title: str) -> str:
         for word, value in zip(document.words, document.values):
             said = 'no value' if np.isnan(value) else f'{value:+.3g}'
             shown = escape(word).replace('Ċ', '\n').replace('\n', '<br>') or '&nbsp;'
-            style = f'background:{_css(pale(scale, value))};border-radius:3px;padding:1px 3px'
-            parts.append(f'<span style="{style}" title="{said}">{shown}</span>')
+            box = f'background:{_css(pale(scale, value))};border-radius:3px;padding:1px 3px'
+            parts.append(f'<span style="{box}" title="{said}">{shown}</span>')
         parts.append(f'<small>{_rest(document)}</small></p>')
     parts.append('<small>' + ' '.join(
         f'<span style="background:{_css(colour)};padding:1px 6px">{said}</span>'
@@ -114,6 +115,10 @@ def _html(found: list[Document], scale: Scale, title: str) -> str:
 
 def _legend(scale: Scale) -> list[tuple[np.ndarray, str]]:
     return [(PALE[0], f'{scale.low:+.2g}'), (np.ones(3), '0'), (PALE[1], f'{scale.top:+.2g}')]
+
+
+def _unit(scale: Scale) -> str:
+    return scale.label.replace('\n', ' ')
 
 
 def _ansi(word: str, colour: np.ndarray) -> str:
@@ -130,7 +135,7 @@ def _terminal(found: list[Document], scale: Scale, title: str, width: int) -> li
         out += [_rest(document)] if _rest(document) else []
         out.append('')
     legend = ' '.join(_ansi(f' {said} ', colour) for colour, said in _legend(scale))
-    return [*out, f'{legend} {scale.label}'.replace('\n', ' ')]
+    return [*out, f'{legend} {_unit(scale)}']
 
 
 def _draw(found: list[Document], scale: Scale, title: str, width: int, ax: Any) -> Any:
@@ -140,7 +145,7 @@ def _draw(found: list[Document], scale: Scale, title: str, width: int, ax: Any) 
     # a short text has a short line
     wide = max([40, *(line[-1][0] + line[-1][1] for _, some in rows for line in some if line),
                 *(columns(' · '.join(d.head)) for d in found), min(len(title), width),
-                sum(len(said) + 3 for _, said in _legend(scale)) + len(scale.label.replace('\n', ' '))])
+                sum(len(said) + GAP for _, said in _legend(scale)) + len(_unit(scale))])
     with axes(ax, (wide * INCHES * 1.05 + .2, .21 * high + .4)) as axis:
         axis.set(xlim=(-.5, wide + .5), ylim=(high, 0))
         axis.axis('off')
@@ -176,6 +181,6 @@ def _draw(found: list[Document], scale: Scale, title: str, width: int, ax: Any) 
         x = 0
         for colour, said in _legend(scale):
             write(x, y + .5, said, colour)
-            x += len(said) + 2
-        write(x, y + .5, scale.label.replace('\n', ' '), color='0.35')
+            x += len(said) + GAP
+        write(x, y + .5, _unit(scale), color='0.35')
     return axis

@@ -69,10 +69,11 @@ def _texts(tokens: Any, found: Given, arrays: list[np.ndarray]) -> list[Sequence
     if tokens is None or isinstance(tokens, str):
         raise ParameterError('tokens must be the words of each document: a list of strings, a list of such '
                              'lists, or for token ids a vocabulary {id: word} or a function of an id')
-    texts = [tokens] if len(tokens) and all(isinstance(t, str) for t in tokens) else list(tokens)
+    is_flat = len(tokens) and all(isinstance(t, str) for t in tokens)
+    texts = [tokens] if is_flat else list(tokens)
     if len(texts) != len(arrays):
         hint = ('. A vocabulary, which says the word of each id, is a dict: tokens=dict(enumerate(words))'
-                if len(texts) == 1 else '')
+                if is_flat else '')
         raise ShapeError(f'tokens are of {len(texts)} documents, and values of {len(arrays)}{hint}')
     return [[str(t) for t in words] for words in texts]
 

@@ -104,6 +104,11 @@ def test_waterfall_shows_what_is_not_explained():
     assert 'not explained' not in names(plots.waterfall(VALUES, 10., output=8.5 + 1e-5))
 
 
+def test_waterfall_sums_the_rest_with_its_signs():
+    ax = plots.waterfall([-3., 2., -1., .25], 0., max_display=2)
+    assert [p.get_width() for p in ax.patches] == pytest.approx([-3, 1.25])
+
+
 def test_waterfall_of_an_explanation():
     e = table()[3]
     ax = plots.waterfall(e)
