@@ -11,6 +11,7 @@ from ..errors import ShapeError
 from .figure import axes, plain
 from .given import Given, count, flat, given, is_explanation, numbers, one_row, short
 from .scale import NEGATIVE, NEUTRAL, POSITIVE
+from .tables import names_of_columns
 
 # Paul Tol's bright colours, which all tell apart
 SERIES = '#4477aa', '#ddaa33', '#aa3377', '#228833', '#66ccee', '#bbbbbb'
@@ -115,6 +116,9 @@ def global_bar(values: Any, feature_names: Sequence[Any] | None = None, *, max_d
         if r.values.shape[1] != first.values.shape[1]:
             raise ShapeError(f'{name!r} has {r.values.shape[1]} features, and {next(iter(rows))!r} '
                              f'{first.values.shape[1]}')
+        if None not in (r.names, first.names) and r.names != first.names:
+            raise ShapeError(f'the features of {name!r} are not those of {next(iter(rows))!r}, or in another '
+                             f'order: {r.features[:5]} and {first.features[:5]}')
     shown, rest = displayed(first, mean_size(first.values), max_display)
     names = [short(first.features[k]) for k in shown] + ([f'{rest.size} others, summed'] if rest.size else [])
     height = .8 / len(rows)
@@ -149,6 +153,9 @@ def mean_size(values: np.ndarray) -> np.ndarray:
 def single_row(values: Any, feature_names: Any, data: Any, instead: str) -> Given:
     """One row with one axis of features."""
     found = one_row(given(values, None, feature_names, by_feature=True, single=1), 'this plot', instead)
+    columns = names_of_columns(values, data)
+    if columns is not None and found.names is None:
+        found = found._replace(names=columns)
     if data is not None:
         found = found._replace(data=np.asarray(data, object).reshape(1, -1))
     return flat(found, data is not None)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ParameterError, ShapeError, ValueRangeError
+from .tables import names_of_columns
 
 
 class Given(NamedTuple):
@@ -43,8 +44,9 @@ def given(values: Any, data: Any = None, names: Sequence[Any] | None = None, *, 
     """Attributions with a batch axis, of an Explanation or an array.
 
     single: the rank of one row; an array of this rank is a batch of one. by_feature: where an Explanation has
-    attributions by feature, take those.
+    attributions by feature, take those. Columns of tables name the features.
     """
+    columns = names_of_columns(values, data)
     if is_explanation(values):
         found = _of_explanation(values, by_feature)
     else:
@@ -58,6 +60,8 @@ def given(values: Any, data: Any = None, names: Sequence[Any] | None = None, *, 
         found = found._replace(names=[str(name) for name in names])
     if found.values.ndim == 0 or not found.values.size:
         raise ShapeError(f'{what} has shape {found.values.shape}, and nothing to draw')
+    if found.names is None and columns is not None and len(columns) == found.values[0].size:
+        found = found._replace(names=columns)
     if found.data is not None and len(found.data) != len(found.values):
         raise ShapeError(f'data has {len(found.data)} rows, and {what} {len(found.values)}')
     if found.names is not None and len(found.names) != found.values[0].size:

@@ -13,6 +13,7 @@ from .figure import grid, plain
 from .given import Given, count, given, is_explanation, short
 from .picture import hatch
 from .scale import PERCENTILE, Scale
+from .tables import names_of_columns
 
 
 def series(values: Any, data: Any = None, *, times: Any = None, channel_names: Sequence[Any] | None = None,
@@ -94,6 +95,7 @@ def series(values: Any, data: Any = None, *, times: Any = None, channel_names: S
 def _columns(values: Any, data: Any, channels: str) -> tuple[Given, np.ndarray, np.ndarray | None]:
     """What is given, attributions (n, length, channels), and the series of the same shape or None."""
     asked = data is not None
+    names_of_columns(values, data)                          # which must agree
     if not is_explanation(values):
         values, data = np.asarray(values), None if data is None else np.asarray(data)
         if values.ndim < 3 and not (values.ndim == 2 and data is not None and data.ndim == 3):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ParameterError, ShapeError
+from ..errors import ParameterError, ShapeError, ValueRangeError
 from ..names import short_name
 from .given import Given, given, is_explanation, numbers
 from .scale import Scale
@@ -65,6 +65,9 @@ def _texts(tokens: Any, found: Given, arrays: list[np.ndarray]) -> list[Sequence
                                  'ids. Give the words of every document in its place')
         look = tokens if callable(tokens) else tokens.get
         ids = found.data.astype(np.int64)
+        if (ids != found.data).any():
+            raise ValueRangeError('tokens is a vocabulary, and the xs of the Explanation are no token ids: '
+                                  f'{found.data[ids != found.data].flat[0]!r} is no whole number')
         return [[str(w) if (w := look(int(i))) is not None else f'[{i}]' for i in row] for row in ids]
     if tokens is None or isinstance(tokens, str):
         raise ParameterError('tokens must be the words of each document: a list of strings, a list of such '
